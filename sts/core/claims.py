@@ -1,0 +1,21 @@
+"""Well-known claim types and the two issuers that rules know besides identity providers."""
+
+from typing import Final
+
+from sts.core.uris import CLAIM
+
+LOCAL_AUTHORITY: Final = "LOCAL AUTHORITY"
+
+NAME_IDENTIFIER: Final = CLAIM + "nameidentifier"
+NAME: Final = CLAIM + "name"
+EMAIL_ADDRESS: Final = CLAIM + "emailaddress"
+GIVEN_NAME: Final = CLAIM + "givenname"
+SURNAME: Final = CLAIM + "surname"
+UPN: Final = CLAIM + "upn"
+ROLE: Final = "http://schemas.microsoft.com/ws/2008/06/identity/claims/role"
+IDENTITY_PROVIDER: Final = "http://schemas.microsoft.com/accesscontrolservice/2010/07/claims/identityprovider"
+AUTHENTICATION_METHOD: Final = "http://schemas.microsoft.com/ws/2008/06/identity/claims/authenticationmethod"
+AUTHENTICATION_INSTANT: Final = "http://schemas.microsoft.com/ws/2008/06/identity/claims/authenticationinstant"
+
+MAX_INPUT_CLAIMS: Final = 80
+MAX_VALUE_LENGTH: Final = 65_536

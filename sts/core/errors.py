@@ -1,0 +1,233 @@
+"""One class per cause. The message is for the caller, `detail` for the log; neither ever holds a secret.
+
+`code` is the number that Azure Access Control Service used for the cause, where it had one. HTTP statuses, OAuth
+error names and SOAP faults are chosen in `sts.protocols`, from the class.
+"""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+
+class StsError(Exception):
+    """Anything that the service refuses, with a sentence for the caller and one for the log."""
+
+    code: ClassVar[str] = "ACS50000"
+
+    def __init__(self, message: str, *, detail: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.detail = detail
+
+    @property
+    def codes(self) -> str:
+        """The code and the message, as callers see them."""
+        return f"{self.code}: {self.message}"
+
+
+
+
+
+class BadRequest(StsError):
+    """The message does not have the protocol's shape."""
+
+    code = "ACS90013"
+
+
+class MissingField(BadRequest):
+    """A required field is not there."""
+
+    code = "ACS90011"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"the required field '{name}' is missing")
+
+
+class UnsupportedGrant(StsError):
+    """The grant type is not one of this endpoint's."""
+
+    code = "ACS70003"
+
+
+class PayloadTooLarge(StsError):
+    """The message is larger than any real one."""
+
+    code = "ACS90013"
+
+
+class InsecureTransport(StsError):
+    """The message came over plain http where TLS is required."""
+
+    code = "ACS90013"
+
+
+class TooManyRequests(StsError):
+    """Too many failures from this source or for this name; try later."""
+
+    code = "ACS90055"
+
+    def __init__(self, message: str, *, retry_after: int, detail: str | None = None) -> None:
+        super().__init__(message, detail=detail)
+        self.retry_after = retry_after
+
+
+
+
+
+class NamespaceNotFound(StsError):
+    """No such namespace."""
+
+    code = "ACS50001"
+
+
+class RelyingPartyNotFound(StsError):
+    """No enabled relying party has this realm."""
+
+    code = "ACS50001"
+
+
+class FormatNotOffered(StsError):
+    """The relying party's token format cannot be delivered by this protocol."""
+
+
+
+
+
+class AuthenticationFailed(StsError):
+    """The caller is not who it says; one answer for every reason, the reason in `detail`."""
+
+    code = "ACS50012"
+
+    def __init__(self, *, detail: str) -> None:
+        super().__init__("Authentication failed.", detail=detail)
+
+
+class InvalidToken(StsError):
+    """A token that cannot be read or trusted. Readers raise the subclass of their format."""
+
+    code = "ACS50008"
+
+
+class InvalidSamlToken(InvalidToken):
+    """A SAML assertion that is not valid."""
+
+    code = "ACS50008"
+
+
+class InvalidSwtToken(InvalidToken):
+    """A simple web token that is not valid."""
+
+    code = "ACS50009"
+
+
+class InvalidJwtToken(InvalidToken):
+    """A JSON web token that is not valid."""
+
+    code = "ACS50027"
+
+
+class InvalidSignature(InvalidToken):
+    """The signature does not verify under any trusted key."""
+
+    code = "ACS50006"
+
+
+class InvalidAudience(InvalidToken):
+    """The token is for somebody else."""
+
+    code = "ACS50010"
+
+
+class ReplayedToken(InvalidToken):
+    """The token was used before."""
+
+    code = "ACS50013"
+
+
+class AccessDenied(StsError):
+    """The rules give this caller no claim for this relying party."""
+
+    code = "ACS60001"
+
+
+class RulesFailed(StsError):
+    """The rules do not come to an end, or the input is too large."""
+
+    code = "ACS60000"
+
+
+
+
+
+class IssuingFailed(StsError):
+    """No token can be issued for this relying party until a person acts; the message says how."""
+
+
+class NoSigningCertificate(IssuingFailed):
+    """No certificate may sign."""
+
+    code = "ACS50004"
+
+
+class NoSigningKey(IssuingFailed):
+    """No symmetric key may sign."""
+
+    code = "ACS50003"
+
+
+class NoEncryptionCertificate(IssuingFailed):
+    """Encryption is required and there is no valid certificate to encrypt to."""
+
+    code = "ACS50005"
+
+
+class UnwritableClaim(IssuingFailed):
+    """A claim holds what the token format cannot carry."""
+
+
+class MetadataUnavailable(StsError):
+    """Federation metadata cannot be signed."""
+
+    code = "ACS20002"
+
+
+class StoreUnavailable(StsError):
+    """The database is away and the operation needs it."""
+
+    code = "ACS60021"
+
+
+class KeyUnreadable(StsError):
+    """A stored secret does not open under the master key."""
+
+
+
+
+
+class OperatorError(StsError):
+    """An operator's command is refused."""
+
+    code = "ACS80001"
+
+
+class NotFound(OperatorError):
+    """The named thing does not exist."""
+
+
+class Conflict(OperatorError):
+    """The state of things forbids it (a primary cannot be deleted, a name is taken)."""
+
+
+class InvalidCertificate(OperatorError):
+    """A certificate or key file that is not acceptable."""
+
+
+class InvalidConfiguration(OperatorError):
+    """A configuration file or the settings have faults; all of them are listed."""
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = tuple(faults)
+
+
+class MasterKeyError(OperatorError):
+    """The master key is missing, wrong, or readable by others; the service does not start."""

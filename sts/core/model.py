@@ -1,0 +1,374 @@
+"""The nouns of the service: frozen values, aware UTC instants in whole seconds, `timedelta` for spans."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from sts.core.uris import JWT_TOKEN, SAML11_TOKEN, SAML20_TOKEN, SWT_TOKEN, AuthenticationMethod
+
+
+class TokenFormat(StrEnum):
+    """The four token formats."""
+
+    SWT = "swt"
+    JWT = "jwt"
+    SAML11 = "saml11"
+    SAML20 = "saml20"
+
+    @property
+    def uri(self) -> str:
+        """The token type as WS-Federation, WS-Trust and ACS's OAuth dialect name it."""
+        return _TOKEN_TYPES[self]
+
+    @property
+    def is_saml(self) -> bool:
+        """Only SAML can be encrypted."""
+        return self in (TokenFormat.SAML11, TokenFormat.SAML20)
+
+
+_TOKEN_TYPES = {
+    TokenFormat.SWT: SWT_TOKEN,
+    TokenFormat.JWT: JWT_TOKEN,
+    TokenFormat.SAML11: SAML11_TOKEN,
+    TokenFormat.SAML20: SAML20_TOKEN,
+}
+
+
+class Kind(StrEnum):
+    """What a credential is made of."""
+
+    CERTIFICATE = "certificate"
+    SYMMETRIC = "symmetric"
+
+
+class Use(StrEnum):
+    """What a credential is for."""
+
+    SIGNING = "signing"
+    DECRYPTION = "decryption"
+    TENANT_CA = "tenant-ca"
+    ROOT_CA = "root-ca"
+
+
+class Origin(StrEnum):
+    """Where a credential came from."""
+
+    GENERATED = "generated"
+    IMPORTED = "imported"
+
+
+class KeyType(StrEnum):
+    """Key pairs that this service generates."""
+
+    RSA2048 = "rsa2048"
+    RSA3072 = "rsa3072"
+    RSA4096 = "rsa4096"
+    P256 = "p256"
+    P384 = "p384"
+
+
+class SignatureAlgorithm(StrEnum):
+    """Signature algorithms by their JWA names (RFC 7518, 3.1)."""
+
+    RS256 = "RS256"
+    ES256 = "ES256"
+    ES384 = "ES384"
+    ES512 = "ES512"
+    HS256 = "HS256"
+
+
+class ContentEncryption(StrEnum):
+    """Content encryption algorithms towards relying parties."""
+
+    AES256_CBC = "aes256-cbc"
+    AES256_GCM = "aes256-gcm"
+
+
+class ProviderKind(StrEnum):
+    """How an identity provider is spoken to."""
+
+    WS_FEDERATION = "ws-federation"
+    LOCAL = "local"
+
+
+NAMESPACE_SCOPE = "namespace"
+INSTALLATION_SCOPE = "installation"
+
+
+def relying_party_scope(relying_party_id: int) -> str:
+    """The scope of the credentials dedicated to one relying party."""
+    return f"rp:{relying_party_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A certificate or symmetric key that the service holds; the secret itself stays behind the KeyRing port."""
+
+    id: int
+    scope: str
+    use: Use
+    kind: Kind
+    not_before: datetime
+    not_after: datetime
+    thumbprint: str  # SHA-1 of the certificate, or the first 40 digits of the key's fingerprint; lower-case hex
+    thumbprint_sha256: str  # SHA-256 of the certificate, or the key's keyed fingerprint; lower-case hex
+    subject: str | None = None
+    certificate: bytes | None = None  # DER
+    key_type: str = ""
+    created_at: datetime | None = None
+    published_at: datetime | None = None
+    primary_from: datetime | None = None
+    demoted_at: datetime | None = None
+    revoked_at: datetime | None = None
+    deleted_at: datetime | None = None
+    predecessor_id: int | None = None
+    origin: Origin = Origin.GENERATED
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One statement about somebody, and who made it."""
+
+    type: str
+    value: str
+    issuer: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimPattern:
+    """The input side of a rule; an absent type or value matches any."""
+
+    issuer: str
+    type: str | None = None
+    value: str | None = None
+
+    def matches(self, claim: Claim) -> bool:
+        """Whether the claim fits, compared by code point, case-sensitively."""
+        return (
+            claim.issuer == self.issuer
+            and (self.type is None or claim.type == self.type)
+            and (self.value is None or claim.value == self.value)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One or two inputs to one output; an absent output type or value passes the first input's through."""
+
+    input: ClaimPattern
+    condition: ClaimPattern | None = None
+    output_type: str | None = None
+    output_value: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PartnerCertificate:
+    """A public certificate of someone else, pinned when it was saved."""
+
+    der: bytes
+    subject: str
+    thumbprint: str
+    not_before: datetime
+    not_after: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RelyingParty:
+    """An application that receives tokens, with everything that issuing for it needs."""
+
+    id: int
+    name: str
+    realm: str
+    token_format: TokenFormat
+    signing: Kind = Kind.CERTIFICATE
+    token_lifetime: timedelta = timedelta(seconds=600)
+    reply: tuple[str, ...] = ()
+    error_url: str | None = None
+    encryption_required: bool = False
+    encryption_certificate: PartnerCertificate | None = None
+    encryption_algorithm: ContentEncryption = ContentEncryption.AES256_CBC
+    proof_of_possession: bool = False
+    managed: bool = False
+    enabled: bool = True
+    jwt_type: str = "JWT"
+    identity_providers: tuple[str, ...] = ()
+    rule_groups: tuple[str, ...] = ()
+    rules: tuple[Rule, ...] = ()
+    credentials: tuple[Credential, ...] = ()  # the dedicated ones, deleted ones left out
+    nested_realms: frozenset[str] | None = frozenset()  # realms registered below this one; None: too many to hold
+
+    @property
+    def kind(self) -> Kind:
+        """The kind of credential that signs for it (design, section 2, "Kind by format")."""
+        if self.token_format is TokenFormat.SWT:
+            return Kind.SYMMETRIC
+        return self.signing if self.token_format is TokenFormat.JWT else Kind.CERTIFICATE
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityProvider:
+    """Where people sign in."""
+
+    id: int
+    name: str
+    kind: ProviderKind = ProviderKind.WS_FEDERATION
+    issuer: str | None = None
+    sign_in_url: str | None = None
+    sign_out_url: str | None = None
+    certificates: tuple[PartnerCertificate, ...] = ()
+    email_domains: tuple[str, ...] = ()
+    display_name: str | None = None
+    image: str | None = None
+    enabled: bool = True
+    unsolicited: bool = False
+    allow_sha1: bool = False
+    decryption: ContentEncryption | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceIdentity:
+    """A non-human (or local) account that authenticates directly."""
+
+    id: int
+    name: str
+    password_hash: str | None = field(default=None, repr=False)
+    has_symmetric_key: bool = False
+    certificate: PartnerCertificate | None = None
+    enabled: bool = True
+    swt_without_expiry: bool = False
+    interactive: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RingPolicy:
+    """How one ring of a namespace rolls over."""
+
+    automatic: bool
+    lifetime: timedelta
+    lead: timedelta = timedelta(days=90)
+    turn: timedelta = timedelta(days=45)
+    key_type: KeyType | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Namespace:
+    """A tenant: its issuer and the credentials that all its relying parties share."""
+
+    id: int
+    name: str
+    issuer: str
+    hosts: tuple[str, ...] = ()
+    session: timedelta = timedelta(hours=8)
+    rollover: Mapping[str, RingPolicy] = field(default_factory=dict)
+    credentials: tuple[Credential, ...] = ()  # scope "namespace", deleted ones left out
+    version: int = 0  # the sequence of the newest change that touched it
+
+
+@dataclass(frozen=True, slots=True)
+class TokenDescriptor:
+    """What a token says, before any format gives it a shape."""
+
+    id: str  # 32 hex digits; SAML prefixes an underscore
+    issuer: str
+    audience: str
+    issued_at: datetime  # may carry microseconds: SAML writes milliseconds
+    not_before: datetime
+    expires_at: datetime
+    claims: tuple[Claim, ...]  # rule outputs in order, identityprovider last
+    authenticated_at: datetime
+    authentication_method: AuthenticationMethod = AuthenticationMethod.UNSPECIFIED
+    jwt_type: str = "JWT"
+
+
+@dataclass(frozen=True, slots=True)
+class VerificationKey:
+    """One key that may verify a token; the key decides the algorithm, never the token."""
+
+    id: str  # what a JWT `kid` is compared with; may be empty
+    kind: Kind
+    material: bytes = field(repr=False)  # DER certificate, or the 32 bytes of a symmetric key
+    use: Use = Use.SIGNING
+
+
+@dataclass(frozen=True, slots=True)
+class Trusted:
+    """What a reader holds a token against."""
+
+    issuer: str
+    audience: str | None  # None: the audience is reported, not compared (inspection)
+    keys: tuple[VerificationKey, ...] = field(repr=False)
+    skew: timedelta = timedelta(minutes=3)
+    max_lifetime: timedelta | None = timedelta(hours=24)  # of what is left of the token's life at reading
+    require_expiry: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedToken:
+    """What a token said, once its signature, issuer, audience and times held."""
+
+    id: str  # unique per issuer: the replay key
+    issuer: str
+    audience: str | None
+    not_before: datetime | None
+    expires_at: datetime | None
+    claims: tuple[Claim, ...]  # their issuer is the token's issuer
+    key: VerificationKey
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordProof:
+    """Name and password of a service identity."""
+
+    name: str
+    password: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenProof:
+    """A token somebody presents, cut out of the message by a protocol and not yet read."""
+
+    format: TokenFormat
+    token: bytes = field(repr=False)
+
+
+Proof = PasswordProof | TokenProof
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who asks, after authentication."""
+
+    name: str
+    identity_provider: str  # value of the identityprovider claim
+    claims: tuple[Claim, ...]
+    authenticated_at: datetime
+    method: AuthenticationMethod
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRequest:
+    """What every protocol makes of its message."""
+
+    namespace: str
+    realm: str
+    proof: Proof
+    formats: frozenset[TokenFormat]  # what this door can deliver
+    source: str  # address of the caller, for limits
+    trace_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedToken:
+    """A token and what the protocol's answer says about it."""
+
+    token: bytes = field(repr=False)
+    format: TokenFormat
+    id: str
+    audience: str
+    issued_at: datetime
+    expires_at: datetime
+    relying_party: str
+    principal: str
+    credential_id: int
+    encrypted: bool = False

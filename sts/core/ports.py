@@ -1,0 +1,106 @@
+"""What the core needs from the layers above it, as the smallest interfaces that say so."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from sts.core.model import (
+    ContentEncryption,
+    Credential,
+    Namespace,
+    RelyingParty,
+    ServiceIdentity,
+    SignatureAlgorithm,
+    TokenDescriptor,
+    Trusted,
+    VerifiedToken,
+)
+
+
+class Signer(Protocol):
+    """A private or symmetric key that signs; where it lives is its own affair."""
+
+    @property
+    def algorithm(self) -> SignatureAlgorithm:
+        """The one algorithm of this key."""
+
+    @property
+    def certificate(self) -> bytes | None:
+        """The DER certificate of an asymmetric key, None for a symmetric one."""
+
+    @property
+    def key_id(self) -> str:
+        """JOSE `kid`: base64url of the certificate's SHA-1 thumbprint, or of a symmetric key's fingerprint."""
+
+    def sign(self, data: bytes) -> bytes:
+        """Sign the data; ECDSA answers r || s (RFC 7518, 3.4), HS256 the 32 bytes of the MAC."""
+
+
+class TokenFormat(Protocol):
+    """One token format."""
+
+    def write(self, descriptor: TokenDescriptor, signer: Signer) -> bytes:
+        """Build and sign a token."""
+
+    def read(self, token: bytes, trusted: Trusted, now: datetime) -> VerifiedToken:
+        """Verify a token and say what it says; raises a subclass of InvalidToken."""
+
+
+class Encryption(Protocol):
+    """Encrypts a signed assertion to a relying party, in the shape of its format."""
+
+    def __call__(self, assertion: bytes, certificate: bytes, algorithm: ContentEncryption) -> bytes:
+        """Answer the encrypted element's bytes; `certificate` is the recipient's, DER."""
+
+
+class Directory(Protocol):
+    """Immutable snapshots of the configuration; no SQL when warm."""
+
+    def namespace(self, name: str) -> Namespace:
+        """The namespace of this name; raises NamespaceNotFound."""
+
+    def relying_party(self, namespace: Namespace, realms: Sequence[str]) -> RelyingParty | None:
+        """The relying party of the first of these realms that is registered, None if none is."""
+
+    def service_identity(self, namespace: Namespace, name: str) -> ServiceIdentity | None:
+        """The service identity of this name."""
+
+
+class KeyRing(Protocol):
+    """The secrets behind credentials, unsealed on first use."""
+
+    def signer(self, namespace: Namespace, credential: Credential) -> Signer:
+        """The signer of a credential; raises KeyUnreadable."""
+
+    def shared_key(self, namespace: Namespace, identity: ServiceIdentity) -> bytes:
+        """The 32 bytes of a service identity's symmetric key; raises KeyUnreadable."""
+
+
+class Passwords(Protocol):
+    """Checks passwords, and bounds how often one may guess."""
+
+    def check(self, namespace: Namespace, name: str, identity: ServiceIdentity | None, attempt: "PasswordAttempt",
+              now: datetime) -> None:
+        """Return if the password is the identity's; raises AuthenticationFailed or TooManyRequests.
+
+        An absent identity costs the same as a wrong password.
+        """
+
+
+class PasswordAttempt(Protocol):
+    """What is tried, and from where."""
+
+    @property
+    def password(self) -> bytes:
+        """The password as it came."""
+
+    @property
+    def source(self) -> str:
+        """The address of the caller."""
+
+
+class ReplayCache(Protocol):
+    """Remembers what may be used once, in every process."""
+
+    def use(self, namespace: Namespace, issuer: str, token_id: str, expires_at: datetime, now: datetime) -> None:
+        """Record the use; raises ReplayedToken on the second, StoreUnavailable when it cannot be recorded."""

@@ -1,0 +1,1 @@
+"""Layer 1: bytes and elements in, bytes and elements out."""

@@ -1,0 +1,1 @@
+"""Layer 2: one protocol per file: parse, render, refuse."""
