@@ -195,7 +195,7 @@ class RelyingParty:
     identity_providers: tuple[str, ...] = ()
     rule_groups: tuple[str, ...] = ()
     rules: tuple[Rule, ...] = ()
-    credentials: tuple[Credential, ...] = ()  # the dedicated ones, deleted ones left out
+    credentials: tuple[Credential, ...] = ()  # the dedicated ones, tombstones included
     nested_realms: frozenset[str] | None = frozenset()  # realms registered below this one; None: too many to hold
 
     @property
@@ -261,7 +261,7 @@ class Namespace:
     hosts: tuple[str, ...] = ()
     session: timedelta = timedelta(hours=8)
     rollover: Mapping[str, RingPolicy] = field(default_factory=dict)
-    credentials: tuple[Credential, ...] = ()  # scope "namespace", deleted ones left out
+    credentials: tuple[Credential, ...] = ()  # scope "namespace", tombstones included
     version: int = 0  # the sequence of the newest change that touched it
 
 
@@ -301,6 +301,7 @@ class Trusted:
     skew: timedelta = timedelta(minutes=3)
     max_lifetime: timedelta | None = timedelta(hours=24)  # of what is left of the token's life at reading
     require_expiry: bool = True
+    recipient: str | None = None  # our address; None: a SAML assertion that names a recipient is refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,6 +318,20 @@ class VerifiedToken:
 
 
 @dataclass(frozen=True, slots=True)
+class TokenView:
+    """What a token says about itself, read without trusting any of it (`sts token inspect`)."""
+
+    format: TokenFormat
+    id: str | None
+    issuer: str | None
+    audience: str | None
+    not_before: datetime | None
+    expires_at: datetime | None
+    claims: tuple[Claim, ...]
+    key_hint: str | None  # JOSE `kid`, or the SHA-1 thumbprint of the certificate in a signature's KeyInfo
+
+
+@dataclass(frozen=True, slots=True)
 class PasswordProof:
     """Name and password of a service identity."""
 
@@ -330,6 +345,16 @@ class TokenProof:
 
     format: TokenFormat
     token: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordAttempt:
+    """A password that is tried for a name, and from where."""
+
+    namespace: Namespace
+    name: str
+    password: bytes = field(repr=False)
+    source: str
 
 
 Proof = PasswordProof | TokenProof
