@@ -24,9 +24,6 @@ class StsError(Exception):
         return f"{self.code}: {self.message}"
 
 
-
-
-
 class BadRequest(StsError):
     """The message does not have the protocol's shape."""
 
@@ -70,9 +67,6 @@ class TooManyRequests(StsError):
         self.retry_after = retry_after
 
 
-
-
-
 class NamespaceNotFound(StsError):
     """No such namespace."""
 
@@ -87,9 +81,6 @@ class RelyingPartyNotFound(StsError):
 
 class FormatNotOffered(StsError):
     """The relying party's token format cannot be delivered by this protocol."""
-
-
-
 
 
 class AuthenticationFailed(StsError):
@@ -155,9 +146,6 @@ class RulesFailed(StsError):
     code = "ACS60000"
 
 
-
-
-
 class IssuingFailed(StsError):
     """No token can be issued for this relying party until a person acts; the message says how."""
 
@@ -198,9 +186,6 @@ class StoreUnavailable(StsError):
 
 class KeyUnreadable(StsError):
     """A stored secret does not open under the master key."""
-
-
-
 
 
 class OperatorError(StsError):

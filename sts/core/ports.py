@@ -8,6 +8,7 @@ from sts.core.model import (
     ContentEncryption,
     Credential,
     Namespace,
+    PasswordAttempt,
     RelyingParty,
     ServiceIdentity,
     SignatureAlgorithm,
@@ -79,24 +80,11 @@ class KeyRing(Protocol):
 class Passwords(Protocol):
     """Checks passwords, and bounds how often one may guess."""
 
-    def check(self, namespace: Namespace, name: str, identity: ServiceIdentity | None, attempt: "PasswordAttempt",
-              now: datetime) -> None:
+    def check(self, identity: ServiceIdentity | None, attempt: PasswordAttempt, now: datetime) -> None:
         """Return if the password is the identity's; raises AuthenticationFailed or TooManyRequests.
 
         An absent identity costs the same as a wrong password.
         """
-
-
-class PasswordAttempt(Protocol):
-    """What is tried, and from where."""
-
-    @property
-    def password(self) -> bytes:
-        """The password as it came."""
-
-    @property
-    def source(self) -> str:
-        """The address of the caller."""
 
 
 class ReplayCache(Protocol):

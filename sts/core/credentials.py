@@ -1,0 +1,344 @@
+"""Which credential signs, decrypts and is published: pure functions of data and `now` (design, section 2)."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from sts.core.errors import Conflict, IssuingFailed, NoSigningCertificate, NoSigningKey
+from sts.core.model import Credential, Kind, Namespace, RelyingParty, Use
+
+SECOND = timedelta(seconds=1)
+SPREAD = timedelta(seconds=6)  # by then every node has read a change
+LONGEST_TOKEN = timedelta(hours=24)
+DECRYPTION_GRACE = timedelta(days=30)
+
+Ring = tuple[Credential, ...]
+
+
+class Status(StrEnum):
+    """What people see of a credential."""
+
+    ACTIVE = "Active"
+    INACTIVE = "Inactive"
+    EXPIRED = "Expired"
+    REVOKED = "Revoked"
+
+
+def ring(credentials: Iterable[Credential], use: Use, kind: Kind) -> Ring:
+    """The undeleted credentials of one use and kind; the caller has chosen the scope."""
+    return tuple(c for c in credentials if c.use is use and c.kind is kind and c.deleted_at is None)
+
+
+def is_valid(credential: Credential, now: datetime) -> bool:
+    """Whether it may be used now: unrevoked, and `not_before <= now <= not_after` in whole seconds."""
+    now = now.replace(microsecond=0)
+    return credential.revoked_at is None and credential.not_before <= now <= credential.not_after
+
+
+def has_expired(credential: Credential, now: datetime) -> bool:
+    """Whether its last second has passed."""
+    return credential.not_after < now.replace(microsecond=0)
+
+
+def primary(members: Iterable[Credential], now: datetime) -> Credential | None:
+    """The one with the latest `primary_from` that is not in the future (tie: the higher id).
+
+    An expired or revoked one keeps the place. A tombstone takes it from those that were primary before it, so that
+    none of them is resurrected; what was never primary is not held back by it (`signing_credential`, step 5).
+    """
+    once = [c for c in members if c.primary_from is not None and c.primary_from <= now]
+    if all(c.deleted_at is not None for c in once):
+        return None
+    return max(once, key=_place)
+
+
+def _place(credential: Credential) -> tuple[datetime, int]:
+    assert credential.primary_from is not None  # noqa: S101  only called on those that have one
+    return credential.primary_from, credential.id
+
+
+def signing_credential(namespace: Namespace, relying_party: RelyingParty, now: datetime) -> Credential:
+    """The credential that signs for a relying party (design, section 2, "Which one signs").
+
+    Raises NoSigningCertificate or NoSigningKey with the credential, the reason, the remedy and the next instant.
+    """
+    members = signing_members(namespace, relying_party, now)
+    try:
+        return _select(members, now)
+    except _Unavailable as unavailable:
+        later = _next_signing_instant(namespace, relying_party, now)
+        raise _refusal(unavailable, relying_party.kind, _command(namespace, relying_party, members), later) from None
+
+
+def metadata_credential(namespace: Namespace, now: datetime) -> Credential:
+    """The certificate that signs the namespace's federation metadata; raises NoSigningCertificate."""
+    members = _members(namespace.credentials, Use.SIGNING, Kind.CERTIFICATE)
+    try:
+        return _select(members, now)
+    except _Unavailable as unavailable:
+        later = next((at for at in _instants(members, now) if _can_sign(members, at)), None)
+        raise _refusal(unavailable, Kind.CERTIFICATE, f"--namespace {namespace.name}", later) from None
+
+
+def signing_members(namespace: Namespace, relying_party: RelyingParty, now: datetime) -> Ring:
+    """The ring that signs for a relying party, tombstones included (steps 1 to 3)."""
+    kind = relying_party.kind
+    shared = _members(namespace.credentials, Use.SIGNING, kind)
+    if relying_party.managed:
+        return shared
+    dedicated = _members(relying_party.credentials, Use.SIGNING, kind)
+    alive = [c for c in dedicated if c.deleted_at is None]
+    if not alive or (kind is Kind.SYMMETRIC and _expired_and_not_replaced(alive, now)):
+        return shared
+    return dedicated
+
+
+def _members(credentials: Iterable[Credential], use: Use, kind: Kind) -> Ring:
+    return tuple(c for c in credentials if c.use is use and c.kind is kind)
+
+
+def _expired_and_not_replaced(alive: Iterable[Credential], now: datetime) -> bool:
+    """Step 3: revoked keys neither count as expired (revocation never causes fall-back) nor as a replacement."""
+    unrevoked = [c for c in alive if c.revoked_at is None]
+    return bool(unrevoked) and all(has_expired(c, now) for c in unrevoked)
+
+
+class _Unavailable(Exception):
+    """Nothing in the ring may sign: the credential that stands in the way, if one does, and why."""
+
+    def __init__(self, reason: str, blocking: Credential | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.blocking = blocking
+
+
+def _select(members: Ring, now: datetime) -> Credential:
+    """Steps 4 and 5."""
+    holder = primary(members, now)
+    if holder is not None:
+        if holder.deleted_at is None and is_valid(holder, now):
+            return holder
+        raise _Unavailable(_why_not(holder, now), holder)
+    usable = [c for c in members if c.deleted_at is None and is_valid(c, now)]
+    if usable:
+        return min(usable, key=lambda c: (c.not_before, c.id))
+    raise _Unavailable(_why_none(members, now))
+
+
+def _can_sign(members: Ring, now: datetime) -> bool:
+    try:
+        _select(members, now)
+    except _Unavailable:
+        return False
+    return True
+
+
+def _why_not(credential: Credential, now: datetime) -> str:
+    if credential.deleted_at is not None:
+        return f"was deleted on {instant(credential.deleted_at)}"
+    if credential.revoked_at is not None:
+        return f"was revoked on {instant(credential.revoked_at)}"
+    if has_expired(credential, now):
+        return f"expired on {instant(credential.not_after)}"
+    return f"is not valid before {instant(credential.not_before)}"
+
+
+def _why_none(members: Ring, now: datetime) -> str:
+    alive = [c for c in members if c.deleted_at is None]
+    if not alive:
+        return "there is none"
+    return "none is valid: " + "; ".join(f"{describe(c)} {_why_not(c, now)}" for c in alive[:5])
+
+
+def _refusal(unavailable: _Unavailable, kind: Kind, arguments: str, later: datetime | None) -> IssuingFailed:
+    noun = "certificate" if kind is Kind.CERTIFICATE else "key"
+    what = "signing certificate" if kind is Kind.CERTIFICATE else "symmetric signing key"
+    if unavailable.blocking is None:
+        remedy = f"make one with `sts {noun} generate {arguments} --use signing`"
+        text = f"no {what} can sign: {unavailable.reason}; {remedy}"
+    else:
+        remedy = f"promote another with `sts {noun} make-primary {arguments} --use signing --thumbprint ...`"
+        text = f"the primary {what} {describe(unavailable.blocking)} {unavailable.reason}; {remedy}"
+    if later is not None:
+        text += f", or wait until {instant(later)}"
+    return NoSigningCertificate(text) if kind is Kind.CERTIFICATE else NoSigningKey(text)
+
+
+def _command(namespace: Namespace, relying_party: RelyingParty, members: Ring) -> str:
+    dedicated = bool(members) and members[0].scope.startswith("rp:")
+    suffix = f" --relying-party {relying_party.name}" if dedicated else ""
+    return f"--namespace {namespace.name}{suffix}"
+
+
+def _next_signing_instant(namespace: Namespace, relying_party: RelyingParty, now: datetime) -> datetime | None:
+    """The first instant at which signing would succeed if nobody did anything."""
+    everything = namespace.credentials + relying_party.credentials
+    for at in _instants(everything, now):
+        if _can_sign(signing_members(namespace, relying_party, at), at):
+            return at
+    return None
+
+
+def _instants(credentials: Iterable[Credential], now: datetime) -> list[datetime]:
+    """The instants after now at which an answer of this module may change, in order."""
+    found: set[datetime] = set()
+    for c in credentials:
+        found.update({c.not_before, c.not_after + SECOND, c.not_after + DECRYPTION_GRACE + SECOND})
+        if c.primary_from is not None:
+            found.add(c.primary_from)
+        if c.published_at is not None:
+            found.add(c.published_at)
+        if c.demoted_at is not None:
+            found.add(c.demoted_at + LONGEST_TOKEN + SECOND)
+    return sorted(at for at in found if at > now)
+
+
+def next_change(namespace: Namespace, now: datetime) -> datetime | None:
+    """The next instant at which what the namespace publishes may change without anybody doing anything."""
+    return next(iter(_instants(namespace.credentials, now)), None)
+
+
+def decryption_credentials(namespace: Namespace, now: datetime) -> Ring:
+    """What to decrypt with, in order: the primary even if expired, then the others, newest first.
+
+    Revoked ones never; expired ones that are not the primary for 30 more days.
+    """
+    everything = _members(namespace.credentials, Use.DECRYPTION, Kind.CERTIFICATE)
+    members = [c for c in everything if c.deleted_at is None and c.revoked_at is None]
+    first = primary(everything, now)
+    others = [c for c in members if c is not first and not has_expired(c, now - DECRYPTION_GRACE)]
+    others.sort(key=_newest, reverse=True)
+    return tuple(([first] if first in members else []) + others)  # type: ignore[list-item]  # None is in no list
+
+
+def published_signing(namespace: Namespace, now: datetime) -> Ring:
+    """The signing certificates in federation metadata: the one that signs first, then the others, newest first."""
+    members = _members(namespace.credentials, Use.SIGNING, Kind.CERTIFICATE)
+    public = [c for c in members if _is_public(c, now) and not _is_over(c, now)]
+    first = _select(members, now) if _can_sign(members, now) else None
+    public.sort(key=lambda c: (c is first, _newest(c)), reverse=True)
+    return tuple(public)
+
+
+def published_decryption(namespace: Namespace, now: datetime) -> Ring:
+    """The certificates that partners may encrypt to: the newest published unexpired one first; manual rings: the primary."""
+    members = _members(namespace.credentials, Use.DECRYPTION, Kind.CERTIFICATE)
+    public = [c for c in members if _is_public(c, now) and not has_expired(c, now)]
+    policy = namespace.rollover.get("decryption")
+    first = None if policy is None or policy.automatic else primary(members, now)
+    public.sort(key=lambda c: (c is first, c.published_at, c.id), reverse=True)
+    return tuple(public)
+
+
+def _is_public(credential: Credential, now: datetime) -> bool:
+    return (
+        credential.deleted_at is None
+        and credential.revoked_at is None
+        and credential.published_at is not None
+        and credential.published_at <= now
+    )
+
+
+def _is_over(credential: Credential, now: datetime) -> bool:
+    end = credential.not_after
+    if credential.demoted_at is not None:
+        end = max(end, credential.demoted_at + LONGEST_TOKEN)
+    return end < now.replace(microsecond=0)
+
+
+def _newest(credential: Credential) -> tuple[datetime, int]:
+    return credential.not_before, credential.id
+
+
+@dataclass(frozen=True, slots=True)
+class Promotion:
+    """What making one credential primary changes in its ring."""
+
+    primary_from: datetime
+    changed: Ring
+    warnings: tuple[str, ...] = ()
+
+
+def promote(members: Sequence[Credential], chosen: Credential, now: datetime, at: datetime | None = None) -> Promotion:
+    """Make one credential of a ring primary, now or at an instant; `members` is the whole ring with its tombstones.
+
+    The instant is at least 6 s after publication, so that every node has it. Raises Conflict for what is deleted,
+    revoked, or not valid at that instant.
+    """
+    instant_ = _promotion_instant(members, chosen, now, at)
+    if chosen.deleted_at is not None or not is_valid(chosen, instant_):
+        raise Conflict(
+            f"{describe(chosen)} cannot become primary on {instant(instant_)}: it {_why_not(chosen, instant_)}"
+        )
+    present = primary(members, now)
+    changed = [replace(chosen, primary_from=instant_, demoted_at=None)]
+    for other in members:
+        if other is chosen or other.deleted_at is not None:
+            continue
+        if other.primary_from is not None and other.primary_from >= instant_ and other.primary_from > now:
+            changed.append(replace(other, primary_from=None))
+        elif other is present:
+            changed.append(replace(other, demoted_at=instant_))
+    return Promotion(instant_, tuple(changed), _promotion_warnings(present, chosen, instant_, now))
+
+
+def _promotion_instant(
+    members: Sequence[Credential], chosen: Credential, now: datetime, at: datetime | None
+) -> datetime:
+    now = now.replace(microsecond=0)
+    wanted = max(now, at.replace(microsecond=0)) if at is not None else now
+    if chosen.published_at is not None:
+        wanted = max(wanted, chosen.published_at + SPREAD)
+    settled = [
+        c.primary_from for c in members if c is not chosen and c.primary_from is not None and c.primary_from <= now
+    ]
+    return wanted + SECOND if wanted in settled else wanted
+
+
+def _promotion_warnings(present: Credential | None, chosen: Credential, at: datetime, now: datetime) -> tuple[str, ...]:
+    warnings = []
+    if present is not None and present is not chosen and present.not_after < at:
+        warnings.append(
+            f"the present primary {describe(present)} ends on {instant(present.not_after)}, before the new one begins to "
+            f"sign on {instant(at)}: in between, issuing fails"
+        )
+    if chosen.published_at is not None and chosen.published_at > at - LONGEST_TOKEN:
+        seconds = max(0, int((now - chosen.published_at).total_seconds()))
+        warnings.append(f"public for {seconds} s; partners that have not re-read the metadata will refuse")
+    return tuple(warnings)
+
+
+def refuse_deleting(members: Sequence[Credential], chosen: Credential, now: datetime) -> None:
+    """Raise Conflict for the one that signs, or holds the primary's place, unless it is revoked."""
+    if chosen.revoked_at is not None:
+        return
+    signs = (
+        chosen.use in (Use.SIGNING, Use.DECRYPTION) and _can_sign(tuple(members), now) and _select(tuple(members), now)
+    )
+    if chosen is primary(members, now) or signs is chosen:
+        raise Conflict(f"{describe(chosen)} is the primary: make another primary or revoke it first")
+
+
+def status(members: Sequence[Credential], credential: Credential, now: datetime) -> tuple[Status, str]:
+    """The status people see, and for Inactive the reason: `next` or `retired`, otherwise ""."""
+    if credential.revoked_at is not None:
+        return Status.REVOKED, ""
+    if has_expired(credential, now):
+        return Status.EXPIRED, ""
+    if _can_sign(tuple(members), now) and _select(tuple(members), now) == credential:
+        return Status.ACTIVE, ""
+    once = (
+        credential.primary_from is not None and credential.primary_from <= now and credential != primary(members, now)
+    )
+    return Status.INACTIVE, "retired" if once else "next"
+
+
+def describe(credential: Credential) -> str:
+    """The name of a credential in messages: its subject or kind, and its thumbprint."""
+    return f"{credential.subject or 'key'} ({credential.thumbprint[:16]})"
+
+
+def instant(at: datetime) -> str:
+    """An instant in messages: ISO 8601 in UTC, whole seconds."""
+    return at.strftime("%Y-%m-%dT%H:%M:%SZ")

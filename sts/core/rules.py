@@ -1,0 +1,62 @@
+"""The rules engine: order-free, to a fixed point (acs.md, 1.5)."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from sts.core.claims import LOCAL_AUTHORITY, MAX_INPUT_CLAIMS, MAX_VALUE_LENGTH
+from sts.core.errors import RulesFailed
+from sts.core.model import Claim, Rule
+
+MAX_PASSES: Final = 10
+MAX_OUTPUT_CLAIMS: Final = 1000
+
+
+def apply_rules(rules: Sequence[Rule], claims: Sequence[Claim]) -> tuple[Claim, ...]:
+    """The output claims of all rules over the input, each (type, value) once, in order of first appearance.
+
+    All rules run at once over all claims; outputs are issued by LOCAL AUTHORITY and join the input of the next pass,
+    until a pass adds nothing. Raises RulesFailed when the tenth pass still adds claims, and for more than 80 input
+    claims, values over 64 KiB or more than 1000 outputs.
+    """
+    _refuse_oversize(claims)
+    known = dict.fromkeys(claims)
+    outputs: dict[Claim, None] = {}
+    for _ in range(MAX_PASSES):
+        made = _one_pass(rules, known)
+        outputs.update(dict.fromkeys(made))
+        fresh = [claim for claim in made if claim not in known]
+        if not fresh:
+            return tuple(outputs)
+        if len(outputs) > MAX_OUTPUT_CLAIMS:
+            raise RulesFailed(f"the number of output claims exceeds the limit ({MAX_OUTPUT_CLAIMS})")
+        known.update(dict.fromkeys(fresh))
+    raise RulesFailed(f"the rules do not come to an end within {MAX_PASSES} passes")
+
+
+def _refuse_oversize(claims: Sequence[Claim]) -> None:
+    if len(claims) > MAX_INPUT_CLAIMS:
+        raise RulesFailed(f"the number of input claims ({len(claims)}) exceeds the limit ({MAX_INPUT_CLAIMS})")
+    if any(len(claim.value) > MAX_VALUE_LENGTH for claim in claims):
+        raise RulesFailed(f"a claim value is longer than the limit ({MAX_VALUE_LENGTH} characters)")
+
+
+def _one_pass(rules: Iterable[Rule], known: Iterable[Claim]) -> list[Claim]:
+    by_issuer: dict[str, list[Claim]] = defaultdict(list)
+    for claim in known:
+        by_issuer[claim.issuer].append(claim)
+    return [
+        _output(rule, claim)
+        for rule in rules
+        if rule.condition is None or any(rule.condition.matches(c) for c in by_issuer.get(rule.condition.issuer, ()))
+        for claim in by_issuer.get(rule.input.issuer, ())
+        if rule.input.matches(claim)
+    ]
+
+
+def _output(rule: Rule, claim: Claim) -> Claim:
+    return Claim(
+        claim.type if rule.output_type is None else rule.output_type,
+        claim.value if rule.output_value is None else rule.output_value,
+        LOCAL_AUTHORITY,
+    )
