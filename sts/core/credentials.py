@@ -77,7 +77,7 @@ def metadata_credential(namespace: Namespace, now: datetime) -> Credential:
     try:
         return _select(members, now)
     except _Unavailable as unavailable:
-        later = next((at for at in _instants(members, now) if _can_sign(members, at)), None)
+        later = next((at for at in _instants(members, now) if _selected(members, at)), None)
         raise _refusal(unavailable, Kind.CERTIFICATE, f"--namespace {namespace.name}", later) from None
 
 
@@ -126,12 +126,12 @@ def _select(members: Ring, now: datetime) -> Credential:
     raise _Unavailable(_why_none(members, now))
 
 
-def _can_sign(members: Ring, now: datetime) -> bool:
+def _selected(members: Ring, now: datetime) -> Credential | None:
+    """What steps 4 and 5 select, where it is a question and not a demand."""
     try:
-        _select(members, now)
+        return _select(members, now)
     except _Unavailable:
-        return False
-    return True
+        return None
 
 
 def _why_not(credential: Credential, now: datetime) -> str:
@@ -175,7 +175,7 @@ def _next_signing_instant(namespace: Namespace, relying_party: RelyingParty, now
     """The first instant at which signing would succeed if nobody did anything."""
     everything = namespace.credentials + relying_party.credentials
     for at in _instants(everything, now):
-        if _can_sign(signing_members(namespace, relying_party, at), at):
+        if _selected(signing_members(namespace, relying_party, at), at):
             return at
     return None
 
@@ -205,24 +205,23 @@ def decryption_credentials(namespace: Namespace, now: datetime) -> Ring:
     Revoked ones never; expired ones that are not the primary for 30 more days.
     """
     everything = _members(namespace.credentials, Use.DECRYPTION, Kind.CERTIFICATE)
-    members = [c for c in everything if c.deleted_at is None and c.revoked_at is None]
+    usable = [c for c in everything if c.deleted_at is None and c.revoked_at is None]
     first = primary(everything, now)
-    others = [c for c in members if c is not first and not has_expired(c, now - DECRYPTION_GRACE)]
-    others.sort(key=_newest, reverse=True)
-    return tuple(([first] if first in members else []) + others)  # type: ignore[list-item]  # None is in no list
+    usable = [c for c in usable if c is first or not has_expired(c, now - DECRYPTION_GRACE)]
+    return tuple(sorted(usable, key=lambda c: (c is first, _newest(c)), reverse=True))
 
 
 def published_signing(namespace: Namespace, now: datetime) -> Ring:
     """The signing certificates in federation metadata: the one that signs first, then the others, newest first."""
     members = _members(namespace.credentials, Use.SIGNING, Kind.CERTIFICATE)
     public = [c for c in members if _is_public(c, now) and not _is_over(c, now)]
-    first = _select(members, now) if _can_sign(members, now) else None
+    first = _selected(members, now)
     public.sort(key=lambda c: (c is first, _newest(c)), reverse=True)
     return tuple(public)
 
 
 def published_decryption(namespace: Namespace, now: datetime) -> Ring:
-    """The certificates that partners may encrypt to: the newest published unexpired one first; manual rings: the primary."""
+    """What partners may encrypt to: the newest published unexpired one first; in a manual ring the primary first."""
     members = _members(namespace.credentials, Use.DECRYPTION, Kind.CERTIFICATE)
     public = [c for c in members if _is_public(c, now) and not has_expired(c, now)]
     policy = namespace.rollover.get("decryption")
@@ -290,18 +289,16 @@ def _promotion_instant(
     wanted = max(now, at.replace(microsecond=0)) if at is not None else now
     if chosen.published_at is not None:
         wanted = max(wanted, chosen.published_at + SPREAD)
-    settled = [
-        c.primary_from for c in members if c is not chosen and c.primary_from is not None and c.primary_from <= now
-    ]
-    return wanted + SECOND if wanted in settled else wanted
+    taken = any(c is not chosen and c.primary_from == wanted and wanted <= now for c in members)
+    return wanted + SECOND if taken else wanted
 
 
 def _promotion_warnings(present: Credential | None, chosen: Credential, at: datetime, now: datetime) -> tuple[str, ...]:
     warnings = []
     if present is not None and present is not chosen and present.not_after < at:
         warnings.append(
-            f"the present primary {describe(present)} ends on {instant(present.not_after)}, before the new one begins to "
-            f"sign on {instant(at)}: in between, issuing fails"
+            f"the present primary {describe(present)} ends on {instant(present.not_after)}, before the new one begins "
+            f"on {instant(at)}: in between, issuing fails"
         )
     if chosen.published_at is not None and chosen.published_at > at - LONGEST_TOKEN:
         seconds = max(0, int((now - chosen.published_at).total_seconds()))
@@ -313,10 +310,7 @@ def refuse_deleting(members: Sequence[Credential], chosen: Credential, now: date
     """Raise Conflict for the one that signs, or holds the primary's place, unless it is revoked."""
     if chosen.revoked_at is not None:
         return
-    signs = (
-        chosen.use in (Use.SIGNING, Use.DECRYPTION) and _can_sign(tuple(members), now) and _select(tuple(members), now)
-    )
-    if chosen is primary(members, now) or signs is chosen:
+    if chosen == primary(members, now) or chosen == _selected(tuple(members), now):
         raise Conflict(f"{describe(chosen)} is the primary: make another primary or revoke it first")
 
 
@@ -326,12 +320,10 @@ def status(members: Sequence[Credential], credential: Credential, now: datetime)
         return Status.REVOKED, ""
     if has_expired(credential, now):
         return Status.EXPIRED, ""
-    if _can_sign(tuple(members), now) and _select(tuple(members), now) == credential:
+    if credential == _selected(tuple(members), now):
         return Status.ACTIVE, ""
-    once = (
-        credential.primary_from is not None and credential.primary_from <= now and credential != primary(members, now)
-    )
-    return Status.INACTIVE, "retired" if once else "next"
+    once = credential.primary_from is not None and credential.primary_from <= now
+    return Status.INACTIVE, "retired" if once and credential != primary(members, now) else "next"
 
 
 def describe(credential: Credential) -> str:

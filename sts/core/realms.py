@@ -33,8 +33,3 @@ def _authority(realm: str) -> int:
     """Where the host begins: nothing shorter is a realm."""
     scheme = realm.find("://")
     return scheme + 3 if scheme >= 0 else 0
-
-
-def covers(registered: str, requested: str) -> bool:
-    """Whether a registered realm matches a requested one."""
-    return registered in candidates(requested)
