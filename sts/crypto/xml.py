@@ -1,0 +1,183 @@
+"""The only XML parser, serialiser and escaping; everything that reads XML from outside comes through `parse`."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from lxml import etree
+
+from sts.core.errors import BadRequest, InvalidSamlToken, PayloadTooLarge, UnwritableClaim
+
+NS: Final = {
+    "ds": "http://www.w3.org/2000/09/xmldsig#",
+    "ec": "http://www.w3.org/2001/10/xml-exc-c14n#",
+    "xenc": "http://www.w3.org/2001/04/xmlenc#",
+    "xenc11": "http://www.w3.org/2009/xmlenc11#",
+    "saml11": "urn:oasis:names:tc:SAML:1.0:assertion",
+    "saml20": "urn:oasis:names:tc:SAML:2.0:assertion",
+    "md": "urn:oasis:names:tc:SAML:2.0:metadata",
+    "fed": "http://docs.oasis-open.org/wsfed/federation/200706",
+    "auth": "http://docs.oasis-open.org/wsfed/authorization/200706",
+    "wsa": "http://www.w3.org/2005/08/addressing",
+    "xs": "http://www.w3.org/2001/XMLSchema",
+    "xsi": "http://www.w3.org/2001/XMLSchema-instance",
+}
+
+MAX_BYTES: Final = 256 * 1024
+MAX_NAMESPACE_DECLARATIONS: Final = 64
+MAX_ELEMENTS: Final = 4000
+MAX_ATTRIBUTES: Final = 32
+ID_ATTRIBUTES: Final = frozenset({"Id", "ID", "id", "AssertionID"})
+
+_BYTE_ORDER_MARK = "\ufeff"
+_DECLARATION = re.compile(
+    r"""<\?xml\s+version\s*=\s*["']1\.0["'](\s+encoding\s*=\s*["']utf-8["'])?(\s+standalone\s*=\s*["'](yes|no)["'])?\s*\?>""",
+    re.ASCII | re.IGNORECASE,
+)
+_FORBIDDEN = re.compile(r"<!--|<!\[CDATA\[|<!|<\?")
+_FORBIDDEN_NAMES = {"<!--": "comment", "<![CDATA[": "CDATA", "<!": "DTD", "<?": "processing instruction or declaration"}
+
+_UNWRITABLE = r"\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff"
+_UNWRITABLE_CHARACTER = re.compile(f"[{_UNWRITABLE}]")
+_TEXT_SPECIAL = re.compile(f"[&<>\r{_UNWRITABLE}]")
+_ATTRIBUTE_SPECIAL = re.compile(f'[&<"\t\n\r{_UNWRITABLE}]')
+_TEXT_ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#xD;"})
+_ATTRIBUTE_ESCAPES = str.maketrans(
+    {"&": "&amp;", "<": "&lt;", '"': "&quot;", "\t": "&#x9;", "\n": "&#xA;", "\r": "&#xD;"}
+)
+
+_INSTANT = re.compile(r"(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})(?:\.\d{1,9})?(?:Z|([+-])(\d{2}):([0-5]\d))", re.ASCII)
+_YEARS = range(1970, 9999)
+_MAX_OFFSET = timedelta(hours=14)
+
+
+def parser() -> etree.XMLParser:
+    """A fresh parser that resolves, fetches and repairs nothing."""
+    return etree.XMLParser(
+        encoding="utf-8", resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, recover=False
+    )
+
+
+def parse(data: bytes) -> etree._Element:
+    """Parse one XML document from outside, within the limits of this module.
+
+    Accepts one byte order mark and one plain XML 1.0 UTF-8 declaration in front. No DTD, comment, CDATA section or
+    processing instruction; ID-like attributes are pairwise different. Raises BadRequest and PayloadTooLarge; the
+    `detail` says which limit.
+    """
+    if len(data) > MAX_BYTES:
+        raise PayloadTooLarge("The XML document is too large.", detail=f"size: {len(data)} bytes")
+    _refuse_markup(data)
+    declarations = data.count(b"xmlns")
+    if declarations > MAX_NAMESPACE_DECLARATIONS:
+        raise _refusal(f"namespaces: {declarations} declarations")
+    try:
+        root = etree.fromstring(data, parser())
+    except (etree.XMLSyntaxError, ValueError) as error:
+        raise _refusal(f"syntax: {error}") from error
+    _check_shape(root)
+    return root
+
+
+def serialise(element: etree._Element) -> bytes:
+    """The element alone as UTF-8 without a declaration; it keeps the namespaces it inherits."""
+    return etree.tostring(element, encoding="utf-8", xml_declaration=False, with_tail=False)
+
+
+def escape_text(value: str) -> str:
+    """Escape character data as Canonical XML 1.0 (section 2.3) writes it.
+
+    Raises UnwritableClaim for what XML 1.0 cannot carry.
+    """
+    if _TEXT_SPECIAL.search(value) is None:
+        return value
+    _refuse_unwritable(value)
+    return value.translate(_TEXT_ESCAPES)
+
+
+def escape_attribute(value: str) -> str:
+    """Escape an attribute value, for double quotes, as Canonical XML 1.0 (section 2.3) writes it.
+
+    Raises UnwritableClaim for what XML 1.0 cannot carry.
+    """
+    if _ATTRIBUTE_SPECIAL.search(value) is None:
+        return value
+    _refuse_unwritable(value)
+    return value.translate(_ATTRIBUTE_ESCAPES)
+
+
+def instant(value: datetime) -> str:
+    """An aware datetime as xs:dateTime in UTC with milliseconds; raises ValueError for a naive one."""
+    if value.tzinfo is None:
+        raise ValueError("an instant needs a time zone")
+    return value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+
+
+def parse_instant(text: str) -> datetime:
+    """Read an xs:dateTime that has a zone; answers UTC, the fraction of the second dropped.
+
+    Raises InvalidSamlToken for any other form and for years so far away that adding a skew could overflow.
+    """
+    match = _INSTANT.fullmatch(text)
+    if match is None:
+        raise _bad_instant(text)
+    local, sign, hours, minutes = match.groups()
+    try:
+        value = datetime.fromisoformat(local).replace(tzinfo=UTC)
+    except ValueError as error:
+        raise _bad_instant(text) from error
+    offset = timedelta(hours=int(hours or 0), minutes=int(minutes or 0))
+    if value.year not in _YEARS or offset > _MAX_OFFSET:
+        raise _bad_instant(text)
+    return value + offset if sign == "-" else value - offset
+
+
+def _refuse_markup(data: bytes) -> None:
+    try:
+        text = data.decode("utf-8").removeprefix(_BYTE_ORDER_MARK)
+    except UnicodeDecodeError as error:
+        raise _refusal("encoding: not UTF-8") from error
+    if "\x00" in text:
+        raise _refusal("syntax: NUL")
+    declaration = _DECLARATION.match(text)
+    found = _FORBIDDEN.search(text, declaration.end() if declaration else 0)
+    if found:
+        raise _refusal(f"{_FORBIDDEN_NAMES[found.group()]} at character {found.start()}")
+
+
+def _check_shape(root: etree._Element) -> None:
+    identifiers: set[str] = set()
+    for count, element in enumerate(root.iter(), start=1):
+        if count > MAX_ELEMENTS:
+            raise _refusal(f"shape: more than {MAX_ELEMENTS} elements")
+        if not isinstance(element.tag, str):
+            raise _refusal("shape: a node that is no element")
+        if len(element.attrib) > MAX_ATTRIBUTES:
+            raise _refusal(f"shape: {len(element.attrib)} attributes on one element")
+        for name, value in element.attrib.items():
+            if _local_name(name) not in ID_ATTRIBUTES:
+                continue
+            if value in identifiers:
+                raise _refusal("duplicate ID")
+            identifiers.add(str(value))
+
+
+def _local_name(name: str | bytes) -> str:
+    return str(name).rpartition("}")[2]
+
+
+def _refuse_unwritable(value: str) -> None:
+    found = _UNWRITABLE_CHARACTER.search(value)
+    if found:
+        code_point = f"U+{ord(found.group()):04X}"
+        raise UnwritableClaim(
+            "A claim holds a character that XML cannot carry.", detail=f"{code_point} at {found.start()}"
+        )
+
+
+def _refusal(detail: str) -> BadRequest:
+    return BadRequest("The XML document is not acceptable.", detail=detail)
+
+
+def _bad_instant(text: str) -> InvalidSamlToken:
+    return InvalidSamlToken("SAML token is invalid.", detail=f"time: {text[:40]!r}")
