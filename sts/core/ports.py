@@ -13,6 +13,7 @@ from sts.core.model import (
     ServiceIdentity,
     SignatureAlgorithm,
     TokenDescriptor,
+    TokenView,
     Trusted,
     VerifiedToken,
 )
@@ -45,6 +46,9 @@ class TokenFormat(Protocol):
 
     def read(self, token: bytes, trusted: Trusted, now: datetime) -> VerifiedToken:
         """Verify a token and say what it says; raises a subclass of InvalidToken."""
+
+    def view(self, token: bytes) -> TokenView:
+        """What a token says about itself, unverified: only to choose the record whose keys may verify it."""
 
 
 class Encryption(Protocol):
