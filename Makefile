@@ -1,0 +1,75 @@
+# Every target works from a fresh clone; `make help` lists them.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+PYTEST_ARGS ?=
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: .make/run ## install into .venv, set up the demo namespace and serve it at http://127.0.0.1:8000
+	@$(BIN)/python examples/run_demo.py
+
+.PHONY: test
+test: .make/dev debian ## run all tests; as root on Debian, install first what they need
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+.PHONY: lint
+lint: .make/dev ## ruff, the format check and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+.PHONY: bench
+bench: .make/run wrk ## measure, as ratios to the raw rate of the private-key operation (minutes)
+	$(BIN)/python benchmarks/report.py $(BENCH_ARGS)
+
+.PHONY: clean
+clean: ## remove .venv and what was built; keys, database and metadata stay
+	rm -rf .venv .make build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/pyvenv.cfg:
+	@for python in $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11; do \
+	    if "$$python" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	        echo "making .venv with $$($$python --version)"; \
+	        exec "$$python" -m venv --clear .venv; \
+	    fi; \
+	done; \
+	echo "sts needs Python 3.11 or newer with its venv module (Debian: apt-get install python3-venv)." >&2; \
+	echo "If it is not on the PATH, name it: make $(MAKECMDGOALS) PYTHON=/path/to/python3" >&2; \
+	exit 1
+
+.make/run: setup.cfg pyproject.toml .venv/pyvenv.cfg
+	$(PIP) --editable .
+	@mkdir -p .make && touch $@
+
+.make/dev: setup.cfg pyproject.toml .venv/pyvenv.cfg
+	$(PIP) --editable '.[dev]'
+	@mkdir -p .make && touch .make/run $@
+
+.PHONY: debian
+debian:
+	@missing=; \
+	command -v xmlsec1 >/dev/null || missing="$$missing xmlsec1"; \
+	command -v openssl >/dev/null || missing="$$missing openssl"; \
+	test -d /usr/share/xml/opensaml || missing="$$missing opensaml-schemas"; \
+	test -d /usr/share/xml/xmltooling || missing="$$missing xmltooling-schemas"; \
+	$(APT_INSTALL) || echo "not installed, so the tests that need them skip (with CI=true: fail):$$missing" >&2
+
+.PHONY: wrk
+wrk:
+	@missing=; \
+	command -v wrk >/dev/null || missing=" wrk"; \
+	$(APT_INSTALL) || echo "wrk is not installed; the load comes from benchmarks/load.py instead" >&2
+
+# Succeeds when nothing is missing, or when the packages in $missing could be installed.
+define APT_INSTALL
+test -z "$$missing" || { \
+	    test "$$(id -u)" = 0 && command -v apt-get >/dev/null && export DEBIAN_FRONTEND=noninteractive && { \
+	        apt-get install -y -q --no-install-recommends $$missing || \
+	        { apt-get update -q && apt-get install -y -q --no-install-recommends $$missing; }; }; }
+endef
