@@ -18,6 +18,7 @@ NS: Final = {
     "md": "urn:oasis:names:tc:SAML:2.0:metadata",
     "fed": "http://docs.oasis-open.org/wsfed/federation/200706",
     "auth": "http://docs.oasis-open.org/wsfed/authorization/200706",
+    "wsse": "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd",
     "wsa": "http://www.w3.org/2005/08/addressing",
     "xs": "http://www.w3.org/2001/XMLSchema",
     "xsi": "http://www.w3.org/2001/XMLSchema-instance",

@@ -1,18 +1,31 @@
-"""XML Signature: a fast enveloped signature over canonical text."""
+"""XML Signature: enveloped signatures, written over canonical text and verified in a strict order."""
 
 from binascii import b2a_base64
+from collections.abc import Iterator, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 from hashlib import sha256
 from typing import Final, NamedTuple
 
-from sts.core.errors import NoSigningCertificate
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, SECP384R1, SECP521R1, EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from lxml import etree
+from signxml.algorithms import DigestAlgorithm, SignatureMethod
+from signxml.verifier import SignatureConfiguration, XMLVerifier
+
+from sts.core.errors import BadRequest, InvalidSamlToken, InvalidSignature, NoSigningCertificate, PayloadTooLarge
 from sts.core.model import SignatureAlgorithm
 from sts.core.ports import Signer
-from sts.crypto.xml import NS, escape_attribute
+from sts.crypto.xml import NS, escape_attribute, parse, parser
 
 EXCLUSIVE_C14N: Final = NS["ec"]
 ENVELOPED: Final = NS["ds"] + "enveloped-signature"
 SHA256: Final = NS["xenc"] + "sha256"
+MAX_CANDIDATES: Final = 8
+MIN_RSA_BITS: Final = 2048
 
 _MORE = "http://www.w3.org/2001/04/xmldsig-more#"
 _SIGNATURE_METHODS = {
@@ -22,13 +35,27 @@ _SIGNATURE_METHODS = {
     SignatureAlgorithm.ES512: _MORE + "ecdsa-sha512",
 }
 
+_ACCEPTED_METHODS = frozenset(
+    {
+        SignatureMethod.RSA_SHA256,
+        SignatureMethod.RSA_SHA384,
+        SignatureMethod.RSA_SHA512,
+        SignatureMethod.ECDSA_SHA256,
+        SignatureMethod.ECDSA_SHA384,
+        SignatureMethod.ECDSA_SHA512,
+    }
+)
+_ACCEPTED_DIGESTS = frozenset({DigestAlgorithm.SHA256, DigestAlgorithm.SHA384, DigestAlgorithm.SHA512})
+_CURVES = (SECP256R1, SECP384R1, SECP521R1)
 
-class _Frame(NamedTuple):
-    """What surrounds reference, digest and signature value in every signature of one key."""
-
-    before_reference: str
-    after_value: str
-
+_ASSERTION_NAMES = frozenset({"Assertion", "EncryptedAssertion", "EncryptedData"})
+_SIGNATURE = f"{{{NS['ds']}}}Signature"
+_SIGNED_INFO = f"{{{NS['ds']}}}SignedInfo"
+_SIGNATURE_CHILDREN = [_SIGNED_INFO, f"{{{NS['ds']}}}SignatureValue"]
+_KEY_INFO = f"{{{NS['ds']}}}KeyInfo"
+_SIGNED_INFO_CHILDREN = [f"{{{NS['ds']}}}{name}" for name in ("CanonicalizationMethod", "SignatureMethod", "Reference")]
+_REFERENCE_CHILDREN = [f"{{{NS['ds']}}}{name}" for name in ("Transforms", "DigestMethod", "DigestValue")]
+_TRANSFORM = f"{{{NS['ds']}}}Transform"
 
 _SIGNATURE_START = f'<ds:Signature xmlns:ds="{NS["ds"]}"><ds:SignedInfo'
 _CANONICAL_START = f'<ds:SignedInfo xmlns:ds="{NS["ds"]}"'
@@ -40,13 +67,31 @@ _BEFORE_DIGEST = (
     f'<ds:DigestMethod Algorithm="{SHA256}"></ds:DigestMethod><ds:DigestValue>'
 )
 _AFTER_DIGEST = "</ds:DigestValue></ds:Reference></ds:SignedInfo>"
+_PLACEHOLDER = f'<ds:Signature xmlns:ds="{NS["ds"]}"></ds:Signature>'
+
+
+class _Frame(NamedTuple):
+    """What surrounds reference, digest and signature value in every signature of one key."""
+
+    before_reference: str
+    after_value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What a signed element must be; nothing in the element itself may loosen it."""
+
+    root: str  # the tag, {namespace}name
+    id_attribute: str  # "ID", or "AssertionID" for SAML 1.1
+    now: datetime  # the candidates' validity is held against it
+    allow_sha1: bool = False  # an explicit setting of one partner
 
 
 def sign_canonical(before: str, after: str, reference_id: str, signer: Signer) -> bytes:
     """Put an enveloped signature between two halves of an element's text.
 
     `before + after` is the exclusive canonical form of the unsigned element, which carries `reference_id` as its ID;
-    the answer is canonical too. Raises NoSigningCertificate for a symmetric signer (XML Signature, 4 and 6).
+    the answer is canonical too. Raises NoSigningCertificate for a symmetric signer (XML Signature 1.1, 4 and 6).
     """
     frame = _frame(signer.algorithm, signer.certificate)
     head, tail = before.encode(), after.encode()
@@ -57,10 +102,135 @@ def sign_canonical(before: str, after: str, reference_id: str, signer: Signer) -
     return head + signature.encode() + tail
 
 
+def sign_element(element: etree._Element, reference_id: str, signer: Signer, position: int) -> bytes:
+    """Sign an element, which stays as it is; the signature becomes its child number `position`, from 0.
+
+    Answers canonical UTF-8. Raises ValueError if the element holds a signature already.
+    """
+    copy = deepcopy(element)
+    copy.insert(position, etree.Element(_SIGNATURE, nsmap={"ds": NS["ds"]}))
+    if len(list(copy.iter(_SIGNATURE))) != 1:
+        raise ValueError("the element holds a signature already")
+    text = etree.tostring(copy, method="c14n", exclusive=True, with_comments=False).decode()
+    before, _, after = text.partition(_PLACEHOLDER)
+    return sign_canonical(before, after, reference_id, signer)
+
+
+def verify(element: bytes, certificates: Sequence[bytes], expected: Expected) -> etree._Element:
+    """Verify the enveloped signature of an element that stands alone, and answer what was signed, re-parsed.
+
+    `certificates` are DER, pinned by the caller; what the message says about keys is ignored. At most
+    MAX_CANDIDATES of them, those of accepted type and valid at `expected.now`, are tried. Raises InvalidSamlToken for
+    the wrong shape and InvalidSignature for the wrong signature (XML Signature 1.1, 3.2).
+    """
+    try:
+        root = parse(element)
+    except (BadRequest, PayloadTooLarge) as error:
+        raise _malformed(error.detail or error.message) from error
+    reference_id = _check_root(root, expected)
+    _check_signature(_only_signature(root), reference_id)
+    failures = []
+    for certificate in _candidates(certificates, expected.now):
+        try:
+            signed = _verified(element, certificate, expected)
+        except Exception as error:  # signxml lets errors of lxml, base64 and Python itself through
+            failures.append(f"{type(error).__name__}: {error}")
+            continue
+        if signed is None or signed.tag != expected.root or signed.get(expected.id_attribute) != reference_id:
+            raise _unverified("another element was signed")
+        return signed
+    raise _unverified("; ".join(failures) or f"none of {len(certificates)} certificates is strong enough and valid now")
+
+
+def _verified(element: bytes, certificate: x509.Certificate, expected: Expected) -> etree._Element | None:
+    methods, digests = _ACCEPTED_METHODS, _ACCEPTED_DIGESTS
+    if expected.allow_sha1:
+        methods, digests = methods | {SignatureMethod.RSA_SHA1}, digests | {DigestAlgorithm.SHA1}
+    result = XMLVerifier().verify(
+        element,
+        x509_cert=certificate,
+        id_attribute=expected.id_attribute,
+        parser=parser(),
+        expect_config=SignatureConfiguration(
+            location="./",
+            expect_references=1,
+            signature_methods=methods,
+            digest_algorithms=digests,
+            ignore_ambiguous_key_info=True,
+            verification_time=expected.now,
+        ),
+    )
+    if isinstance(result, list):
+        raise TypeError("more than one reference was verified")
+    return result.signed_xml
+
+
+def _check_root(root: etree._Element, expected: Expected) -> str:
+    if root.tag != expected.root:
+        raise _malformed(f"root: {root.tag}")
+    nested = [element for element in root.iterdescendants() if etree.QName(element).localname in _ASSERTION_NAMES]
+    if nested:
+        raise _malformed(f"assertion count: {len(nested)} nested in {root.tag}")
+    reference_id = root.get(expected.id_attribute)
+    if not reference_id:
+        raise _malformed(f"reference: no {expected.id_attribute}")
+    return reference_id
+
+
+def _only_signature(root: etree._Element) -> etree._Element:
+    signatures = list(root.iter(_SIGNATURE))
+    if len(signatures) != 1 or signatures[0].getparent() is not root:
+        raise _unverified(f"signature count: {len(signatures)}, or not a child of the root")
+    return signatures[0]
+
+
+def _check_signature(signature: etree._Element, reference_id: str) -> None:
+    children = _tags(signature)
+    if children not in (_SIGNATURE_CHILDREN, [*_SIGNATURE_CHILDREN, _KEY_INFO]):
+        raise _unverified("children of Signature")
+    signed_info = signature[0]
+    if _tags(signed_info) != _SIGNED_INFO_CHILDREN:
+        raise _unverified("reference: children of SignedInfo")
+    canonicalisation, _, reference = signed_info
+    if canonicalisation.get("Algorithm") != EXCLUSIVE_C14N or len(canonicalisation):
+        raise _unverified("c14n: only exclusive, without comments and parameters")
+    if reference.get("URI") != "#" + reference_id:
+        raise _unverified("reference: not the root's ID")
+    if _tags(reference) != _REFERENCE_CHILDREN:
+        raise _unverified("reference: children of Reference")
+    transforms = reference[0]
+    if _tags(transforms) != [_TRANSFORM, _TRANSFORM] or any(len(transform) for transform in transforms):
+        raise _unverified("transforms: exactly two, without parameters")
+    if [transform.get("Algorithm") for transform in transforms] != [ENVELOPED, EXCLUSIVE_C14N]:
+        raise _unverified("transforms: only enveloped-signature, then exclusive c14n")
+
+
+def _candidates(certificates: Sequence[bytes], now: datetime) -> Iterator[x509.Certificate]:
+    usable = (
+        certificate
+        for certificate in map(_certificate, certificates)
+        if certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc and _strong(certificate)
+    )
+    for certificate, _ in zip(usable, range(MAX_CANDIDATES), strict=False):
+        yield certificate
+
+
+def _strong(certificate: x509.Certificate) -> bool:
+    key = certificate.public_key()
+    if isinstance(key, RSAPublicKey):
+        return key.key_size >= MIN_RSA_BITS
+    return isinstance(key, EllipticCurvePublicKey) and isinstance(key.curve, _CURVES)
+
+
+@lru_cache(maxsize=1024)
+def _certificate(der: bytes) -> x509.Certificate:
+    return x509.load_der_x509_certificate(der)
+
+
 @lru_cache(maxsize=4096)
 def _frame(algorithm: SignatureAlgorithm, certificate: bytes | None) -> _Frame:
     if certificate is None or algorithm not in _SIGNATURE_METHODS:
-        raise NoSigningCertificate("SAML is signed with a certificate; this credential is a symmetric key.")
+        raise NoSigningCertificate("XML is signed with a certificate; this credential is a symmetric key.")
     return _Frame(
         f'><ds:CanonicalizationMethod Algorithm="{EXCLUSIVE_C14N}"></ds:CanonicalizationMethod>'
         f'<ds:SignatureMethod Algorithm="{_SIGNATURE_METHODS[algorithm]}"></ds:SignatureMethod><ds:Reference URI="#',
@@ -68,3 +238,15 @@ def _frame(algorithm: SignatureAlgorithm, certificate: bytes | None) -> _Frame:
         + b2a_base64(certificate, newline=False).decode()
         + "</ds:X509Certificate></ds:X509Data></ds:KeyInfo></ds:Signature>",
     )
+
+
+def _tags(element: etree._Element) -> list[str]:
+    return [str(child.tag) for child in element]
+
+
+def _malformed(detail: str) -> InvalidSamlToken:
+    return InvalidSamlToken("SAML token is invalid.", detail=detail)
+
+
+def _unverified(detail: str) -> InvalidSignature:
+    return InvalidSignature("The signature is not valid.", detail=detail)
