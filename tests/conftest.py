@@ -1,0 +1,31 @@
+"""In CI a missing tool is a failure: a skip there would hide what was never verified.
+
+A test that needs foreign software skips with a reason that says "is not installed"; any other skip stays a skip.
+"""
+
+import os
+from collections.abc import Generator
+from typing import TypeVar
+
+import pytest
+
+Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Turn a skipped test into a failed one."""
+    return _judged((yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Turn a skipped module into a failed one."""
+    return _judged((yield))
+
+
+def _judged(report: Report) -> Report:
+    if report.outcome == "skipped" and os.environ.get("CI") == "true" and "is not installed" in str(report.longrepr):
+        report.outcome = "failed"
+        report.longrepr = f"a missing tool is a failure in CI: {report.longrepr}"
+    return report
