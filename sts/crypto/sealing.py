@@ -1,0 +1,191 @@
+"""Envelope encryption of secrets under the master key.
+
+A sealed secret is `version | key id | nonce | AES-256-GCM(KEK, DEK) | nonce | AES-256-GCM(DEK, secret)`: each secret
+has a data key of its own, and the associated data binds it to its namespace, its credential and its use.
+"""
+
+import hashlib
+import hmac
+import os
+import secrets
+import stat
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Self
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from sts.core.errors import KeyUnreadable, MasterKeyError
+
+MASTER_KEY_SIZE: Final = 32
+
+_VERSION: Final = b"\x01"
+_ID_SIZE: Final = 8
+_NONCE_SIZE: Final = 12
+_TAG_SIZE: Final = 16
+_DATA_KEY_SIZE: Final = 32
+_HEADER_END: Final = len(_VERSION) + _ID_SIZE
+_DATA_KEY_END: Final = _HEADER_END + _NONCE_SIZE + _DATA_KEY_SIZE + _TAG_SIZE
+
+
+@dataclass(frozen=True, slots=True)
+class SealContext:
+    """Where a sealed secret belongs; it opens nowhere else."""
+
+    namespace: str
+    credential_id: int | str
+    use: str
+
+    def __post_init__(self) -> None:
+        if any("|" in part for part in (self.namespace, str(self.credential_id), self.use)):
+            raise ValueError("'|' separates the parts of the associated data and may not occur in them")
+
+    @property
+    def associated_data(self) -> bytes:
+        """What the seal authenticates besides the secret."""
+        return f"v1|{self.namespace}|{self.credential_id}|{self.use}".encode()
+
+
+_CHECK_CONTEXT: Final = SealContext("installation", "master-key", "check")
+_CHECK_SECRET: Final = b"sts master key check value"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MasterKey:
+    """The key that opens every secret in the database, held as the keys derived from it."""
+
+    id: bytes
+    _encryption: AESGCM = field(repr=False)
+    _fingerprints: bytes = field(repr=False)
+
+    @classmethod
+    def from_bytes(cls, secret: bytes) -> Self:
+        """The master key made of 32 secret bytes; raises MasterKeyError for another size."""
+        if len(secret) != MASTER_KEY_SIZE:
+            raise MasterKeyError(f"a master key has {MASTER_KEY_SIZE} bytes, this one {len(secret)}")
+        key_id = _derive(secret, b"sts master key id", _ID_SIZE)
+        encryption = AESGCM(_derive(secret, b"sts key encryption|" + key_id, 32))
+        return cls(key_id, encryption, _derive(secret, b"sts fingerprints", 32))
+
+    @classmethod
+    def create(cls, path: Path) -> Self:
+        """Make a new master key in a file that only its owner can read; raises MasterKeyError if there is a file."""
+        secret = secrets.token_bytes(MASTER_KEY_SIZE)
+        try:
+            _write_new(path, secret)
+        except FileExistsError as error:
+            raise MasterKeyError(f"there is a master key in {path} already; it is never overwritten") from error
+        except OSError as error:
+            raise MasterKeyError(f"the master key cannot be written to {path}: {error.strerror}") from error
+        return cls.from_bytes(secret)
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read the master key of a file; raises MasterKeyError, with the remedy, when it is missing or exposed."""
+        try:
+            with path.open("rb") as file:
+                _require_private(path, os.fstat(file.fileno()))
+                secret = file.read(MASTER_KEY_SIZE + 1)
+        except FileNotFoundError as error:
+            raise MasterKeyError(
+                f"the master key {path} is missing; restore it from where you keep it apart from the database"
+            ) from error
+        except OSError as error:
+            raise MasterKeyError(f"the master key {path} cannot be read: {error.strerror}") from error
+        if len(secret) != MASTER_KEY_SIZE:
+            raise MasterKeyError(
+                f"the master key {path} does not have {MASTER_KEY_SIZE} bytes: it is damaged or not a master key;"
+                " restore it from where you keep it"
+            )
+        return cls.from_bytes(secret)
+
+
+def seal(master: MasterKey, secret: bytes, context: SealContext) -> bytes:
+    """Encrypt a secret so that it opens only under this master key and in this context."""
+    associated_data = context.associated_data
+    data_key, wrap_nonce, nonce = os.urandom(_DATA_KEY_SIZE), os.urandom(_NONCE_SIZE), os.urandom(_NONCE_SIZE)
+    wrapped = master._encryption.encrypt(wrap_nonce, data_key, b"dek|" + associated_data)
+    body = AESGCM(data_key).encrypt(nonce, secret, associated_data)
+    return b"".join((_VERSION, master.id, wrap_nonce, wrapped, nonce, body))
+
+
+def unseal(master: MasterKey, sealed: bytes, context: SealContext) -> bytes:
+    """Open a sealed secret; raises KeyUnreadable when it was changed, moved, or sealed under another master key."""
+    if sealed[:1] != _VERSION:
+        raise _unreadable(context, "its format is not known")
+    if sealed[1:_HEADER_END] != master.id:
+        raise _unreadable(context, "it was sealed under another master key")
+    associated_data = context.associated_data
+    wrap_nonce, nonce_end = _HEADER_END + _NONCE_SIZE, _DATA_KEY_END + _NONCE_SIZE
+    try:
+        data_key = master._encryption.decrypt(
+            sealed[_HEADER_END:wrap_nonce], sealed[wrap_nonce:_DATA_KEY_END], b"dek|" + associated_data
+        )
+        return AESGCM(data_key).decrypt(sealed[_DATA_KEY_END:nonce_end], sealed[nonce_end:], associated_data)
+    except (InvalidTag, ValueError) as error:
+        raise _unreadable(context, "it is damaged or belongs elsewhere") from error
+
+
+def fingerprint(master: MasterKey, key: bytes) -> str:
+    """A name for a secret key: 64 hexadecimal digits that tell nothing about it without the master key."""
+    return hmac.digest(master._fingerprints, key, hashlib.sha256).hex()
+
+
+def check_value(master: MasterKey) -> bytes:
+    """What the database keeps, to tell at every start whether the master key is still the right one."""
+    return seal(master, _CHECK_SECRET, _CHECK_CONTEXT)
+
+
+def require_check_value(master: MasterKey, value: bytes) -> None:
+    """Return if the check value was made under this master key; raises MasterKeyError."""
+    try:
+        unseal(master, value, _CHECK_CONTEXT)
+    except KeyUnreadable as error:
+        raise MasterKeyError(
+            "this is not the master key that the database was sealed under; restore that one",
+            detail=error.detail,
+        ) from error
+
+
+def _derive(secret: bytes, info: bytes, size: int) -> bytes:
+    return HKDF(algorithm=hashes.SHA256(), length=size, salt=None, info=info).derive(secret)
+
+
+def _unreadable(context: SealContext, reason: str) -> KeyUnreadable:
+    return KeyUnreadable(
+        "a stored key cannot be opened", detail=f"{context.associated_data.decode()} cannot be opened: {reason}"
+    )
+
+
+def _write_new(path: Path, secret: bytes) -> None:
+    """Write the whole file or none: whoever finds the name finds all of the bytes."""
+    descriptor, name = tempfile.mkstemp(prefix=".", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(secret)
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(name, path)
+    finally:
+        Path(name).unlink()
+    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+def _require_private(path: Path, status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise MasterKeyError(f"the master key {path} is not a regular file")
+    if stat.S_IMODE(status.st_mode) & 0o077:
+        raise MasterKeyError(f"the master key {path} can be read or written by others; chmod it to 0600")
+    if status.st_uid != os.geteuid():
+        raise MasterKeyError(
+            f"the master key {path} belongs to user {status.st_uid}; it must belong to the user who runs sts"
+            f" ({os.geteuid()})"
+        )
