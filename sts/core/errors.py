@@ -36,7 +36,15 @@ class MissingField(BadRequest):
     code = "ACS90011"
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"the required field '{name}' is missing")
+        super().__init__(f"The required field '{name}' is missing.")
+
+
+class MethodNotAllowed(BadRequest):
+    """The HTTP method is not one of this address's."""
+
+    def __init__(self, *allowed: str) -> None:
+        super().__init__(f"this address answers {' and '.join(allowed)} only")
+        self.allowed = allowed
 
 
 class UnsupportedGrant(StsError):
@@ -216,3 +224,11 @@ class InvalidConfiguration(OperatorError):
 
 class MasterKeyError(OperatorError):
     """The master key is missing, wrong, or readable by others; the service does not start."""
+
+
+class AuditBroken(OperatorError):
+    """The audit trail was altered; `sequence` is its first broken record."""
+
+    def __init__(self, sequence: int, fault: str) -> None:
+        super().__init__(f"audit record {sequence} {fault}")
+        self.sequence = sequence

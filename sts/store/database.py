@@ -1,0 +1,143 @@
+"""The database: SQLite or PostgreSQL, its transactions and its migrations."""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import datetime
+from typing import Any, Final
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import URL, Connection, Engine, create_engine, event, func, make_url, select
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from sts.core.errors import StoreUnavailable
+from sts.store.changes import Change, ChangeFeed
+
+_BUSY_TIMEOUT: Final = 10_000  # milliseconds
+_WRITERS: Final = 0x737473  # the advisory lock that lets one configuration transaction in at a time
+_BEGIN: Final = "sts_begin"
+_PRAGMAS: Final = (
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",
+    "PRAGMA foreign_keys = ON",
+    f"PRAGMA busy_timeout = {_BUSY_TIMEOUT}",
+)
+
+
+class Database:
+    """One database and the three ways to use it: reading, recording, changing.
+
+    Every way raises StoreUnavailable when the database does not answer, is full, or stays locked.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.feed = ChangeFeed()
+        self._url = _with_driver(make_url(url))
+        self._engine = _engine(self._url)
+        is_sqlite = self._engine.dialect.name == "sqlite"
+        self._readers = self._engine.execution_options(**{} if is_sqlite else {"isolation_level": "REPEATABLE READ"})
+        self._writers = self._engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
+
+    @property
+    def dialect(self) -> str:
+        """`sqlite` or `postgresql`."""
+        return self._engine.dialect.name
+
+    def migrate(self) -> None:
+        """Bring the schema to this version; any number of processes may try at once."""
+        if self.dialect == "sqlite":
+            _create_private_file(self._url.database)
+        config = Config()
+        config.set_main_option("script_location", "sts.store:migrations")
+        with _unavailability_refused(), self._exclusively() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Open a transaction that sees one consistent state."""
+        with _unavailability_refused(), self._readers.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def recording(self) -> Iterator[Connection]:
+        """Open a transaction for what issuing may write: replay records and failure counters."""
+        with _unavailability_refused(), self._writers.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def changing(self, actor: str, now: datetime) -> Iterator[Change]:
+        """Open the transaction of one change of configuration or credentials; others wait for it.
+
+        It is committed with its audit records and change records, or not at all; this process's snapshots are told at
+        once, the other processes' when they poll.
+        """
+        with _unavailability_refused(), self._exclusively() as connection:
+            change = Change(connection, actor, now)
+            yield change
+            change.flush()
+        self.feed.tell(change.touched)
+
+    def poll(self) -> None:
+        """Have this process's snapshots drop what other processes changed; raises StoreUnavailable."""
+        with self.reading() as connection:
+            self.feed.read(connection)
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        self._engine.dispose()
+
+    @contextmanager
+    def _exclusively(self) -> Iterator[Connection]:
+        with self._writers.begin() as connection:
+            if self.dialect == "postgresql":
+                connection.execute(select(func.pg_advisory_xact_lock(_WRITERS)))
+            yield connection
+
+
+def _with_driver(url: URL) -> URL:
+    return url.set(drivername="postgresql+psycopg") if url.drivername == "postgresql" else url
+
+
+def _engine(url: URL) -> Engine:
+    if url.get_backend_name() == "sqlite":
+        engine = create_engine(url, hide_parameters=True, connect_args={"timeout": _BUSY_TIMEOUT / 1000})
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    return create_engine(
+        url,
+        hide_parameters=True,
+        pool_pre_ping=True,
+        pool_timeout=10,
+        connect_args={"connect_timeout": 5, "tcp_user_timeout": 10_000},
+    )
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, record: Any) -> None:
+    connection.isolation_level = None  # the driver would begin late and never IMMEDIATE
+    with closing(connection.cursor()) as cursor:
+        for pragma in _PRAGMAS:
+            cursor.execute(pragma)
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    connection.exec_driver_sql(connection.get_execution_options().get(_BEGIN, "BEGIN"))
+
+
+def _create_private_file(path: str | None) -> None:
+    if path and not os.path.exists(path):
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+
+
+@contextmanager
+def _unavailability_refused() -> Iterator[None]:
+    try:
+        yield
+    except (OperationalError, InterfaceError) as error:
+        raise StoreUnavailable("The database does not answer; try again later.", detail=str(error.orig)) from error
+    except PoolTimeout as error:
+        raise StoreUnavailable("The database is too busy; try again later.", detail=str(error)) from error
