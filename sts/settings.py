@@ -1,0 +1,130 @@
+"""Settings from the environment: read once, checked as a whole, frozen."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from sts.core.errors import InvalidConfiguration
+
+Network = IPv4Network | IPv6Network
+
+
+class LogFormat(StrEnum):
+    """How log records look."""
+
+    JSON = "json"
+    TEXT = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that differs from one installation to another (design, section 6)."""
+
+    home: Path
+    base_url: str  # without trailing slash
+    database_url: str
+    master_key_file: Path
+    trusted_proxies: tuple[Network, ...] = ()
+    extra_roots: Path | None = None
+    workers: int = 1
+    log_format: LogFormat = LogFormat.JSON
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
+        """Read the `STS_...` variables; raises InvalidConfiguration that lists every fault."""
+        reading = _Reading(environ)
+        home = Path(environ.get("STS_HOME") or ".").expanduser().resolve()
+        settings = cls(
+            home=home,
+            base_url=reading.base_url(),
+            database_url=_database_url(environ.get("STS_DATABASE_URL") or "sqlite:///sts.db", home),
+            master_key_file=home / (environ.get("STS_MASTER_KEY_FILE") or "keys/master.key"),
+            trusted_proxies=reading.networks(),
+            extra_roots=reading.extra_roots(home),
+            workers=reading.workers(),
+            log_format=reading.log_format(),
+        )
+        if reading.faults:
+            raise InvalidConfiguration(reading.faults)
+        return settings
+
+    @property
+    def is_plain_http(self) -> bool:
+        """Whether the base URL is http, which only loopback may be."""
+        return self.base_url.startswith("http://")
+
+
+def is_loopback(host: str | None) -> bool:
+    """Whether a host name or address of a URL is this machine."""
+    if host is None:
+        return False
+    if host.lower() == "localhost" or host.lower().endswith(".localhost"):
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _database_url(url: str, home: Path) -> str:
+    """SQLite paths are relative to the home folder."""
+    scheme, separator, path = url.partition(":///")
+    if scheme.split("+")[0] != "sqlite" or not separator or path.startswith("/") or path in ("", ":memory:"):
+        return url
+    return f"{scheme}:///{home / path}"
+
+
+class _Reading:
+    """One pass over the environment that collects faults instead of stopping at the first."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self.environ = environ
+        self.faults: list[str] = []
+
+    def base_url(self) -> str:
+        text = (self.environ.get("STS_BASE_URL") or "http://127.0.0.1:8000").rstrip("/")
+        parts = urlsplit(text)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or "@" in text:
+            self.faults.append(f"STS_BASE_URL: {text!r} is not an address such as https://sts.example")
+        elif parts.scheme == "http" and not is_loopback(parts.hostname):
+            self.faults.append(
+                f"STS_BASE_URL: {text!r} is plain http, which is allowed for a loopback address only; use https"
+            )
+        elif parts.path:
+            self.faults.append(f"STS_BASE_URL: {text!r} has a path; the service wants a host of its own")
+        return text
+
+    def networks(self) -> tuple[Network, ...]:
+        found: list[Network] = []
+        for text in (self.environ.get("STS_TRUSTED_PROXIES") or "").replace(",", " ").split():
+            try:
+                found.append(ip_network(text))
+            except ValueError as error:
+                self.faults.append(f"STS_TRUSTED_PROXIES: {text!r} is not an address or network: {error}")
+        return tuple(found)
+
+    def extra_roots(self, home: Path) -> Path | None:
+        text = self.environ.get("STS_EXTRA_ROOTS")
+        if not text:
+            return None
+        if not (home / text).is_file():
+            self.faults.append(f"STS_EXTRA_ROOTS: there is no file {text!r}; it is a PEM file of private roots")
+        return home / text
+
+    def workers(self) -> int:
+        text = self.environ.get("STS_WORKERS") or str(os.cpu_count() or 1)
+        if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 256:
+            self.faults.append(f"STS_WORKERS: {text!r} is not a number from 1 to 256")
+            return 1
+        return int(text)
+
+    def log_format(self) -> LogFormat:
+        text = self.environ.get("STS_LOG_FORMAT") or LogFormat.JSON
+        if text not in tuple(LogFormat):
+            self.faults.append(f"STS_LOG_FORMAT: {text!r} is not one of {', '.join(LogFormat)}")
+            return LogFormat.JSON
+        return LogFormat(text)
