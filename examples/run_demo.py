@@ -124,13 +124,14 @@ def main() -> int:
     require_free(host, port)
     HOME.mkdir(parents=True, exist_ok=True)
     secret = demo_secret(HOME / "demo.env")
+    environ = {"STS_LOG_FORMAT": "text", **os.environ}
     apply = [str(STS), "apply", str(EXAMPLES / "demo.yaml")]
-    applied = subprocess.run(apply, env=os.environ | {"DEMO_SECRET": secret}, check=False)  # noqa: S603 our own
+    applied = subprocess.run(apply, env=environ | {"DEMO_SECRET": secret}, check=False)  # noqa: S603 our own
     if applied.returncode:
         return applied.returncode
     # A session of its own: Ctrl-C reaches this program, which passes on one orderly SIGTERM.
     serve = [str(STS), "serve", "--host", host, "--port", str(port)]
-    server = subprocess.Popen(serve, start_new_session=True)  # noqa: S603 our own
+    server = subprocess.Popen(serve, env=environ, start_new_session=True)  # noqa: S603 our own
     try:
         wait_until_live(server, host, port)
         print(commands(secret), flush=True)
