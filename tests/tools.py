@@ -1,0 +1,51 @@
+"""Foreign programs that tests drive: found, or a reason why not, and xmlsec1's verdicts."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+
+def require_tool(name: str) -> Path:
+    """The path of a program; where it is missing, the test is skipped, which `conftest.py` makes a failure in CI."""
+    found = shutil.which(name)
+    if found is None:
+        pytest.skip(f"{name} is not installed")
+    return Path(found)
+
+
+def verify_with_xmlsec1(document: bytes, certificate: bytes, id_attribute: str, element: str, folder: Path) -> None:
+    """Let xmlsec1 verify a signed document under one certificate (DER).
+
+    `element` is the signed element as xmlsec1 writes it, namespace, colon, name; `folder` takes the files. Raises
+    AssertionError with xmlsec1's words.
+    """
+    pem = folder / "certificate.pem"
+    pem.write_bytes(x509.load_der_x509_certificate(certificate).public_bytes(serialization.Encoding.PEM))
+    signed = folder / "signed.xml"
+    signed.write_bytes(document)
+    _run(
+        *("xmlsec1", "--verify", f"--id-attr:{id_attribute}", element),
+        *("--enabled-key-data", "key-name", "--pubkey-cert-pem", str(pem), str(signed)),
+    )
+
+
+def decrypt_with_xmlsec1(document: bytes, key: RSAPrivateKey, folder: Path) -> bytes:
+    """Let xmlsec1 decrypt the EncryptedData in a document; answers the document with the plaintext in its place."""
+    pem = folder / "key.pem"
+    pem.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    encrypted = folder / "encrypted.xml"
+    encrypted.write_bytes(document)
+    return _run("xmlsec1", "--decrypt", "--privkey-pem", str(pem), str(encrypted))
+
+
+def _run(program: str, *arguments: str) -> bytes:
+    done = subprocess.run([require_tool(program), *arguments], capture_output=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr.decode(errors="replace")
+    return done.stdout
