@@ -163,6 +163,15 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
+class RuleGroup:
+    """Rules under a name, for any number of relying parties."""
+
+    id: int
+    name: str
+    rules: tuple[Rule, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class PartnerCertificate:
     """A public certificate of someone else, pinned when it was saved."""
 
@@ -329,6 +338,8 @@ class TokenView:
     expires_at: datetime | None
     claims: tuple[Claim, ...]
     key_hint: str | None  # JOSE `kid`, or the SHA-1 thumbprint of the certificate in a signature's KeyInfo
+    algorithm: str | None = None  # of the signature, in the token's own words
+    encrypted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
