@@ -1,0 +1,18 @@
+"""The addresses of a namespace, relative to its issuer (design, section 6)."""
+
+from typing import Final
+
+WS_FEDERATION: Final = "v2/wsfederation"
+FEDERATION_METADATA: Final = "FederationMetadata/2007-06/FederationMetadata.xml"
+WS_TRUST_13: Final = (
+    "v2/wstrust/13/username",
+    "v2/wstrust/13/certificate",
+    "v2/wstrust/13/issuedtoken-bearer",
+    "v2/wstrust/13/issuedtoken-symmetric",
+    "v2/wstrust/13/issuedtoken-asymmetric",
+)
+WRAP: Final = "WRAPv0.9"
+OAUTH2_ACS: Final = "v2/OAuth2-13"
+OAUTH2: Final = "oauth2/token"
+OPENID_CONFIGURATION: Final = ".well-known/openid-configuration"
+JWKS: Final = ".well-known/jwks.json"

@@ -1,0 +1,147 @@
+"""HTTP as the protocols see it: plain requests and answers, and one strict and fast parser for forms."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from sts.core.errors import BadRequest, MethodNotAllowed, MissingField, PayloadTooLarge
+from sts.core.model import IssuedToken
+
+MAX_BODY: Final = 300_000
+MAX_FIELDS: Final = 100
+FORM: Final = "application/x-www-form-urlencoded"
+SECRET_FIELDS: Final = frozenset(
+    {"wrap_password", "wrap_assertion", "client_secret", "client_assertion", "assertion", "password", "refresh_token"}
+)
+
+_HEX = "0123456789abcdefABCDEF"
+_OCTETS = {(high + low).encode(): bytes.fromhex(high + low) for high in _HEX for low in _HEX}
+
+_JSON = json.JSONEncoder(separators=(",", ":"))
+
+Headers = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRequest:
+    """A request, its body already read; header names are in lower case."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str] = field(repr=False)
+    query: str = field(repr=False)  # as it came, without the question mark
+    body: bytes = field(repr=False)
+    source: str  # address of the caller
+    trace_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What goes back."""
+
+    status: int
+    headers: Headers
+    body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """The fields of a form; those that came more than once are known, so that nobody reads half of them."""
+
+    values: Mapping[str, str] = field(repr=False)
+    repeated: frozenset[str] = frozenset()
+
+    def single(self, name: str) -> str:
+        """The value of a required field; raises MissingField, and BadRequest if it came twice (RFC 6749, 3.2)."""
+        value = self.optional(name)
+        if value is None:
+            raise MissingField(name)
+        return value
+
+    def optional(self, name: str) -> str | None:
+        """The value of a field, None where it is absent or empty; raises BadRequest if it came twice."""
+        if name in self.repeated:
+            raise BadRequest(f"the field '{name}' is there more than once")
+        return self.values.get(name) or None
+
+
+def parse_form(body: bytes) -> Form:
+    """Read an `application/x-www-form-urlencoded` body.
+
+    At most 300 kB and 100 fields, `&` alone separates, percent escapes are two hexadecimal digits, everything is
+    UTF-8 without NUL. Raises PayloadTooLarge or BadRequest (WHATWG URL, 5.1, with faults refused).
+    """
+    if len(body) > MAX_BODY:
+        raise PayloadTooLarge("the message is too large", detail=f"{len(body)} bytes")
+    try:
+        text = body.decode()
+    except UnicodeDecodeError as error:
+        raise BadRequest("the form is not UTF-8") from error
+    if "\0" in text:
+        raise BadRequest("the form holds a NUL character")
+    fields = text.split("&", MAX_FIELDS)
+    if len(fields) > MAX_FIELDS:
+        raise BadRequest(f"the form has more than {MAX_FIELDS} fields")
+    values: dict[str, str] = {}
+    repeated: set[str] = set()
+    for part in fields:
+        name, _, value = part.partition("=")
+        if "%" in part or "+" in part:
+            name, value = form_decode(name), form_decode(value)
+        if name in values:
+            repeated.add(name)
+        values[name] = value
+    return Form(values, frozenset(repeated))
+
+
+def form_decode(text: str) -> str:
+    """Undo form encoding of one name or value; raises BadRequest for what is not strictly encoded UTF-8."""
+    if "+" in text:
+        text = text.replace("+", " ")
+    try:
+        if "%" in text:
+            first, *rest = text.encode().split(b"%")
+            text = (first + b"".join([_OCTETS[part[:2]] + part[2:] for part in rest])).decode()
+    except KeyError as error:
+        raise BadRequest("the form holds an invalid percent escape") from error
+    except UnicodeDecodeError as error:
+        raise BadRequest("the form is not UTF-8") from error
+    if "\0" in text:
+        raise BadRequest("the form holds a NUL character")
+    return text
+
+
+def posted_form(request: HttpRequest) -> Form:
+    """The form of a POST whose query holds no secret; the Content-Type is not looked at.
+
+    Raises MethodNotAllowed, PayloadTooLarge or BadRequest.
+    """
+    if request.method != "POST":
+        raise MethodNotAllowed("POST")
+    if request.query:
+        query = parse_form(request.query.encode(errors="surrogatepass"))
+        if not SECRET_FIELDS.isdisjoint(query.values):
+            raise BadRequest("secrets belong in the body, not in the address", detail="a secret came in the query")
+    return parse_form(request.body)
+
+
+def media_type(request: HttpRequest) -> str:
+    """The media type of the body without parameters, in lower case, "" if it is not said (RFC 9110, 8.3)."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def seconds_left(issued: IssuedToken, now: datetime) -> int:
+    """The whole seconds that are left of a token's life, never negative."""
+    return max(0, (issued.expires_at - now.replace(microsecond=0)) // timedelta(seconds=1))
+
+
+def timestamp(now: datetime) -> str:
+    """An instant as ACS wrote it in its errors."""
+    return now.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+def json_answer(status: int, headers: Headers, members: Mapping[str, object]) -> Answer:
+    """An answer whose body is one JSON object; the caller's headers include the Content-Type."""
+    return Answer(status, headers, _JSON.encode(members).encode())

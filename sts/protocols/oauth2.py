@@ -1,0 +1,123 @@
+"""OAuth 2.0 client credentials as RFC 6749 has them, for tokens of all four formats (SAML as RFC 8693 wraps it)."""
+
+import re
+from base64 import b64decode, urlsafe_b64encode
+from datetime import datetime
+
+from sts.core.errors import AuthenticationFailed, BadRequest, MissingField, StsError, UnsupportedGrant
+from sts.core.model import IssuedToken, PasswordProof, TokenFormat, TokenRequest
+from sts.core.uris import OAUTH_SAML11, OAUTH_SAML20
+from sts.protocols.http import (
+    FORM,
+    Answer,
+    Form,
+    HttpRequest,
+    form_decode,
+    json_answer,
+    media_type,
+    posted_form,
+    seconds_left,
+)
+from sts.protocols.refusals import refusal, retry_headers, text
+
+FORMATS = frozenset(TokenFormat)
+
+# A template, because base64url needs no escaping and a general encoder would read the whole assertion again.
+_SAML_ANSWERS = {
+    token_format: (
+        b'{"access_token":"%%b","issued_token_type":"%b","token_type":"N_A","expires_in":%%d}' % token_type.encode()
+    )
+    for token_format, token_type in ((TokenFormat.SAML11, OAUTH_SAML11), (TokenFormat.SAML20, OAUTH_SAML20))
+}
+_NOT_IN_DESCRIPTION = re.compile(r"[^ !#-\[\]-~]")  # RFC 6749, 5.2
+_HEADERS = (
+    ("Content-Type", "application/json"),
+    ("Cache-Control", "no-store"),
+    ("Pragma", "no-cache"),
+    ("X-Content-Type-Options", "nosniff"),
+)
+_CHALLENGE = ("WWW-Authenticate", 'Basic realm="oauth2/token", charset="UTF-8"')
+
+
+def parse(request: HttpRequest, namespace: str) -> TokenRequest:
+    """Read a token request; the realm comes as `resource`, `audience` or `scope`.
+
+    Raises MethodNotAllowed, PayloadTooLarge, BadRequest (MissingField), UnsupportedGrant, or AuthenticationFailed
+    where the client does not authenticate (RFC 6749, 2.3.1, 3.2 and 4.4.2; RFC 8707, 2).
+    """
+    form = posted_form(request)
+    if media_type(request) not in (FORM, ""):
+        raise BadRequest(f"the body is not {FORM}")
+    require_client_credentials(form)
+    return TokenRequest(
+        namespace=namespace,
+        proof=_client(request, form),
+        realm=_realm(form),
+        formats=FORMATS,
+        source=request.source,
+        trace_id=request.trace_id,
+    )
+
+
+def require_client_credentials(form: Form) -> None:
+    """Refuse every other grant; raises MissingField or UnsupportedGrant."""
+    if form.single("grant_type") != "client_credentials":
+        raise UnsupportedGrant("the grant type is not supported; use client_credentials")
+
+
+def _client(request: HttpRequest, form: Form) -> PasswordProof:
+    authorization = request.headers.get("authorization")
+    name, secret = form.optional("client_id"), form.optional("client_secret")
+    if authorization is None:
+        if name is None or secret is None:
+            raise AuthenticationFailed(detail="the client sent no credentials")
+        return PasswordProof(name, secret.encode())
+    if secret is not None:
+        raise BadRequest("client credentials are in the Authorization header or in the body, not in both")
+    proof = _basic(authorization)
+    if name not in (None, proof.name):
+        raise BadRequest("client_id differs from the Authorization header's")
+    return proof
+
+
+def _basic(authorization: str) -> PasswordProof:
+    """Name and secret are form-encoded inside the header (RFC 6749, 2.3.1)."""
+    scheme, _, encoded = authorization.partition(" ")
+    if scheme.lower() != "basic":
+        raise AuthenticationFailed(detail="the Authorization header's scheme is not Basic")
+    try:
+        name, colon, secret = b64decode(encoded.strip(" "), validate=True).decode().partition(":")
+    except ValueError as error:
+        raise BadRequest("the Authorization header is not base64 of UTF-8") from error
+    if not (name and colon and secret):
+        raise AuthenticationFailed(detail="the Authorization header lacks name or secret")
+    return PasswordProof(form_decode(name), form_decode(secret).encode())
+
+
+def _realm(form: Form) -> str:
+    given = {value for name in ("resource", "audience", "scope") if (value := form.optional(name)) is not None}
+    if not given:
+        raise MissingField("resource")
+    if len(given) > 1:
+        raise BadRequest("resource, audience and scope name different realms")
+    return given.pop()
+
+
+def render(issued: IssuedToken, now: datetime) -> Answer:
+    """The answer that carries a token (RFC 6749, 5.1; for SAML RFC 8693, 2.2.1: base64url, `N_A`)."""
+    seconds = seconds_left(issued, now)
+    if issued.format.is_saml:
+        encoded = urlsafe_b64encode(issued.token).rstrip(b"=")
+        return Answer(200, _HEADERS, _SAML_ANSWERS[issued.format] % (encoded, seconds))
+    members = {"access_token": issued.token.decode(), "token_type": "Bearer", "expires_in": seconds}
+    return json_answer(200, _HEADERS, members)
+
+
+def refuse(error: StsError, trace_id: str, now: datetime) -> Answer:
+    """The answer that refuses (RFC 6749, 5.2); the trace id is a member of its own."""
+    row = refusal(error)
+    challenge = (_CHALLENGE,) if row.rfc6749_status == 401 else ()
+    headers = (*_HEADERS, ("Request-Id", trace_id), *challenge, *retry_headers(error))
+    description = _NOT_IN_DESCRIPTION.sub("?", text(error).replace('"', "'"))
+    members = {"error": row.rfc6749_error, "error_description": description, "trace_id": trace_id}
+    return json_answer(row.rfc6749_status, headers, members)
