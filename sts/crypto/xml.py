@@ -42,11 +42,6 @@ _UNWRITABLE = r"\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff"
 _UNWRITABLE_CHARACTER = re.compile(f"[{_UNWRITABLE}]")
 _TEXT_SPECIAL = re.compile(f"[&<>\r{_UNWRITABLE}]")
 _ATTRIBUTE_SPECIAL = re.compile(f'[&<"\t\n\r{_UNWRITABLE}]')
-_TEXT_ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#xD;"})
-_ATTRIBUTE_ESCAPES = str.maketrans(
-    {"&": "&amp;", "<": "&lt;", '"': "&quot;", "\t": "&#x9;", "\n": "&#xA;", "\r": "&#xD;"}
-)
-
 _INSTANT = re.compile(r"(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})(?:\.\d{1,9})?(?:Z|([+-])(\d{2}):([0-5]\d))", re.ASCII)
 _YEARS = range(1970, 9999)
 _MAX_OFFSET = timedelta(hours=14)
@@ -93,7 +88,7 @@ def escape_text(value: str) -> str:
     if _TEXT_SPECIAL.search(value) is None:
         return value
     _refuse_unwritable(value)
-    return value.translate(_TEXT_ESCAPES)
+    return value.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\r", "&#xD;")
 
 
 def escape_attribute(value: str) -> str:
@@ -104,14 +99,16 @@ def escape_attribute(value: str) -> str:
     if _ATTRIBUTE_SPECIAL.search(value) is None:
         return value
     _refuse_unwritable(value)
-    return value.translate(_ATTRIBUTE_ESCAPES)
+    value = value.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")
+    return value.replace("\t", "&#x9;").replace("\n", "&#xA;").replace("\r", "&#xD;")
 
 
 def instant(value: datetime) -> str:
     """An aware datetime as xs:dateTime in UTC with milliseconds; raises ValueError for a naive one."""
     if value.tzinfo is None:
         raise ValueError("an instant needs a time zone")
-    return value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+    utc = value if value.tzinfo is UTC else value.astimezone(UTC)
+    return utc.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
 def parse_instant(text: str) -> datetime:
