@@ -1,0 +1,290 @@
+"""What both versions of SAML share: the claims as statements, strict access to elements, and the judgement."""
+
+from base64 import b64decode
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha1
+from itertools import islice
+
+from lxml import etree
+
+from sts.core.claims import NAME_IDENTIFIER
+from sts.core.errors import (
+    BadRequest,
+    InvalidAudience,
+    InvalidSamlToken,
+    InvalidSignature,
+    PayloadTooLarge,
+    UnwritableClaim,
+)
+from sts.core.model import Claim, Kind, TokenFormat, TokenView, Trusted, Use, VerificationKey, VerifiedToken
+from sts.crypto import certificates
+from sts.crypto.xml import NS, escape_text, parse, parse_instant
+from sts.crypto.xmldsig import MAX_CANDIDATES, Expected, verify
+from sts.tokens.lifetime import Lifetime, check_lifetime
+from sts.tokens.text import refuse_uncarriable
+
+_DS = f"{{{NS['ds']}}}"
+_SIGNATURE = f"{_DS}Signature"
+_SIGNATURE_METHOD = f"{_DS}SignedInfo/{_DS}SignatureMethod"
+_CERTIFICATE = f"{_DS}KeyInfo/{_DS}X509Data/{_DS}X509Certificate"
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """How whoever presents an assertion shows that it may; absent parts ask for nothing."""
+
+    bearer: bool
+    recipient: str | None = None
+    not_before: datetime | None = None
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Assertion:
+    """What an assertion says, in the words of neither version."""
+
+    id: str
+    issuer: str
+    issued_at: datetime
+    not_before: datetime | None
+    expires_at: datetime | None
+    audiences: tuple[tuple[str, ...], ...]  # one entry for each restriction; all of them must hold
+    confirmations: tuple[Confirmation, ...]  # one of them must hold, if there are any
+    claims: tuple[Claim, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """What tells one version of SAML from the other when an assertion is read."""
+
+    format: TokenFormat
+    root: str  # the tag, {namespace}name
+    id_attribute: str
+    encrypted_root: str  # the tag that an encrypted assertion has instead
+    assertion: Callable[[etree._Element], Assertion]  # raises InvalidSamlToken
+
+
+def statements(claims: Sequence[Claim]) -> tuple[str | None, dict[str, list[str]]]:
+    """Answer the name of the subject and the other claims' values by type in their order, all escaped as XML text.
+
+    An assertion has one subject: several nameidentifier claims are refused, because rules have no order and any choice
+    between them would be an accident. Raises UnwritableClaim.
+    """
+    values: dict[str, list[str]] = {}
+    for claim in claims:
+        values.setdefault(claim.type, []).append(_escaped(claim))
+    names = values.pop(NAME_IDENTIFIER, [])
+    if len(names) > 1:
+        raise UnwritableClaim(f"A SAML token names one subject, but there are {len(names)} nameidentifier claims.")
+    return (names[0] if names else None), values
+
+
+def refused(reason: str) -> InvalidSamlToken:
+    """Answer the error of every assertion that is refused; the true reason is for the log only."""
+    return InvalidSamlToken("SAML token is invalid.", detail=reason)
+
+
+def children(parent: etree._Element, *names: str) -> dict[str, list[etree._Element]]:
+    """Answer the child elements by local name; raises InvalidSamlToken for one of another name or namespace."""
+    namespace = etree.QName(parent).namespace
+    found: dict[str, list[etree._Element]] = {name: [] for name in names}
+    for child in parent:
+        name = etree.QName(child)
+        if name.namespace != namespace or name.localname not in found:
+            raise refused(f"shape: {_local(parent)} holds {name.text}, which is not understood")
+        found[name.localname].append(child)
+    return found
+
+
+def single(parent: etree._Element, name: str, found: Sequence[etree._Element]) -> etree._Element:
+    """Answer the one element of the list; raises InvalidSamlToken when there is none or more."""
+    element = optional(parent, name, found)
+    if element is None:
+        raise refused(f"shape: {_local(parent)} has no {name}")
+    return element
+
+
+def optional(parent: etree._Element, name: str, found: Sequence[etree._Element]) -> etree._Element | None:
+    """Answer the one element of the list or None; raises InvalidSamlToken when there are more."""
+    if len(found) > 1:
+        raise refused(f"shape: {_local(parent)} has {len(found)} of {name}")
+    return found[0] if found else None
+
+
+def text(element: etree._Element) -> str:
+    """Answer the text of an element; raises InvalidSamlToken when it has child elements."""
+    if len(element):
+        raise refused(f"shape: {_local(element)} has child elements")
+    return element.text or ""
+
+
+def attribute(element: etree._Element, name: str) -> str:
+    """Answer a required attribute; raises InvalidSamlToken when it is absent or empty."""
+    value = element.get(name)
+    if not value:
+        raise refused(f"shape: {_local(element)} has no {name}")
+    return value
+
+
+def instant_attribute(element: etree._Element, name: str) -> datetime | None:
+    """Answer an optional attribute of type xs:dateTime; raises InvalidSamlToken when it is not strictly that."""
+    value = element.get(name)
+    return None if value is None else parse_instant(value)
+
+
+def issue_instant(element: etree._Element) -> datetime:
+    """Answer the IssueInstant of an assertion; raises InvalidSamlToken when it is absent or not strictly a time."""
+    return parse_instant(attribute(element, "IssueInstant"))
+
+
+def read(version: Version, token: bytes, trusted: Trusted, now: datetime) -> VerifiedToken:
+    """Verify an assertion, then hold what was signed against what is trusted.
+
+    `now` is aware UTC. Raises InvalidSamlToken, InvalidSignature or InvalidAudience; the `detail` begins with what was
+    wrong (SAML 2.0 Core, 2.5.1; SAML 1.1 Core, 2.3.2.1).
+    """
+    element, key = _verified(token, trusted, Expected(version.root, version.id_attribute, now))
+    return _accepted(version.assertion(element), key, trusted, now)
+
+
+def view(version: Version, token: bytes) -> TokenView:
+    """Say what an assertion claims to be, verifying nothing; of an encrypted one that is only its format.
+
+    Raises InvalidSamlToken when the document is no assertion of this version.
+    """
+    try:
+        element = parse(token)
+    except (BadRequest, PayloadTooLarge) as error:
+        raise refused(error.detail or error.message) from error
+    if element.tag == version.encrypted_root:
+        return TokenView(version.format, None, None, None, None, None, (), None, encrypted=True)
+    if element.tag != version.root:
+        raise refused(f"root: {element.tag}")
+    signature = element.find(_SIGNATURE)
+    if signature is not None:
+        element.remove(signature)
+    assertion = version.assertion(element)
+    expiries = [assertion.expires_at, *(confirmation.expires_at for confirmation in assertion.confirmations)]
+    return TokenView(
+        format=version.format,
+        id=assertion.id,
+        issuer=assertion.issuer,
+        audience=_audience(assertion),
+        not_before=assertion.not_before,
+        expires_at=min((expiry for expiry in expiries if expiry is not None), default=None),
+        claims=assertion.claims,
+        key_hint=_thumbprint(signature),
+        algorithm=_algorithm(signature),
+    )
+
+
+def _escaped(claim: Claim) -> str:
+    try:
+        return escape_text(claim.value)
+    except UnwritableClaim:
+        refuse_uncarriable((claim,))  # the same refusal, but it names the claim
+        raise
+
+
+def _verified(token: bytes, trusted: Trusted, expected: Expected) -> tuple[etree._Element, VerificationKey]:
+    """Answer the signed element and the key that verified it; keys are tried in the order given."""
+    failures = []
+    for key in islice(_candidates(trusted, expected.now), MAX_CANDIDATES):
+        try:
+            return verify(token, (key.material,), expected), key
+        except InvalidSignature as error:
+            failures.append(error.detail or error.message)
+    raise InvalidSignature(
+        "The signature of the SAML token is not valid.", detail="; ".join(failures) or "no valid trusted certificate"
+    )
+
+
+def _accepted(assertion: Assertion, key: VerificationKey, trusted: Trusted, now: datetime) -> VerifiedToken:
+    if assertion.issuer != trusted.issuer:
+        raise refused("issuer: not the trusted one")
+    if assertion.issued_at > now + trusted.skew:
+        raise refused("time: issued in the future")
+    _check_audience(assertion, trusted)
+    lifetime = _confirmed(assertion, trusted, now)
+    return VerifiedToken(
+        id=assertion.id,
+        issuer=assertion.issuer,
+        audience=trusted.audience or _audience(assertion),
+        not_before=lifetime.not_before,
+        expires_at=lifetime.expires_at,
+        claims=assertion.claims,
+        key=key,
+    )
+
+
+def _candidates(trusted: Trusted, now: datetime) -> Iterator[VerificationKey]:
+    for key in trusted.keys:
+        if key.kind is Kind.CERTIFICATE and key.use is Use.SIGNING:
+            certificate = certificates.parse(key.material)
+            if certificate.not_before <= now <= certificate.not_after:
+                yield key
+
+
+def _check_audience(assertion: Assertion, trusted: Trusted) -> None:
+    if trusted.audience is None:
+        return
+    if not assertion.audiences:
+        raise InvalidAudience("Audience validation failed.", detail="audience: no restriction")
+    if not all(trusted.audience in audiences for audiences in assertion.audiences):
+        raise InvalidAudience("Audience validation failed.", detail="audience: a restriction does not name ours")
+
+
+def _confirmed(assertion: Assertion, trusted: Trusted, now: datetime) -> Lifetime:
+    """Answer the lifetime under the first confirmation that holds; raises what is wrong with the first if none does.
+
+    No confirmation at all asks for nothing: that is usual in WS-Federation.
+    """
+    reasons = []
+    for confirmation in assertion.confirmations or (Confirmation(bearer=True),):
+        try:
+            return _checked(assertion, confirmation, trusted, now)
+        except InvalidSamlToken as error:
+            reasons.append(error)
+    raise reasons[0]
+
+
+def _checked(assertion: Assertion, confirmation: Confirmation, trusted: Trusted, now: datetime) -> Lifetime:
+    if not confirmation.bearer:
+        raise refused("confirmation: not bearer")
+    if confirmation.recipient is not None and confirmation.recipient != trusted.recipient:
+        raise refused("recipient: not ours")
+    begins = (assertion.not_before, confirmation.not_before)
+    ends = (assertion.expires_at, confirmation.expires_at)
+    lifetime = Lifetime(
+        max((instant for instant in begins if instant is not None), default=None),
+        min((instant for instant in ends if instant is not None), default=None),
+    )
+    check_lifetime(lifetime, trusted, now, refused)
+    return lifetime
+
+
+def _audience(assertion: Assertion) -> str | None:
+    """Every audience that is named: whoever compares afterwards must not take one of several for the only one."""
+    return " ".join(audience for audiences in assertion.audiences for audience in audiences) or None
+
+
+def _local(element: etree._Element) -> str:
+    return etree.QName(element).localname
+
+
+def _thumbprint(signature: etree._Element | None) -> str | None:
+    certificate = None if signature is None else signature.findtext(_CERTIFICATE)
+    if certificate is None:
+        return None
+    try:
+        der = b64decode("".join(certificate.split()), validate=True)
+    except ValueError:
+        return None
+    return sha1(der, usedforsecurity=False).hexdigest()
+
+
+def _algorithm(signature: etree._Element | None) -> str | None:
+    method = None if signature is None else signature.find(_SIGNATURE_METHOD)
+    return None if method is None else method.get("Algorithm")

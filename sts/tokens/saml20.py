@@ -1,0 +1,144 @@
+"""SAML 2.0 assertions (SAML 2.0 Core, section 2), in the shape that Azure Access Control Service gave them."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Final
+
+from lxml import etree
+
+from sts.core.claims import NAME_IDENTIFIER
+from sts.core.errors import UnwritableClaim
+from sts.core.model import Claim, ContentEncryption, TokenDescriptor, TokenFormat, TokenView, Trusted, VerifiedToken
+from sts.core.ports import Signer
+from sts.crypto import xmlenc
+from sts.crypto.xml import NS, escape_attribute, escape_text, instant
+from sts.crypto.xmldsig import sign_canonical
+from sts.tokens import saml
+from sts.tokens.saml import Assertion, Confirmation, Version
+
+BEARER: Final = "urn:oasis:names:tc:SAML:2.0:cm:bearer"
+
+_START = f'<Assertion xmlns="{NS["saml20"]}" ID="'
+_CONFIRMATION = f'<SubjectConfirmation Method="{BEARER}"></SubjectConfirmation></Subject>'
+
+
+def write(descriptor: TokenDescriptor, signer: Signer) -> bytes:
+    """Build and sign an assertion; the text is canonical as it stands (Exclusive XML Canonicalization 1.0).
+
+    The nameidentifier claim is the NameID and no attribute; without one the subject has no name. Raises UnwritableClaim
+    when there is more than one, a claim has no type, or holds a character that XML cannot carry.
+    """
+    name, values = saml.statements(descriptor.claims)
+    identifier = "_" + descriptor.id
+    before = (
+        f'{_START}{identifier}" IssueInstant="{instant(descriptor.issued_at)}" Version="2.0">'
+        f"<Issuer>{escape_text(descriptor.issuer)}</Issuer>"
+    )
+    after = (
+        f"<Subject>{_name_id(name)}{_CONFIRMATION}"
+        f'<Conditions NotBefore="{instant(descriptor.not_before)}" NotOnOrAfter="{instant(descriptor.expires_at)}">'
+        f"<AudienceRestriction><Audience>{escape_text(descriptor.audience)}</Audience></AudienceRestriction>"
+        f"</Conditions>{_attribute_statement(values)}"
+        f'<AuthnStatement AuthnInstant="{instant(descriptor.authenticated_at)}"><AuthnContext>'
+        f"<AuthnContextClassRef>{descriptor.authentication_method.value}</AuthnContextClassRef>"
+        "</AuthnContext></AuthnStatement></Assertion>"
+    )
+    return sign_canonical(before, after, identifier, signer)
+
+
+def read(token: bytes, trusted: Trusted, now: datetime) -> VerifiedToken:
+    """Verify an assertion and say what it says; `now` is aware UTC (SAML 2.0 Core, 2; Profiles, 3.3).
+
+    Raises InvalidSamlToken, InvalidSignature or InvalidAudience.
+    """
+    return saml.read(_VERSION, token, trusted, now)
+
+
+def view(token: bytes) -> TokenView:
+    """Say what an assertion claims to be, verifying nothing; raises InvalidSamlToken when it is none."""
+    return saml.view(_VERSION, token)
+
+
+def encrypt(assertion: bytes, certificate: bytes, algorithm: ContentEncryption) -> bytes:
+    """Encrypt a signed assertion to the holder of a DER certificate (SAML 2.0 Core, 2.3.4)."""
+    encrypted = xmlenc.encrypt(assertion, certificate, algorithm)
+    return b'<EncryptedAssertion xmlns="%s">%s</EncryptedAssertion>' % (NS["saml20"].encode(), encrypted)
+
+
+def _name_id(name: str | None) -> str:
+    return "" if name is None else f"<NameID>{name}</NameID>"
+
+
+def _attribute_statement(values: dict[str, list[str]]) -> str:
+    if not values:
+        return ""
+    return f"<AttributeStatement>{''.join(map(_attribute, values.items()))}</AttributeStatement>"
+
+
+def _attribute(attribute: tuple[str, list[str]]) -> str:
+    claim_type, values = attribute
+    if not claim_type:
+        raise UnwritableClaim("A SAML token cannot carry a claim without a type.")
+    texts = "</AttributeValue><AttributeValue>".join(values)
+    return f'<Attribute Name="{escape_attribute(claim_type)}"><AttributeValue>{texts}</AttributeValue></Attribute>'
+
+
+def _assertion(element: etree._Element) -> Assertion:
+    if element.get("Version") != "2.0":
+        raise saml.refused(f"shape: the version is {element.get('Version')!r}")
+    parts = saml.children(element, "Issuer", "Subject", "Conditions", "Advice", "AttributeStatement", "AuthnStatement")
+    issuer = saml.text(saml.single(element, "Issuer", parts["Issuer"]))
+    subject = saml.children(saml.single(element, "Subject", parts["Subject"]), "NameID", "SubjectConfirmation")
+    conditions = saml.single(element, "Conditions", parts["Conditions"])
+    name = saml.optional(element, "NameID", subject["NameID"])
+    named = [] if name is None else [Claim(NAME_IDENTIFIER, saml.text(name), issuer)]
+    return Assertion(
+        id=saml.attribute(element, "ID"),
+        issuer=issuer,
+        issued_at=saml.issue_instant(element),
+        not_before=saml.instant_attribute(conditions, "NotBefore"),
+        expires_at=saml.instant_attribute(conditions, "NotOnOrAfter"),
+        audiences=_audiences(conditions),
+        confirmations=tuple(map(_confirmation, subject["SubjectConfirmation"])),
+        claims=(*named, *_claims(parts["AttributeStatement"], issuer)),
+    )
+
+
+def _audiences(conditions: etree._Element) -> tuple[tuple[str, ...], ...]:
+    """A condition that is not understood makes the assertion invalid (SAML 2.0 Core, 2.5.1.1)."""
+    restrictions = saml.children(conditions, "AudienceRestriction", "OneTimeUse")["AudienceRestriction"]
+    return tuple(
+        tuple(map(saml.text, saml.children(restriction, "Audience")["Audience"])) for restriction in restrictions
+    )
+
+
+def _confirmation(element: etree._Element) -> Confirmation:
+    if element.get("Method") != BEARER:
+        return Confirmation(bearer=False)
+    found = saml.children(element, "SubjectConfirmationData")["SubjectConfirmationData"]
+    data = saml.optional(element, "SubjectConfirmationData", found)
+    if data is None:
+        return Confirmation(bearer=True)
+    return Confirmation(
+        bearer=True,
+        recipient=data.get("Recipient"),
+        not_before=saml.instant_attribute(data, "NotBefore"),
+        expires_at=saml.instant_attribute(data, "NotOnOrAfter"),
+    )
+
+
+def _claims(statements: Sequence[etree._Element], issuer: str) -> Iterator[Claim]:
+    for statement in statements:
+        for attribute in saml.children(statement, "Attribute")["Attribute"]:
+            claim_type = saml.attribute(attribute, "Name")
+            for value in saml.children(attribute, "AttributeValue")["AttributeValue"]:
+                yield Claim(claim_type, saml.text(value), issuer)
+
+
+_VERSION = Version(
+    format=TokenFormat.SAML20,
+    root=f"{{{NS['saml20']}}}Assertion",
+    id_attribute="ID",
+    encrypted_root=f"{{{NS['saml20']}}}EncryptedAssertion",
+    assertion=_assertion,
+)
