@@ -1,0 +1,19 @@
+"""What every operation works on."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sts.store.database import Database
+from sts.store.keyring import SealedKeyRing
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """One installation of the service, opened for operators."""
+
+    home: Path
+    base_url: str
+    database: Database
+    key_ring: SealedKeyRing = field(repr=False)
+    roots: tuple[bytes, ...] = field(repr=False)  # DER certificates of the issuers that imports may chain to
+    actor: str  # who is named in the audit records

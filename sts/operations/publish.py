@@ -1,0 +1,102 @@
+"""The documents that the service publishes for a namespace, rendered once per version."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from hashlib import sha256
+from typing import Final
+
+from sts.core.credentials import metadata_credential, next_change, published_decryption, published_signing
+from sts.core.errors import IssuingFailed, MetadataUnavailable
+from sts.core.model import Namespace
+from sts.core.ports import KeyRing
+from sts.protocols import discovery, federation_metadata
+from sts.protocols.federation_metadata import MetadataDescription
+
+MAX_AGE: Final = timedelta(hours=1)
+MAX_KEPT: Final = 1000
+
+
+class DocumentKind(StrEnum):
+    """What is published for each namespace."""
+
+    FEDERATION_METADATA = "federation-metadata"
+    OPENID_CONFIGURATION = "openid-configuration"
+    AUTHORIZATION_SERVER = "authorization-server"
+    JWKS = "jwks"
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A rendered document and how long it stands."""
+
+    body: bytes = field(repr=False)
+    media_type: str
+    etag: str
+    version: int
+    until: datetime | None  # the instant from which it may read differently
+
+    def max_age(self, now: datetime) -> int:
+        """For how many seconds readers may keep it."""
+        left = MAX_AGE if self.until is None else min(MAX_AGE, self.until - now)
+        return max(0, int(left.total_seconds()))
+
+
+def federation_metadata_document(namespace: Namespace, key_ring: KeyRing, now: datetime) -> bytes:
+    """The signed federation metadata; raises MetadataUnavailable when nothing may sign it."""
+    description = MetadataDescription(
+        issuer=namespace.issuer,
+        signing_certificates=tuple(c.certificate for c in published_signing(namespace, now) if c.certificate),
+        decryption_certificates=tuple(c.certificate for c in published_decryption(namespace, now) if c.certificate),
+    )
+    try:
+        signer = key_ring.signer(namespace, metadata_credential(namespace, now))
+    except IssuingFailed as error:
+        raise MetadataUnavailable(
+            "federation metadata could not be generated", detail=f"{error.codes} ({namespace.name})"
+        ) from error
+    return federation_metadata.build(description, signer)
+
+
+def _openid_configuration(namespace: Namespace, key_ring: KeyRing, now: datetime) -> bytes:
+    return discovery.openid_configuration(namespace.issuer, published_signing(namespace, now))
+
+
+def _authorization_server(namespace: Namespace, key_ring: KeyRing, now: datetime) -> bytes:
+    return discovery.authorization_server(namespace.issuer)
+
+
+def _jwks(namespace: Namespace, key_ring: KeyRing, now: datetime) -> bytes:
+    return discovery.jwks(published_signing(namespace, now))
+
+
+_Renderer = Callable[[Namespace, KeyRing, datetime], bytes]
+_RENDERERS: Final[Mapping[DocumentKind, tuple[_Renderer, str]]] = {
+    DocumentKind.FEDERATION_METADATA: (federation_metadata_document, "application/samlmetadata+xml"),
+    DocumentKind.OPENID_CONFIGURATION: (_openid_configuration, "application/json"),
+    DocumentKind.AUTHORIZATION_SERVER: (_authorization_server, "application/json"),
+    DocumentKind.JWKS: (_jwks, "application/jwk-set+json"),
+}
+
+
+class Publications:
+    """Keeps rendered documents until the namespace changes or the next instant at which they would."""
+
+    def __init__(self, key_ring: KeyRing) -> None:
+        self._key_ring = key_ring
+        self._kept: dict[tuple[int, DocumentKind], Document] = {}
+
+    def document(self, namespace: Namespace, kind: DocumentKind, now: datetime) -> Document:
+        """The document as it stands now; raises MetadataUnavailable."""
+        kept = self._kept.get((namespace.id, kind))
+        if kept is not None and kept.version == namespace.version and (kept.until is None or now < kept.until):
+            return kept
+        render, media_type = _RENDERERS[kind]
+        body = render(namespace, self._key_ring, now)
+        etag = f'"{sha256(body).hexdigest()[:32]}"'
+        made = Document(body, media_type, etag, namespace.version, next_change(namespace, now))
+        if len(self._kept) >= MAX_KEPT:
+            self._kept = {}
+        self._kept[namespace.id, kind] = made
+        return made

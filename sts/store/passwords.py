@@ -1,0 +1,62 @@
+"""Password checks: slow hashes, bounded guessing, and a short memory for what was right (core.ports.Passwords)."""
+
+import hashlib
+import secrets
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Final
+
+from sts.core.errors import AuthenticationFailed
+from sts.core.model import PasswordAttempt, ServiceIdentity
+from sts.crypto.passwords import verify_password
+from sts.store.failures import FailureCounters
+
+REMEMBERED_FOR: Final = timedelta(minutes=5)
+MAX_REMEMBERED: Final = 10_000
+
+
+class LimitedPasswords:
+    """Checks passwords against their Argon2id hashes.
+
+    A success is remembered for five minutes in this process, under a hash keyed by the process and over the stored
+    hash, so that a changed password is forgotten with it. Failures are counted in the database; what is remembered
+    asks neither the counters nor Argon2.
+    """
+
+    def __init__(
+        self, failures: FailureCounters, verify: Callable[[str | None, bytes], None] = verify_password
+    ) -> None:
+        self._failures = failures
+        self._verify = verify
+        self._key = secrets.token_bytes(32)
+        self._remembered: dict[bytes, datetime] = {}
+
+    def check(self, identity: ServiceIdentity | None, attempt: PasswordAttempt, now: datetime) -> None:
+        """Return if the password is the identity's; raises AuthenticationFailed, TooManyRequests, StoreUnavailable."""
+        password_hash = identity.password_hash if identity is not None else None
+        mark = self._mark(password_hash, attempt)
+        until = self._remembered.get(mark)
+        if until is not None and now < until:
+            return
+        self._failures.check(attempt.namespace, attempt.name, attempt.source, now)
+        try:
+            self._verify(password_hash, attempt.password)
+        except AuthenticationFailed:
+            self._failures.record(attempt.namespace, attempt.name, attempt.source, now)
+            raise
+        self._remember(mark, now)
+
+    def _mark(self, password_hash: str | None, attempt: PasswordAttempt) -> bytes:
+        mark = hashlib.blake2b(key=self._key, digest_size=32)
+        for part in (f"{attempt.namespace.id}", attempt.name, password_hash or ""):
+            encoded = part.encode("utf-8", "surrogatepass")
+            mark.update(len(encoded).to_bytes(8, "big") + encoded)
+        mark.update(attempt.password)
+        return mark.digest()
+
+    def _remember(self, mark: bytes, now: datetime) -> None:
+        if len(self._remembered) >= MAX_REMEMBERED:
+            self._remembered = {known: until for known, until in self._remembered.copy().items() if until > now}
+        if len(self._remembered) >= MAX_REMEMBERED:
+            self._remembered = {}
+        self._remembered[mark] = now + REMEMBERED_FOR

@@ -1,0 +1,35 @@
+"""The WSGI application: the edge before the pages, and the thread that follows the database."""
+
+import os
+from collections.abc import Iterable
+
+from sts.assemble import Service, assemble
+from sts.settings import Settings
+from sts.store.directory import Poller
+from sts.web.arrival import Environ, Reception
+from sts.web.edge import Edge, StartResponse
+from sts.web.pages import create_pages
+from sts.web.request_log import RequestLog
+
+
+class Application:
+    """What a WSGI server calls."""
+
+    def __init__(self, service: Service, log: RequestLog) -> None:
+        self.service = service
+        reception = Reception(service.settings, service.directory.namespace_of_host)
+        self._edge = Edge(reception, service.parts, create_pages(service), log, service.clock)
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request (PEP 3333)."""
+        return self._edge(environ, start_response)
+
+
+def create_app(settings: Settings | None = None) -> Application:
+    """The application of the environment's settings, following the database from now on.
+
+    Raises InvalidConfiguration and MasterKeyError.
+    """
+    service = assemble(settings or Settings.from_environ(os.environ))
+    Poller(service.installation.database).start()
+    return Application(service, RequestLog(service.settings.log_format))

@@ -1,0 +1,128 @@
+"""What is settled about every request before anybody looks at what it asks: from where, how, for whom."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from ipaddress import ip_address
+from typing import Any, Final
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+from sts.core.errors import BadRequest, InsecureTransport, NamespaceNotFound, PayloadTooLarge
+from sts.protocols.http import MAX_BODY, HttpRequest
+from sts.settings import Network, Settings, is_loopback
+
+Environ = dict[str, Any]
+UNGUARDED: Final = ("/health/", "/metrics")  # asked by probes, by address and without TLS
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A request before its body is read."""
+
+    method: str
+    path: str  # as the caller wrote it
+    namespace: str | None  # None: nothing below a namespace
+    route: str  # the path below the namespace, or the whole path
+    source: str
+    trace_id: str
+    fault: BadRequest | InsecureTransport | NamespaceNotFound | None = None
+
+
+class Reception:
+    """Receives requests: who is really calling, over what, at which of our names."""
+
+    def __init__(self, settings: Settings, namespace_of_host: Callable[[str], str | None]) -> None:
+        parts = urlsplit(settings.base_url)
+        self._host = parts.netloc.lower()
+        self._loopback = is_loopback(parts.hostname)
+        self._secure = not settings.is_plain_http
+        self._is_proxy = _proxy_test(settings.trusted_proxies)
+        self._namespace_of_host = namespace_of_host
+
+    def receive(self, environ: Environ) -> Arrival:
+        """Look at everything but the body; a request that must be refused carries its fault."""
+        path = environ.get("PATH_INFO", "") or "/"
+        from_proxy = self._is_proxy(environ.get("REMOTE_ADDR", ""))
+        fault: BadRequest | InsecureTransport | None = None
+        owner = None
+        if not path.startswith(UNGUARDED):
+            try:
+                owner = self._owner(environ.get("HTTP_HOST", "").lower())
+                self._require_tls(environ, from_proxy)
+            except (BadRequest, InsecureTransport) as refused:
+                fault = refused
+        namespace, route = (owner, path[1:]) if owner is not None else _split(path)
+        source = _source(environ, self._is_proxy) if from_proxy else environ.get("REMOTE_ADDR", "")
+        return Arrival(environ["REQUEST_METHOD"], path, namespace, route, source, str(uuid4()), fault)
+
+    def _owner(self, host: str) -> str | None:
+        """The namespace that owns a host name, None for our own; raises BadRequest for a stranger's."""
+        if host == self._host:
+            return None
+        owner = self._namespace_of_host(host.partition(":")[0])
+        if owner is None and not (self._loopback and is_loopback(urlsplit(f"//{host}").hostname)):
+            raise BadRequest("this service does not answer to that host name", detail=f"Host: {host[:200]!r}")
+        return owner
+
+    def _require_tls(self, environ: Environ, from_proxy: bool) -> None:
+        if not self._secure or environ.get("wsgi.url_scheme") == "https":
+            return
+        if from_proxy and environ.get("HTTP_X_FORWARDED_PROTO", "").strip().lower() == "https":
+            return
+        raise InsecureTransport(
+            "this service is reached over https only",
+            detail="any secret in this request crossed the network in the clear: rotate it",
+        )
+
+
+def _split(path: str) -> tuple[str | None, str]:
+    namespace, separator, route = path[1:].partition("/")
+    return (namespace, route) if separator else (None, path)
+
+
+def _proxy_test(networks: tuple[Network, ...]) -> Callable[[str], bool]:
+    @lru_cache(maxsize=4096)
+    def is_proxy(address: str) -> bool:
+        try:
+            parsed = ip_address(address)
+        except ValueError:
+            return False
+        return any(parsed in network for network in networks)
+
+    return is_proxy if networks else lambda address: False
+
+
+def _source(environ: Environ, is_proxy: Callable[[str], bool]) -> str:
+    """The nearest address that is not a proxy of ours; what stands before it could be anybody's invention."""
+    hops = [hop.strip() for hop in environ.get("HTTP_X_FORWARDED_FOR", "").split(",") if hop.strip()]
+    nearest = next((hop for hop in reversed(hops) if not is_proxy(hop)), None)
+    return str(nearest or environ.get("REMOTE_ADDR", ""))[:64]
+
+
+def read_request(arrival: Arrival, environ: Environ) -> HttpRequest:
+    """Read the body, at most 300 kB; raises PayloadTooLarge and BadRequest."""
+    names = {"content-type": environ.get("CONTENT_TYPE"), "authorization": environ.get("HTTP_AUTHORIZATION")}
+    return HttpRequest(
+        method=arrival.method,
+        path=arrival.path,
+        headers={name: value for name, value in names.items() if value},
+        query=environ.get("QUERY_STRING", ""),
+        body=_body(environ),
+        source=arrival.source,
+        trace_id=arrival.trace_id,
+    )
+
+
+def _body(environ: Environ) -> bytes:
+    declared = environ.get("CONTENT_LENGTH") or ""
+    if declared and not (declared.isascii() and declared.isdigit()):
+        raise BadRequest("Content-Length is not a number")
+    if declared and (len(declared) > 9 or int(declared) > MAX_BODY):
+        raise PayloadTooLarge("the message is too large", detail=f"{declared[:20]} bytes declared")
+    if not declared and "HTTP_TRANSFER_ENCODING" not in environ:
+        return b""
+    body: bytes = environ["wsgi.input"].read(int(declared) if declared else MAX_BODY + 1)
+    if len(body) > MAX_BODY:
+        raise PayloadTooLarge("the message is too large", detail="no length declared")
+    return body

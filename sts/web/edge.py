@@ -1,0 +1,105 @@
+"""The WSGI callable: token requests go straight to the protocols, everything else to Flask (ADR 0006)."""
+
+import traceback
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from http import HTTPStatus
+from time import perf_counter
+from typing import Any, Final
+
+from sts.core.errors import StsError
+from sts.core.issue import Parts
+from sts.protocols.http import Answer
+from sts.web.arrival import Arrival, Environ, Reception, read_request
+from sts.web.pages import ARRIVAL, ERROR
+from sts.web.problem import problem
+from sts.web.request_log import RequestLog
+from sts.web.token_endpoints import PROTOCOLS, Outcome, TokenProtocol, exchange
+
+StartResponse = Callable[..., Any]
+WsgiApplication = Callable[[Environ, StartResponse], Iterable[bytes]]
+
+
+_REASONS: Final = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
+
+
+class Edge:
+    """Everything that comes in passes here once: guarded, answered and logged."""
+
+    def __init__(
+        self, reception: Reception, parts: Parts, pages: WsgiApplication, log: RequestLog, clock: Callable[[], datetime]
+    ) -> None:
+        self._reception = reception
+        self._parts = parts
+        self._pages = pages
+        self._log = log
+        self._clock = clock
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request (PEP 3333)."""
+        began = perf_counter()
+        arrival = self._reception.receive(environ)
+        protocol = PROTOCOLS.get(arrival.route.lower()) if arrival.namespace else None
+        if arrival.fault is not None:
+            outcome = self._refused(arrival.fault, protocol, arrival)
+        elif protocol is not None and arrival.namespace is not None:
+            outcome = self._exchanged(protocol, arrival.namespace, arrival, environ)
+        else:
+            return self._page(arrival, environ, start_response, began)
+        self._record(arrival, outcome, began)
+        return _send(outcome.answer, start_response, arrival.method)
+
+    def _exchanged(self, protocol: TokenProtocol, namespace: str, arrival: Arrival, environ: Environ) -> Outcome:
+        try:
+            return exchange(protocol, read_request(arrival, environ), namespace, self._parts, self._clock())
+        except StsError as error:
+            return self._refused(error, protocol, arrival)
+        except Exception:  # whatever it was: the caller gets the protocol's own error, the log the traceback
+            return self._refused(StsError("internal error", detail=traceback.format_exc()), protocol, arrival)
+
+    def _refused(self, error: StsError, protocol: TokenProtocol | None, arrival: Arrival) -> Outcome:
+        refuse = problem if protocol is None else protocol.refuse
+        return Outcome(refuse(error, arrival.trace_id, self._clock()), error=error)
+
+    def _page(self, arrival: Arrival, environ: Environ, start_response: StartResponse, began: float) -> Iterable[bytes]:
+        environ[ARRIVAL] = arrival
+        environ["PATH_INFO"] = f"/{arrival.namespace}/{arrival.route}" if arrival.namespace else arrival.path
+        answered: list[str] = []
+
+        def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+            answered.append(status)
+            return start_response(status, headers, exc_info) if exc_info else start_response(status, headers)
+
+        body = self._pages(environ, start)
+        error = environ.get(ERROR)
+        self._record(arrival, Outcome(Answer(int(answered[0][:3]), (), b""), error=error), began)
+        return body
+
+    def _record(self, arrival: Arrival, outcome: Outcome, began: float) -> None:
+        issued, error = outcome.issued, outcome.error
+        record: dict[str, object] = {
+            "trace_id": arrival.trace_id,
+            "source": arrival.source,
+            "method": arrival.method,
+            "path": arrival.path,
+            "status": outcome.answer.status,
+            "ms": round((perf_counter() - began) * 1000, 2),
+        }
+        if issued is not None:
+            record |= {
+                "relying_party": issued.relying_party,
+                "principal": issued.principal,
+                "format": issued.format,
+                "token_id": issued.id,
+                "credential_id": issued.credential_id,
+                "encrypted": issued.encrypted or None,
+            }
+        if error is not None:
+            record |= {"error": error.code, "message": error.message, "detail": error.detail}
+        self._log.write(self._clock(), record)
+
+
+def _send(answer: Answer, start_response: StartResponse, method: str) -> Iterable[bytes]:
+    headers = [*answer.headers, ("Content-Length", str(len(answer.body)))]
+    start_response(_REASONS[answer.status], headers)
+    return [] if method == "HEAD" else [answer.body]

@@ -1,0 +1,114 @@
+"""What Flask serves: published documents, health."""
+
+from datetime import datetime
+from http import HTTPStatus
+from typing import Final
+
+from flask import Blueprint, Flask, Response, current_app, request
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response as BaseResponse
+
+from sts.assemble import Service
+from sts.core.errors import BadRequest, MethodNotAllowed, NotFound, StoreUnavailable, StsError
+from sts.operations.publish import DocumentKind
+from sts.protocols.http import MAX_BODY, MAX_FIELDS, Answer
+from sts.web.arrival import Arrival
+from sts.web.problem import problem
+
+ARRIVAL: Final = "sts.arrival"  # where the edge leaves what it found out about the request
+ERROR: Final = "sts.error"  # where it looks for what was refused
+
+documents = Blueprint("documents", __name__)
+health = Blueprint("health", __name__)
+
+
+def create_pages(service: Service) -> Flask:
+    """The Flask application behind the edge."""
+    app = Flask("sts.web")
+    app.config.update(MAX_CONTENT_LENGTH=MAX_BODY, MAX_FORM_PARTS=MAX_FIELDS, MAX_FORM_MEMORY_SIZE=MAX_BODY)
+    app.extensions["sts"] = service
+    app.register_blueprint(documents)
+    app.register_blueprint(health)
+    app.register_error_handler(StsError, _refuse)
+    app.register_error_handler(HTTPException, _refuse_http)
+    return app
+
+
+def _service() -> Service:
+    service: Service = current_app.extensions["sts"]
+    return service
+
+
+def _refuse(error: StsError) -> Response:
+    arrival: Arrival = request.environ[ARRIVAL]
+    request.environ[ERROR] = error
+    return _response(problem(error, arrival.trace_id, _service().clock()))
+
+
+def _refuse_http(error: HTTPException) -> Response:
+    """What the framework itself refuses looks like every other refusal."""
+    if error.code == HTTPStatus.NOT_FOUND:
+        return _refuse(NotFound("there is nothing at this address"))
+    if error.code == HTTPStatus.METHOD_NOT_ALLOWED:
+        return _refuse(MethodNotAllowed(*sorted(getattr(error, "valid_methods", None) or ())))
+    if error.code is None or error.code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return _refuse(StsError("internal error", detail=repr(error)))
+    return _refuse(BadRequest(error.description or "the request cannot be read"))
+
+
+def _response(answer: Answer) -> Response:
+    return Response(answer.body, answer.status, list(answer.headers))
+
+
+def _publish(namespace: str, kind: DocumentKind) -> BaseResponse:
+    service = _service()
+    now: datetime = service.clock()
+    document = service.publications.document(service.directory.namespace(namespace), kind, now)
+    response = Response(document.body, mimetype=document.media_type)
+    response.headers["ETag"] = document.etag
+    response.headers["Cache-Control"] = f"public, max-age={document.max_age(now)}"
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    if kind is not DocumentKind.FEDERATION_METADATA:
+        response.headers["Access-Control-Allow-Origin"] = "*"
+    return response.make_conditional(request)
+
+
+@documents.get("/<namespace>/FederationMetadata/2007-06/FederationMetadata.xml")
+def federation_metadata(namespace: str) -> BaseResponse:
+    """The signed federation metadata."""
+    return _publish(namespace, DocumentKind.FEDERATION_METADATA)
+
+
+@documents.get("/<namespace>/.well-known/openid-configuration")
+def openid_configuration(namespace: str) -> BaseResponse:
+    """OpenID Connect discovery."""
+    return _publish(namespace, DocumentKind.OPENID_CONFIGURATION)
+
+
+@documents.get("/.well-known/oauth-authorization-server/<namespace>")
+@documents.get("/.well-known/oauth-authorization-server/<namespace>/")
+def authorization_server(namespace: str) -> BaseResponse:
+    """OAuth 2.0 authorization server metadata (RFC 8414, 3.1: the issuer's path follows the well-known one)."""
+    return _publish(namespace, DocumentKind.AUTHORIZATION_SERVER)
+
+
+@documents.get("/<namespace>/.well-known/jwks.json")
+def jwks(namespace: str) -> BaseResponse:
+    """The public keys that verify tokens."""
+    return _publish(namespace, DocumentKind.JWKS)
+
+
+@health.get("/health/live")
+def live() -> Response:
+    """Whether the process answers; it depends on nothing."""
+    return Response("ok\n", mimetype="text/plain", headers={"Cache-Control": "no-store"})
+
+
+@health.get("/health/ready")
+def ready() -> Response:
+    """Whether the database answers too."""
+    try:
+        with _service().installation.database.reading():
+            return Response("ready\n", mimetype="text/plain", headers={"Cache-Control": "no-store"})
+    except StoreUnavailable as error:
+        return _refuse(error)

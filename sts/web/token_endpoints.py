@@ -1,0 +1,53 @@
+"""The endpoints that answer with tokens: parse, one call, render. They need no framework."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Protocol
+
+from sts.core.errors import StsError
+from sts.core.issue import Parts, issue
+from sts.core.model import IssuedToken, TokenRequest
+from sts.protocols import oauth2, oauth2_acs, wrap
+from sts.protocols.http import Answer, HttpRequest
+
+
+class TokenProtocol(Protocol):
+    """The three functions of a protocol."""
+
+    def parse(self, request: HttpRequest, namespace: str) -> TokenRequest:
+        """Make a token request of a message."""
+
+    def render(self, issued: IssuedToken, now: datetime) -> Answer:
+        """Make an answer of a token."""
+
+    def refuse(self, error: StsError, trace_id: str, now: datetime) -> Answer:
+        """Make an answer of an error."""
+
+
+# By path below the namespace, in lower case: the paths that ACS had do not depend on case or a trailing slash.
+PROTOCOLS: Final[Mapping[str, TokenProtocol]] = {
+    "wrapv0.9": wrap,
+    "wrapv0.9/": wrap,
+    "v2/oauth2-13": oauth2_acs,
+    "v2/oauth2-13/": oauth2_acs,
+    "oauth2/token": oauth2,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """An answer, and what the log says of it."""
+
+    answer: Answer
+    issued: IssuedToken | None = None
+    error: StsError | None = None
+
+
+def exchange(protocol: TokenProtocol, request: HttpRequest, namespace: str, parts: Parts, now: datetime) -> Outcome:
+    """Answer one token request."""
+    try:
+        issued = issue(protocol.parse(request, namespace), parts, now)
+    except StsError as error:
+        return Outcome(protocol.refuse(error, request.trace_id, now), error=error)
+    return Outcome(protocol.render(issued, now), issued=issued)
