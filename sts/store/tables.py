@@ -48,7 +48,6 @@ installation = Table(
     METADATA,
     Column("name", Text, primary_key=True),
     Column("value", LargeBinary, nullable=False),
-    Column("created_at", Instant, nullable=False),
 )
 
 namespace = Table(

@@ -42,7 +42,6 @@ def _installation() -> None:
         "installation",
         sa.Column("name", sa.Text, primary_key=True),
         sa.Column("value", sa.LargeBinary, nullable=False),
-        sa.Column("created_at", sa.BigInteger, nullable=False),
     )
 
 

@@ -1,0 +1,109 @@
+"""Credentials and their sealed secrets."""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from sts.core.errors import KeyUnreadable, NotFound
+from sts.core.model import INSTALLATION_SCOPE, NAMESPACE_SCOPE, Credential, Kind, Namespace, Origin, Use
+from sts.store import rows
+from sts.store.changes import Change, ChangeKind
+from sts.store.tables import credential as _TABLE
+
+_PLAIN: Final = (
+    *("scope", "thumbprint", "thumbprint_sha256", "subject", "certificate", "key_type", "predecessor_id"),
+    *("not_before", "not_after", "created_at", "published_at", "primary_from", "demoted_at", "revoked_at"),
+    "deleted_at",
+)
+_ENUMS: Final = ("use", "kind", "origin")
+_COLUMNS: Final = [_TABLE.c[name] for name in ("id", "namespace_id", *_PLAIN, *_ENUMS)]  # never the secret
+_MOVING: Final = ("published_at", "primary_from", "demoted_at", "revoked_at")
+
+
+def find(connection: sa.Connection, namespace: Namespace, credential_id: int) -> Credential:
+    """Answer one credential of the namespace, a deleted one too; raises NotFound."""
+    this = (_TABLE.c.namespace_id == namespace.id, _TABLE.c.id == credential_id)
+    row = connection.execute(sa.select(*_COLUMNS).where(*this)).one_or_none()
+    if row is None:
+        raise NotFound(f"namespace {namespace.name} has no credential {credential_id}")
+    return _credential(row)
+
+
+def list_all(connection: sa.Connection, namespace: Namespace) -> tuple[Credential, ...]:
+    """Answer the undeleted credentials of the namespace, dedicated ones too, oldest first."""
+    scopes = by_scope(connection, _TABLE.c.namespace_id == namespace.id)
+    return tuple(sorted((one for scope in scopes.values() for one in scope), key=lambda credential: credential.id))
+
+
+def list_scope(connection: sa.Connection, namespace: Namespace, scope: str) -> tuple[Credential, ...]:
+    """Answer the undeleted credentials of one scope of the namespace, oldest first."""
+    scopes = by_scope(connection, _TABLE.c.namespace_id == namespace.id, _TABLE.c.scope == scope)
+    return scopes.get((namespace.id, scope), ())
+
+
+def by_scope(
+    connection: sa.Connection, *conditions: sa.ColumnElement[bool]
+) -> Mapping[tuple[int, str], tuple[Credential, ...]]:
+    """Answer the undeleted credentials that meet the conditions, by namespace id and scope, oldest first in each."""
+    living = sa.select(*_COLUMNS).where(_TABLE.c.deleted_at.is_(None), *conditions).order_by(_TABLE.c.id)
+    found: dict[tuple[int, str], list[Credential]] = defaultdict(list)
+    for row in connection.execute(living):
+        found[row.namespace_id, row.scope].append(_credential(row))
+    return {key: tuple(credentials) for key, credentials in found.items()}
+
+
+def insert(change: Change, namespace: Namespace, credential: Credential, seal: Callable[[int], bytes]) -> Credential:
+    """Store a new credential and answer it with its id; `seal` makes the sealed secret once the id is known."""
+    credential = replace(credential, created_at=credential.created_at or change.now)
+    values = {name: getattr(credential, name) for name in (*_PLAIN, *_ENUMS)}
+    credential = replace(
+        credential, id=rows.new_id(change.connection, _TABLE, {**values, "namespace_id": namespace.id})
+    )
+    sealed = {"sealed": seal(credential.id)}
+    change.connection.execute(sa.update(_TABLE).where(_TABLE.c.id == credential.id).values(sealed))
+    _touch(change, namespace, credential)
+    return credential
+
+
+def save(change: Change, namespace: Namespace, credential: Credential) -> Credential:
+    """Store when the credential is published, primary, demoted and revoked: nothing else of it ever changes."""
+    _update(change, namespace, credential, {name: getattr(credential, name) for name in _MOVING})
+    return credential
+
+
+def delete(change: Change, namespace: Namespace, credential: Credential) -> Credential:
+    """Destroy the secret and leave a tombstone, which is answered."""
+    _update(change, namespace, credential, {"sealed": None, "deleted_at": change.now})
+    return replace(credential, deleted_at=change.now)
+
+
+def sealed_secret(connection: sa.Connection, namespace: Namespace, credential_id: int) -> bytes:
+    """Answer the sealed secret of a credential; raises KeyUnreadable when it was destroyed or never was."""
+    this = (_TABLE.c.namespace_id == namespace.id, _TABLE.c.id == credential_id)
+    sealed: bytes | None = connection.scalar(sa.select(_TABLE.c.sealed).where(*this))
+    if sealed is None:
+        raise KeyUnreadable("the key is not there any more", detail=f"credential {credential_id} holds no secret")
+    return sealed
+
+
+def _update(change: Change, namespace: Namespace, credential: Credential, values: Mapping[str, object]) -> None:
+    living = (_TABLE.c.namespace_id == namespace.id, _TABLE.c.id == credential.id, _TABLE.c.deleted_at.is_(None))
+    if change.connection.execute(sa.update(_TABLE).where(*living).values(**values)).rowcount != 1:
+        raise NotFound(f"namespace {namespace.name} has no credential {credential.id}")
+    _touch(change, namespace, credential)
+
+
+def _touch(change: Change, namespace: Namespace, credential: Credential) -> None:
+    change.touch(namespace, ChangeKind.CREDENTIAL, str(credential.id))
+    if credential.scope == NAMESPACE_SCOPE:
+        change.touch(namespace, ChangeKind.NAMESPACE, namespace.name)
+    elif credential.scope != INSTALLATION_SCOPE:
+        change.touch(namespace, ChangeKind.RELYING_PARTY, credential.scope.partition(":")[2])
+
+
+def _credential(row: sa.Row[Any]) -> Credential:
+    plain = {name: getattr(row, name) for name in _PLAIN}
+    return Credential(id=row.id, **plain, use=Use(row.use), kind=Kind(row.kind), origin=Origin(row.origin))

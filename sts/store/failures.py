@@ -1,0 +1,100 @@
+"""Failed sign-ins, counted in the database so that guessing is bounded over all processes."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import sqlalchemy as sa
+
+from sts.core.errors import TooManyRequests
+from sts.core.model import Namespace
+from sts.store import upsert
+from sts.store.bounded import bounded
+from sts.store.database import Database
+from sts.store.tables import failure as _TABLE
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class FailureLimits:
+    """How many failures are borne in one window; windows follow each other without overlap."""
+
+    window: timedelta = timedelta(minutes=15)
+    name_from_source: int = 10  # of one name, from one source
+    source: int = 100  # from one source, whatever the name
+    name: int = 100  # of one name, from all sources
+
+
+@dataclass(frozen=True, slots=True)
+class _Counter:
+    kind: str
+    namespace_id: int
+    name: str
+    source: str
+    limit: int
+
+
+class FailureCounters:
+    """Counts failures and refuses more attempts once a limit is reached."""
+
+    def __init__(self, database: Database, limits: FailureLimits | None = None) -> None:
+        self._database = database
+        self._limits = limits or FailureLimits()
+
+    def record(self, namespace: Namespace, name: str, source: str, now: datetime) -> None:
+        """Count one failure of a name, from the address of a caller; raises StoreUnavailable."""
+        began_at = self._window(now)
+        with self._database.recording() as connection:
+            for counter in self._counters(namespace, name, source):
+                row = {**_key(counter), "began_at": began_at, "failures": 1}
+                one_more = {"failures": _TABLE.c.failures + 1}
+                first = upsert.insert(connection, _TABLE).values(**row)
+                connection.execute(first.on_conflict_do_update(index_elements=_TABLE.primary_key, set_=one_more))
+
+    def check(self, namespace: Namespace, name: str, source: str, now: datetime) -> None:
+        """Return if another attempt is allowed; raises TooManyRequests, StoreUnavailable."""
+        began_at = self._window(now)
+        counters = self._counters(namespace, name, source)
+        full = sa.or_(*(sa.and_(_matches(counter), _TABLE.c.failures >= counter.limit) for counter in counters))
+        query = sa.select(_TABLE.c.counter).where(_TABLE.c.began_at == began_at, full).limit(1)
+        with self._database.reading() as connection:
+            reached = connection.scalar(query)
+        if reached is not None:
+            rest = began_at + self._limits.window - now
+            raise TooManyRequests(
+                "Too many failed attempts; try again later.",
+                retry_after=max(1, -(-rest // timedelta(seconds=1))),
+                detail=f"the limit of failures by {reached} is reached for '{bounded(name)}' from {bounded(source)}",
+            )
+
+    def purge(self, now: datetime) -> int:
+        """Forget the windows that are over; answers how many counters went."""
+        over = _TABLE.c.began_at < self._window(now)
+        with self._database.recording() as connection:
+            return connection.execute(sa.delete(_TABLE).where(over)).rowcount
+
+    def _window(self, now: datetime) -> datetime:
+        return now - (now - _EPOCH) % self._limits.window
+
+    def _counters(self, namespace: Namespace, name: str, source: str) -> tuple[_Counter, ...]:
+        """In one order for everybody, so that two transactions never wait for each other."""
+        name, source = bounded(name), bounded(source)
+        return (
+            _Counter("name and source", namespace.id, name, source, self._limits.name_from_source),
+            _Counter("name", namespace.id, name, "", self._limits.name),
+            _Counter("source", 0, "", source, self._limits.source),
+        )
+
+
+def _key(counter: _Counter) -> dict[str, object]:
+    return {
+        "counter": counter.kind,
+        "namespace_id": counter.namespace_id,
+        "name": counter.name,
+        "source": counter.source,
+    }
+
+
+def _matches(counter: _Counter) -> sa.ColumnElement[bool]:
+    return sa.and_(*(_TABLE.c[column] == value for column, value in _key(counter).items()))

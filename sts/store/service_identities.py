@@ -1,0 +1,100 @@
+"""Service identities and their sealed symmetric keys."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+import sqlalchemy as sa
+
+from sts.core.errors import KeyUnreadable
+from sts.core.model import Namespace, ServiceIdentity
+from sts.store import partner_certificates, rows
+from sts.store.changes import Change, ChangeKind
+from sts.store.tables import service_identity as _TABLE
+
+_PLAIN: Final = ("password_hash", "enabled", "swt_without_expiry", "interactive")
+_COLUMNS: Final = [_TABLE.c[name] for name in ("id", "name", *_PLAIN, "symmetric_key_fingerprint")]  # never the key
+
+
+def find(connection: sa.Connection, namespace: Namespace, name: str) -> ServiceIdentity:
+    """Answer the service identity of this name; raises NotFound."""
+    for identity in _load(connection, namespace, _TABLE.c.name == name):
+        return identity
+    raise rows.missing(_TABLE, namespace, name)
+
+
+def list_all(connection: sa.Connection, namespace: Namespace) -> tuple[ServiceIdentity, ...]:
+    """Answer the service identities of the namespace, by name."""
+    return _load(connection, namespace, sa.true())
+
+
+def save(change: Change, namespace: Namespace, identity: ServiceIdentity) -> ServiceIdentity:
+    """Store the service identity; one with id 0 is new and is answered with its id; raises Conflict, NotFound.
+
+    Its symmetric key is stored by `set_symmetric_key`; `has_symmetric_key=False` destroys a stored one.
+    """
+    if identity.id:
+        _touch(change, namespace, rows.stored(change.connection, _TABLE, namespace, identity, "name"))
+    values = {name: getattr(identity, name) for name in _PLAIN}
+    if not identity.has_symmetric_key:
+        values |= {"symmetric_key": None, "symmetric_key_fingerprint": None}
+    identity = replace(identity, id=rows.store(change.connection, _TABLE, namespace, identity, values))
+    certificates = (identity.certificate,) if identity.certificate else ()
+    partner_certificates.save(change.connection, _TABLE, identity.id, certificates)
+    _touch(change, namespace, identity.name)
+    return identity
+
+
+def set_symmetric_key(
+    change: Change, namespace: Namespace, identity: ServiceIdentity, fingerprint: str, seal: Callable[[int], bytes]
+) -> ServiceIdentity:
+    """Store the symmetric key of a stored service identity; `seal` makes the sealed key from the identity's id."""
+    values = {"symmetric_key": seal(identity.id), "symmetric_key_fingerprint": fingerprint}
+    rows.stored(change.connection, _TABLE, namespace, identity, "name")
+    change.connection.execute(sa.update(_TABLE).where(_TABLE.c.id == identity.id).values(values))
+    _touch(change, namespace, identity.name)
+    return replace(identity, has_symmetric_key=True)
+
+
+def symmetric_key_fingerprint(connection: sa.Connection, namespace: Namespace, identity: ServiceIdentity) -> str | None:
+    """Answer the keyed fingerprint of the stored symmetric key, None if there is no key."""
+    return connection.scalar(sa.select(_TABLE.c.symmetric_key_fingerprint).where(*_this(namespace, identity)))
+
+
+def sealed_symmetric_key(connection: sa.Connection, namespace: Namespace, identity: ServiceIdentity) -> bytes:
+    """Answer the sealed symmetric key; raises KeyUnreadable when there is none."""
+    sealed: bytes | None = connection.scalar(sa.select(_TABLE.c.symmetric_key).where(*_this(namespace, identity)))
+    if sealed is None:
+        raise KeyUnreadable("there is no such key", detail=f"service identity {identity.id} has no symmetric key")
+    return sealed
+
+
+def delete(change: Change, namespace: Namespace, identity: ServiceIdentity) -> None:
+    """Delete the service identity and its key; raises NotFound."""
+    rows.remove(change.connection, _TABLE, namespace, identity)
+    _touch(change, namespace, identity.name)
+
+
+def _touch(change: Change, namespace: Namespace, name: str) -> None:
+    change.touch(namespace, ChangeKind.SERVICE_IDENTITY, name)
+
+
+def _this(namespace: Namespace, identity: ServiceIdentity) -> tuple[sa.ColumnElement[bool], ...]:
+    return _TABLE.c.namespace_id == namespace.id, _TABLE.c.id == identity.id
+
+
+def _load(
+    connection: sa.Connection, namespace: Namespace, condition: sa.ColumnElement[bool]
+) -> tuple[ServiceIdentity, ...]:
+    wanted = sa.and_(_TABLE.c.namespace_id == namespace.id, condition)
+    certificates = partner_certificates.by_owner(connection, _TABLE, wanted)
+    return tuple(
+        ServiceIdentity(
+            id=row.id,
+            name=row.name,
+            **{name: getattr(row, name) for name in _PLAIN},
+            has_symmetric_key=row.symmetric_key_fingerprint is not None,
+            certificate=next(iter(certificates.get(row.id, ())), None),
+        )
+        for row in connection.execute(sa.select(*_COLUMNS).where(wanted).order_by(_TABLE.c.name))
+    )
