@@ -4,6 +4,7 @@ SHELL := /bin/sh
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PYTEST_ARGS ?=
+BENCH_ARGS ?=
 
 .PHONY: help
 help: ## list the targets
@@ -24,8 +25,8 @@ lint: .make/dev ## ruff, the format check and mypy
 	$(BIN)/mypy
 
 .PHONY: bench
-bench: .make/run wrk ## measure, as ratios to the raw rate of the private-key operation (minutes)
-	$(BIN)/python benchmarks/report.py $(BENCH_ARGS)
+bench: .make/run ## measure, as ratios to the raw rate of the private-key operation (minutes)
+	$(BIN)/python -m benchmarks.report $(BENCH_ARGS)
 
 .PHONY: clean
 clean: ## remove .venv and what was built; keys, database and metadata stay
@@ -58,18 +59,7 @@ debian:
 	command -v openssl >/dev/null || missing="$$missing openssl"; \
 	test -d /usr/share/xml/opensaml || missing="$$missing opensaml-schemas"; \
 	test -d /usr/share/xml/xmltooling || missing="$$missing xmltooling-schemas"; \
-	$(APT_INSTALL) || echo "not installed, so the tests that need them skip (with CI=true: fail):$$missing" >&2
-
-.PHONY: wrk
-wrk:
-	@missing=; \
-	command -v wrk >/dev/null || missing=" wrk"; \
-	$(APT_INSTALL) || echo "wrk is not installed; the load comes from benchmarks/load.py instead" >&2
-
-# Succeeds when nothing is missing, or when the packages in $missing could be installed.
-define APT_INSTALL
-test -z "$$missing" || { \
-	    test "$$(id -u)" = 0 && command -v apt-get >/dev/null && export DEBIAN_FRONTEND=noninteractive && { \
-	        apt-get install -y -q --no-install-recommends $$missing || \
-	        { apt-get update -q && apt-get install -y -q --no-install-recommends $$missing; }; }; }
-endef
+	test -z "$$missing" && exit 0; \
+	install="apt-get install -y -q --no-install-recommends$$missing"; export DEBIAN_FRONTEND=noninteractive; \
+	test "$$(id -u)" = 0 && command -v apt-get >/dev/null && { $$install || { apt-get update -q && $$install; }; } || \
+	echo "not installed, so the tests that need them skip (with CI=true: fail):$$missing" >&2

@@ -1,0 +1,119 @@
+"""Everything that is measured, as one table: `make bench`."""
+
+import argparse
+import os
+from dataclasses import dataclass
+
+from benchmarks import inprocess, over_http, processes, scale
+from benchmarks.load import form_post
+from benchmarks.over_http import Measure, Run, Target, middle
+from benchmarks.raw import Operation, RawRate
+from benchmarks.server import HOST, Server, bare, serving, sts
+from benchmarks.service import OPERATIONS, Installation, installed, target
+
+HTTP_GOALS = {"jwt-rs256": 0.60, "saml20": 0.55}
+IN_PROCESS_GOALS = {"jwt-rs256": 0.85, "saml20": 0.85}
+IN_PROCESS_TURNS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What to measure, and for how long."""
+
+    formats: list[str]
+    workers: list[int]
+    span: Measure
+    with_scale: bool
+
+
+def main() -> None:
+    """Measure and print."""
+    options = _options()
+    print(
+        f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} before; ratios are to the raw private-key operation\n"
+    )
+    with installed() as installation:
+        _print_in_process(installation, options)
+        for workers in options.workers:
+            _print_over_http(installation, workers, options)
+    if options.with_scale:
+        scale.main()
+
+
+def _options() -> Options:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--formats", default=",".join(OPERATIONS), help="some of them, separated by commas")
+    parser.add_argument("--workers", default="1,2", help="numbers of workers, separated by commas")
+    parser.add_argument("--seconds", type=float, default=3.0, help="of each load")
+    parser.add_argument("--rounds", type=int, default=5, help="of all formats in turn")
+    parser.add_argument("--no-scale", action="store_true", help="leave out the many relying parties and namespaces")
+    given = parser.parse_args()
+    return Options(
+        formats=given.formats.split(","),
+        workers=[int(number) for number in given.workers.split(",")],
+        span=Measure(seconds=given.seconds, rounds=given.rounds),
+        with_scale=not given.no_scale,
+    )
+
+
+def _print_in_process(installation: Installation, options: Options) -> None:
+    print("in process             tokens/CPU-s   CPU ratio")
+    service = inprocess.open_service(installation)
+    for name in options.formats:
+        rate, ratio = inprocess.measure(service, name, IN_PROCESS_TURNS)
+        print(
+            f"  {name:20} {rate.per_cpu_second:12.0f} {_ratio(ratio)} {_goal(IN_PROCESS_GOALS.get(name))}", flush=True
+        )
+    print()
+
+
+def _print_over_http(installation: Installation, workers: int, options: Options) -> None:
+    print(f"over HTTP, {workers} worker{'s' * (workers > 1)}   tokens/s  wall ratio  CPU ratio   p50 ms   p99 ms")
+    environ = installation.environ
+    with RawRate(workers) as raw:
+        with serving(sts(workers, installation.port), installation.port, environ) as server:
+            targets = [target(installation, name) for name in options.formats]
+            for name, runs in over_http.measure(server, targets, raw, options.span).items():
+                _print_runs(name, runs, HTTP_GOALS.get(name))
+            alone = over_http.unloaded(server, targets[0], options.span.seconds)
+            print(
+                f"  one caller alone, {targets[0].name}: p50 {alone.p50 * 1000:.1f} ms, p99 {alone.p99 * 1000:.1f} ms"
+            )
+            sizes = ", ".join(f"{processes.memory(one.pid) / 2**20:.0f}" for one in processes.tree(server.pid))
+            print(
+                f"  cold start {server.cold_start:.2f} s; memory (PSS, MiB) of the first process and its workers: {sizes}"
+            )
+        with serving(bare(workers, installation.port), installation.port, environ) as server:
+            peer = Target("bare Flask view", form_post(HOST, "/sign", {}, "a=b"), Operation.RSA2048)
+            _print_runs(peer.name, over_http.measure(server, [peer], raw, options.span)[peer.name], None)
+    print()
+
+
+def _print_server(server: Server, first: Target, options: Options) -> None:
+    alone = over_http.unloaded(server, first, options.span.seconds)
+    print(f"  one caller alone, {first.name}: p50 {alone.p50 * 1000:.1f} ms, p99 {alone.p99 * 1000:.1f} ms")
+    sizes = ", ".join(f"{processes.memory(one.pid) / 2**20:.0f}" for one in processes.tree(server.pid))
+    print(f"  cold start {server.cold_start:.2f} s; MiB (PSS) of the first process and its workers: {sizes}")
+
+
+def _print_runs(name: str, runs: list[Run], goal: float | None) -> None:
+    rate = middle(runs, lambda run: run.answers.per_second)
+    wall, cpu = middle(runs, lambda run: run.wall_ratio), middle(runs, lambda run: run.cpu_ratio)
+    p50, p99 = middle(runs, lambda run: run.answers.p50), middle(runs, lambda run: run.answers.p99)
+    print(
+        f"  {name:20} {rate:8.0f} {_ratio(wall)} {_ratio(cpu)} {(p50 or 0) * 1000:8.1f} {(p99 or 0) * 1000:8.1f}"
+        f" {_goal(goal)}",
+        flush=True,
+    )
+
+
+def _ratio(figure: float | None) -> str:
+    return "          -" if figure is None else f"{figure:11.2f}"
+
+
+def _goal(goal: float | None) -> str:
+    return "" if goal is None else f"  (goal: CPU ratio {goal:.2f})"
+
+
+if __name__ == "__main__":
+    main()
