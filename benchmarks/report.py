@@ -75,14 +75,7 @@ def _print_over_http(installation: Installation, workers: int, options: Options)
             targets = [target(installation, name) for name in options.formats]
             for name, runs in over_http.measure(server, targets, raw, options.span).items():
                 _print_runs(name, runs, HTTP_GOALS.get(name))
-            alone = over_http.unloaded(server, targets[0], options.span.seconds)
-            print(
-                f"  one caller alone, {targets[0].name}: p50 {alone.p50 * 1000:.1f} ms, p99 {alone.p99 * 1000:.1f} ms"
-            )
-            sizes = ", ".join(f"{processes.memory(one.pid) / 2**20:.0f}" for one in processes.tree(server.pid))
-            print(
-                f"  cold start {server.cold_start:.2f} s; memory (PSS, MiB) of the first process and its workers: {sizes}"
-            )
+            _print_server(server, targets[0], options)
         with serving(bare(workers, installation.port), installation.port, environ) as server:
             peer = Target("bare Flask view", form_post(HOST, "/sign", {}, "a=b"), Operation.RSA2048)
             _print_runs(peer.name, over_http.measure(server, [peer], raw, options.span)[peer.name], None)
