@@ -41,6 +41,7 @@ class FailureCounters:
     def __init__(self, database: Database, limits: FailureLimits | None = None) -> None:
         self._database = database
         self._limits = limits or FailureLimits()
+        self._purged_at: datetime | None = None
 
     def record(self, namespace: Namespace, name: str, source: str, now: datetime) -> None:
         """Count one failure of a name, from the address of a caller; raises StoreUnavailable."""
@@ -51,6 +52,9 @@ class FailureCounters:
                 one_more = {"failures": _TABLE.c.failures + 1}
                 first = upsert.insert(connection, _TABLE).values(**row)
                 connection.execute(first.on_conflict_do_update(index_elements=_TABLE.primary_key, set_=one_more))
+        if self._purged_at != began_at:
+            self._purged_at = began_at
+            self.purge(now)
 
     def check(self, namespace: Namespace, name: str, source: str, now: datetime) -> None:
         """Return if another attempt is allowed; raises TooManyRequests, StoreUnavailable."""

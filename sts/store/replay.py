@@ -13,6 +13,7 @@ from sts.store.database import Database
 from sts.store.tables import replay as _TABLE
 
 KEPT_AFTER_EXPIRY: Final = timedelta(hours=1)
+PURGED_EVERY: Final = timedelta(hours=1)
 
 
 class SqlReplayCache:
@@ -24,24 +25,24 @@ class SqlReplayCache:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._purged_at: datetime | None = None
 
     def use(self, namespace: Namespace, issuer: str, token_id: str, expires_at: datetime, now: datetime) -> None:
         """Record the use; raises ReplayedToken on the second, StoreUnavailable when it cannot be recorded."""
-        row = {
-            "namespace_id": namespace.id,
-            "issuer": bounded(issuer),
-            "token_id": bounded(token_id),
-            "expires_at": expires_at,
-        }
+        expires_at = expires_at.replace(microsecond=0)
+        key = {"namespace_id": namespace.id, "issuer": bounded(issuer), "token_id": bounded(token_id)}
+        token = f"token {key['token_id']} of {key['issuer']}"
         with self._database.recording() as connection:
-            inserted = connection.execute(upsert.insert(connection, _TABLE).values(**row).on_conflict_do_nothing())
+            new = upsert.insert(connection, _TABLE).values(**key, expires_at=expires_at)
+            inserted = connection.execute(new.on_conflict_do_nothing())
             horizon = installation.replay_horizon(connection)
         if inserted.rowcount != 1:
-            raise ReplayedToken("The token was used before.", detail=f"token {row['token_id']} of {row['issuer']}")
+            raise ReplayedToken("The token was used before.", detail=token)
+        if self._purged_at is None or abs(now - self._purged_at) >= PURGED_EVERY:
+            self._purged_at = now
+            self.purge(now)
         if horizon is not None and expires_at <= horizon:
-            detail = (
-                f"token {row['token_id']} expires at {expires_at:%FT%TZ}; uses are on record since {horizon:%FT%TZ}"
-            )
+            detail = f"{token} expires at {expires_at:%FT%TZ}, and uses are on record only after {horizon:%FT%TZ}"
             raise ReplayedToken("The token may have been used before.", detail=detail)
 
     def purge(self, now: datetime) -> int:
