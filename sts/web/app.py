@@ -7,7 +7,8 @@ from sts.assemble import Service, assemble
 from sts.settings import Settings
 from sts.store.directory import Poller
 from sts.web.arrival import Environ, Reception
-from sts.web.edge import Edge, StartResponse
+from sts.web.edge import Books, Edge, StartResponse
+from sts.web.metrics import Metrics
 from sts.web.pages import create_pages
 from sts.web.request_log import RequestLog
 
@@ -17,8 +18,10 @@ class Application:
 
     def __init__(self, service: Service, log: RequestLog) -> None:
         self.service = service
+        metrics = Metrics()
         reception = Reception(service.settings, service.directory.namespace_of_host)
-        self._edge = Edge(reception, service.parts, create_pages(service), log, service.clock)
+        pages = create_pages(service, metrics)
+        self._edge = Edge(reception, service.parts, pages, Books(log, metrics), service.clock)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request (PEP 3333)."""

@@ -61,7 +61,7 @@ class Reception:
         if host == self._host:
             return None
         owner = self._namespace_of_host(host.partition(":")[0])
-        if owner is None and not (self._loopback and is_loopback(urlsplit(f"//{host}").hostname)):
+        if owner is None and not (self._loopback and is_loopback(_host_name(host))):
             raise BadRequest("this service does not answer to that host name", detail=f"Host: {host[:200]!r}")
         return owner
 
@@ -74,6 +74,13 @@ class Reception:
             "this service is reached over https only",
             detail="any secret in this request crossed the network in the clear: rotate it",
         )
+
+
+def _host_name(host: str) -> str | None:
+    try:
+        return urlsplit(f"//{host}").hostname
+    except ValueError:  # an unclosed bracket
+        return None
 
 
 def _split(path: str) -> tuple[str | None, str]:

@@ -2,6 +2,7 @@
 
 import traceback
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
 from time import perf_counter
@@ -11,10 +12,11 @@ from sts.core.errors import StsError
 from sts.core.issue import Parts
 from sts.protocols.http import Answer
 from sts.web.arrival import Arrival, Environ, Reception, read_request
+from sts.web.metrics import Metrics
 from sts.web.pages import ARRIVAL, ERROR
 from sts.web.problem import problem
 from sts.web.request_log import RequestLog
-from sts.web.token_endpoints import PROTOCOLS, Outcome, TokenProtocol, exchange
+from sts.web.token_endpoints import DOORS, Door, Outcome, exchange
 
 StartResponse = Callable[..., Any]
 WsgiApplication = Callable[[Environ, StartResponse], Iterable[bytes]]
@@ -23,42 +25,50 @@ WsgiApplication = Callable[[Environ, StartResponse], Iterable[bytes]]
 _REASONS: Final = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
 
 
+@dataclass(frozen=True, slots=True)
+class Books:
+    """Where every request is written down."""
+
+    log: RequestLog
+    metrics: Metrics
+
+
 class Edge:
     """Everything that comes in passes here once: guarded, answered and logged."""
 
     def __init__(
-        self, reception: Reception, parts: Parts, pages: WsgiApplication, log: RequestLog, clock: Callable[[], datetime]
+        self, reception: Reception, parts: Parts, pages: WsgiApplication, books: Books, clock: Callable[[], datetime]
     ) -> None:
         self._reception = reception
         self._parts = parts
         self._pages = pages
-        self._log = log
+        self._books = books
         self._clock = clock
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request (PEP 3333)."""
         began = perf_counter()
         arrival = self._reception.receive(environ)
-        protocol = PROTOCOLS.get(arrival.route.lower()) if arrival.namespace else None
+        door = DOORS.get(arrival.route.lower()) if arrival.namespace else None
         if arrival.fault is not None:
-            outcome = self._refused(arrival.fault, protocol, arrival)
-        elif protocol is not None and arrival.namespace is not None:
-            outcome = self._exchanged(protocol, arrival.namespace, arrival, environ)
+            outcome = self._refused(arrival.fault, door, arrival)
+        elif door is not None and arrival.namespace is not None:
+            outcome = self._exchanged(door, arrival.namespace, arrival, environ)
         else:
             return self._page(arrival, environ, start_response, began)
         self._record(arrival, outcome, began)
         return _send(outcome.answer, start_response, arrival.method)
 
-    def _exchanged(self, protocol: TokenProtocol, namespace: str, arrival: Arrival, environ: Environ) -> Outcome:
+    def _exchanged(self, door: Door, namespace: str, arrival: Arrival, environ: Environ) -> Outcome:
         try:
-            return exchange(protocol, read_request(arrival, environ), namespace, self._parts, self._clock())
+            return exchange(door.protocol, read_request(arrival, environ), namespace, self._parts, self._clock())
         except StsError as error:
-            return self._refused(error, protocol, arrival)
+            return self._refused(error, door, arrival)
         except Exception:  # whatever it was: the caller gets the protocol's own error, the log the traceback
-            return self._refused(StsError("internal error", detail=traceback.format_exc()), protocol, arrival)
+            return self._refused(StsError("internal error", detail=traceback.format_exc()), door, arrival)
 
-    def _refused(self, error: StsError, protocol: TokenProtocol | None, arrival: Arrival) -> Outcome:
-        refuse = problem if protocol is None else protocol.refuse
+    def _refused(self, error: StsError, door: Door | None, arrival: Arrival) -> Outcome:
+        refuse = problem if door is None else door.protocol.refuse
         return Outcome(refuse(error, arrival.trace_id, self._clock()), error=error)
 
     def _page(self, arrival: Arrival, environ: Environ, start_response: StartResponse, began: float) -> Iterable[bytes]:
@@ -76,14 +86,15 @@ class Edge:
         return body
 
     def _record(self, arrival: Arrival, outcome: Outcome, began: float) -> None:
-        issued, error = outcome.issued, outcome.error
+        issued, error, seconds = outcome.issued, outcome.error, perf_counter() - began
+        self._books.metrics.count(_door_name(arrival), outcome.answer.status, seconds, issued)
         record: dict[str, object] = {
             "trace_id": arrival.trace_id,
             "source": arrival.source,
             "method": arrival.method,
             "path": arrival.path,
             "status": outcome.answer.status,
-            "ms": round((perf_counter() - began) * 1000, 2),
+            "ms": round(seconds * 1000, 2),
         }
         if issued is not None:
             record |= {
@@ -96,7 +107,15 @@ class Edge:
             }
         if error is not None:
             record |= {"error": error.code, "message": error.message, "detail": error.detail}
-        self._log.write(self._clock(), record)
+        self._books.log.write(self._clock(), record)
+
+
+def _door_name(arrival: Arrival) -> str:
+    """The name of the door in the counters."""
+    if arrival.namespace is None:
+        return "operators"
+    door = DOORS.get(arrival.route.lower())
+    return "documents" if door is None else door.name
 
 
 def _send(answer: Answer, start_response: StartResponse, method: str) -> Iterable[bytes]:

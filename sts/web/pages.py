@@ -13,6 +13,7 @@ from sts.core.errors import BadRequest, MethodNotAllowed, NotFound, StoreUnavail
 from sts.operations.publish import DocumentKind
 from sts.protocols.http import MAX_BODY, MAX_FIELDS, Answer
 from sts.web.arrival import Arrival
+from sts.web.metrics import Metrics
 from sts.web.problem import problem
 
 ARRIVAL: Final = "sts.arrival"  # where the edge leaves what it found out about the request
@@ -22,11 +23,12 @@ documents = Blueprint("documents", __name__)
 health = Blueprint("health", __name__)
 
 
-def create_pages(service: Service) -> Flask:
+def create_pages(service: Service, metrics: Metrics) -> Flask:
     """The Flask application behind the edge."""
     app = Flask("sts.web")
     app.config.update(MAX_CONTENT_LENGTH=MAX_BODY, MAX_FORM_PARTS=MAX_FIELDS, MAX_FORM_MEMORY_SIZE=MAX_BODY)
     app.extensions["sts"] = service
+    app.extensions["sts-metrics"] = metrics
     app.register_blueprint(documents)
     app.register_blueprint(health)
     app.register_error_handler(StsError, _refuse)
@@ -112,3 +114,10 @@ def ready() -> Response:
             return Response("ready\n", mimetype="text/plain", headers={"Cache-Control": "no-store"})
     except StoreUnavailable as error:
         return _refuse(error)
+
+
+@health.get("/metrics")
+def metrics() -> Response:
+    """The counters, for Prometheus."""
+    counted: Metrics = current_app.extensions["sts-metrics"]
+    return Response(counted.render(), content_type="text/plain; version=0.0.4; charset=utf-8")

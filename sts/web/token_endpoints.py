@@ -25,13 +25,24 @@ class TokenProtocol(Protocol):
         """Make an answer of an error."""
 
 
+@dataclass(frozen=True, slots=True)
+class Door:
+    """A token endpoint: its name in the counters and its protocol."""
+
+    name: str
+    protocol: TokenProtocol
+
+
+_WRAP = Door("wrap", wrap)
+_OAUTH2_ACS = Door("oauth2-13", oauth2_acs)
+
 # By path below the namespace, in lower case: the paths that ACS had do not depend on case or a trailing slash.
-PROTOCOLS: Final[Mapping[str, TokenProtocol]] = {
-    "wrapv0.9": wrap,
-    "wrapv0.9/": wrap,
-    "v2/oauth2-13": oauth2_acs,
-    "v2/oauth2-13/": oauth2_acs,
-    "oauth2/token": oauth2,
+DOORS: Final[Mapping[str, Door]] = {
+    "wrapv0.9": _WRAP,
+    "wrapv0.9/": _WRAP,
+    "v2/oauth2-13": _OAUTH2_ACS,
+    "v2/oauth2-13/": _OAUTH2_ACS,
+    "oauth2/token": Door("oauth2", oauth2),
 }
 
 

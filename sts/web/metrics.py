@@ -1,0 +1,46 @@
+"""What the service counts, in the text format of Prometheus; summed over the workers where they share a folder."""
+
+import os
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from sts.core.model import IssuedToken
+
+SHARED_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"  # set before the workers start, by `sts serve`
+_BUCKETS: Final = (0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
+
+
+class Metrics:
+    """The counters of one process."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        self._requests = Counter(
+            "sts_requests", "Requests by door and HTTP status.", ("door", "status"), registry=self._registry
+        )
+        self._issued = Counter("sts_tokens_issued", "Tokens issued by format.", ("format",), registry=self._registry)
+        self._seconds = Histogram(
+            "sts_request_seconds", "Time to answer by door.", ("door",), registry=self._registry, buckets=_BUCKETS
+        )
+        self._request: dict[tuple[str, int], tuple[Counter, Histogram]] = {}  # labels() costs more than inc()
+
+    def count(self, door: str, status: int, seconds: float, issued: IssuedToken | None) -> None:
+        """Count one request; `door` is one of a closed set, never what a caller wrote."""
+        children = self._request.get((door, status))
+        if children is None:
+            children = (self._requests.labels(door, str(status)), self._seconds.labels(door))
+            self._request[door, status] = children
+        children[0].inc()
+        children[1].observe(seconds)
+        if issued is not None:
+            self._issued.labels(issued.format.value).inc()
+
+    def render(self) -> bytes:
+        """Every counter, of all workers where they share a folder."""
+        if SHARED_FOLDER not in os.environ:
+            return generate_latest(self._registry)
+        everybody = CollectorRegistry()
+        MultiProcessCollector(everybody)  # type: ignore[no-untyped-call]  # the library does not annotate it
+        return generate_latest(everybody)

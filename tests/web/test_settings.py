@@ -1,0 +1,68 @@
+"""Settings are read once and every fault is named at once."""
+
+import pytest
+
+from sts.core.errors import InvalidConfiguration
+from sts.settings import LogFormat, Settings, is_loopback
+
+
+def test_an_empty_environment_gives_a_loopback_service_in_this_folder(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    settings = Settings.from_environ({})
+    assert settings.base_url == "http://127.0.0.1:8000"
+    assert settings.database_url == f"sqlite:///{tmp_path}/sts.db"
+    assert settings.master_key_file == tmp_path / "keys" / "master.key"
+    assert settings.is_plain_http
+    assert settings.log_format is LogFormat.JSON
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("sqlite:///data/sts.db", "sqlite:////srv/sts/data/sts.db"),
+        ("sqlite:////var/sts.db", "sqlite:////var/sts.db"),
+        ("postgresql://db/sts", "postgresql://db/sts"),
+    ],
+)
+def test_relative_sqlite_paths_are_relative_to_the_home_folder(url, expected):
+    assert Settings.from_environ({"STS_HOME": "/srv/sts", "STS_DATABASE_URL": url}).database_url == expected
+
+
+def test_every_fault_is_reported_at_once():
+    with pytest.raises(InvalidConfiguration) as refused:
+        Settings.from_environ(
+            {
+                "STS_BASE_URL": "http://sts.example",
+                "STS_TRUSTED_PROXIES": "10.0.0.0/8,proxy",
+                "STS_EXTRA_ROOTS": "missing.pem",
+                "STS_WORKERS": "many",
+                "STS_LOG_FORMAT": "xml",
+            }
+        )
+    named = [fault.partition(":")[0] for fault in refused.value.faults]
+    assert named == ["STS_BASE_URL", "STS_TRUSTED_PROXIES", "STS_EXTRA_ROOTS", "STS_WORKERS", "STS_LOG_FORMAT"]
+
+
+@pytest.mark.parametrize(
+    "url", ["http://sts.example", "ftp://sts.example", "sts.example", "https://a@b", "https://a/b"]
+)
+def test_a_base_url_that_could_not_be_ours_stops_the_start(url):
+    with pytest.raises(InvalidConfiguration, match="STS_BASE_URL"):
+        Settings.from_environ({"STS_BASE_URL": url})
+
+
+@pytest.mark.parametrize(
+    "url", ["http://localhost:8000", "http://[::1]:8000", "http://127.8.9.1", "https://sts.example/"]
+)
+def test_plain_http_is_for_loopback_alone(url):
+    assert Settings.from_environ({"STS_BASE_URL": url}).base_url == url.rstrip("/")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost", "sts.localhost"])
+def test_loopback_names_are_known(host):
+    assert is_loopback(host)
+
+
+@pytest.mark.parametrize("host", [None, "", "127.0.0.1.evil.com", "10.0.0.1", "localhost.evil.com", "0.0.0.0"])
+def test_other_names_are_not_loopback(host):
+    assert not is_loopback(host)
