@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from sts.core.credentials import ring as core_ring
 from sts.core.errors import Conflict, OperatorError
 from sts.core.model import (
     NAMESPACE_SCOPE,
@@ -104,8 +105,9 @@ def store(change: Change, key_ring: SealedKeyRing, ring: Ring, material: Materia
     Raises Conflict when the ring holds the same one already, revoked or not.
     """
     credential = _describe(change, key_ring, ring, material)
-    for other in table.list_scope(change.connection, ring.namespace, ring.scope):
-        if (other.use, other.kind, other.thumbprint_sha256) == (ring.use, ring.kind, credential.thumbprint_sha256):
+    members = core_ring(table.list_scope(change.connection, ring.namespace, ring.scope), ring.use, ring.kind)
+    for other in members:
+        if other.thumbprint_sha256 == credential.thumbprint_sha256:
             raise Conflict(f"{other.subject or 'the key'} ({other.thumbprint}) is there already")
 
     def seal(credential_id: int) -> bytes:

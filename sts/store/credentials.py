@@ -33,13 +33,13 @@ def find(connection: sa.Connection, namespace: Namespace, credential_id: int) ->
 
 
 def list_all(connection: sa.Connection, namespace: Namespace) -> tuple[Credential, ...]:
-    """Answer the undeleted credentials of the namespace, dedicated ones too, oldest first."""
+    """Answer the credentials of the namespace, dedicated ones and tombstones too, oldest first."""
     scopes = by_scope(connection, _TABLE.c.namespace_id == namespace.id)
     return tuple(sorted((one for scope in scopes.values() for one in scope), key=lambda credential: credential.id))
 
 
 def list_scope(connection: sa.Connection, namespace: Namespace, scope: str) -> tuple[Credential, ...]:
-    """Answer the undeleted credentials of one scope of the namespace, oldest first."""
+    """Answer the credentials of one scope of the namespace, tombstones too, oldest first."""
     scopes = by_scope(connection, _TABLE.c.namespace_id == namespace.id, _TABLE.c.scope == scope)
     return scopes.get((namespace.id, scope), ())
 
@@ -47,10 +47,13 @@ def list_scope(connection: sa.Connection, namespace: Namespace, scope: str) -> t
 def by_scope(
     connection: sa.Connection, *conditions: sa.ColumnElement[bool]
 ) -> Mapping[tuple[int, str], tuple[Credential, ...]]:
-    """Answer the undeleted credentials that meet the conditions, by namespace id and scope, oldest first in each."""
-    living = sa.select(*_COLUMNS).where(_TABLE.c.deleted_at.is_(None), *conditions).order_by(_TABLE.c.id)
+    """Answer the credentials that meet the conditions, by namespace id and scope, oldest first in each.
+
+    Tombstones are among them: they keep an older primary from being resurrected (core.credentials.primary).
+    """
+    selected = sa.select(*_COLUMNS).where(*conditions).order_by(_TABLE.c.id)
     found: dict[tuple[int, str], list[Credential]] = defaultdict(list)
-    for row in connection.execute(living):
+    for row in connection.execute(selected):
         found[row.namespace_id, row.scope].append(_credential(row))
     return {key: tuple(credentials) for key, credentials in found.items()}
 

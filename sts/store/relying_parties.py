@@ -84,7 +84,8 @@ def delete(change: Change, namespace: Namespace, relying_party: RelyingParty) ->
     """Delete the relying party and destroy its dedicated credentials; raises NotFound."""
     realm = rows.stored(change.connection, _TABLE, namespace, relying_party, "realm")
     for credential in credentials.list_scope(change.connection, namespace, relying_party_scope(relying_party.id)):
-        credentials.delete(change, namespace, credential)
+        if credential.deleted_at is None:
+            credentials.delete(change, namespace, credential)
     rows.remove(change.connection, _TABLE, namespace, relying_party)
     change.touch(namespace, ChangeKind.RELYING_PARTY, str(relying_party.id))
     change.touch(namespace, ChangeKind.REALM, realm)
