@@ -87,6 +87,8 @@ def parse_form(body: bytes) -> Form:
     values: dict[str, str] = {}
     repeated: set[str] = set()
     for part in fields:
+        if not part:
+            continue
         name, _, value = part.partition("=")
         if "%" in part or "+" in part:
             name, value = form_decode(name), form_decode(value)

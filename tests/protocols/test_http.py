@@ -16,7 +16,7 @@ TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=2
 
 @given(st.dictionaries(TEXT, TEXT, max_size=10))
 def test_every_form_that_a_browser_encodes_is_read_back(fields: dict[str, str]) -> None:
-    assert parse_form(urlencode(fields).encode()).values == (fields or {"": ""})
+    assert parse_form(urlencode(fields).encode()).values == fields
 
 
 @given(
@@ -26,10 +26,7 @@ def test_every_form_that_a_browser_encodes_is_read_back(fields: dict[str, str]) 
 )
 def test_agrees_with_the_standard_library_where_both_accept(pieces: list[bytes]) -> None:
     body = b"".join(pieces)
-    theirs = dict(parse_qsl(body.decode(), keep_blank_values=True, errors="strict"))
-    assert {name: value for name, value in parse_form(body).values.items() if name or value} == {
-        name: value for name, value in theirs.items() if name or value
-    }
+    assert parse_form(body).values == dict(parse_qsl(body.decode(), keep_blank_values=True, errors="strict"))
 
 
 @given(st.binary(max_size=60))
@@ -46,9 +43,9 @@ def test_any_bytes_are_a_form_or_a_bad_request(body: bytes) -> None:
 @pytest.mark.parametrize(
     ("body", "values"),
     [
-        (b"", {"": ""}),
+        (b"", {}),
         (b"a=1&b=2", {"a": "1", "b": "2"}),
-        (b"a=1&&b=2&", {"a": "1", "b": "2", "": ""}),
+        (b"a=1&&b=2&", {"a": "1", "b": "2"}),
         (b"a", {"a": ""}),
         (b"a=b=c", {"a": "b=c"}),
         (b"a=1;b=2", {"a": "1;b=2"}),
