@@ -1,10 +1,11 @@
 """Which relying party a requested realm means."""
 
+import re
 from typing import Final
 
 from sts.core.errors import BadRequest
 
-BOUNDARIES: Final = frozenset("/?#")
+_BOUNDARY: Final = re.compile("[/?#]")
 MAX_CANDIDATES: Final = 32
 MAX_LENGTH: Final = 2048
 
@@ -19,14 +20,10 @@ def candidates(realm: str) -> tuple[str, ...]:
     """
     if not realm or len(realm) > MAX_LENGTH:
         raise BadRequest(f"a realm has 1 to {MAX_LENGTH} characters")
-    found = [realm]
     start = _authority(realm)
-    for end in range(len(realm) - 1, start, -1):
-        if len(found) >= MAX_CANDIDATES:
-            break
-        if realm[end - 1] in BOUNDARIES or realm[end] in BOUNDARIES:
-            found.append(realm[:end])
-    return tuple(found)
+    ends = {end for found in _BOUNDARY.finditer(realm, start) for end in found.span()}
+    ends -= {start, len(realm)}
+    return (realm, *(realm[:end] for end in sorted(ends, reverse=True)[: MAX_CANDIDATES - 1]))
 
 
 def _authority(realm: str) -> int:

@@ -1,7 +1,6 @@
 """The rules engine: order-free, to a fixed point (acs.md, 1.5)."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
 from sts.core.claims import LOCAL_AUTHORITY, MAX_INPUT_CLAIMS, MAX_VALUE_LENGTH
@@ -41,16 +40,12 @@ def _refuse_oversize(claims: Sequence[Claim]) -> None:
         raise RulesFailed(f"a claim value is longer than the limit ({MAX_VALUE_LENGTH} characters)")
 
 
-def _one_pass(rules: Iterable[Rule], known: Iterable[Claim]) -> list[Claim]:
-    by_issuer: dict[str, list[Claim]] = defaultdict(list)
-    for claim in known:
-        by_issuer[claim.issuer].append(claim)
+def _one_pass(rules: Iterable[Rule], known: Collection[Claim]) -> list[Claim]:
     return [
         _output(rule, claim)
         for rule in rules
-        if rule.condition is None or any(rule.condition.matches(c) for c in by_issuer.get(rule.condition.issuer, ()))
-        for claim in by_issuer.get(rule.input.issuer, ())
-        if rule.input.matches(claim)
+        for claim in known
+        if rule.input.matches(claim) and (rule.condition is None or any(map(rule.condition.matches, known)))
     ]
 
 

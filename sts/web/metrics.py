@@ -24,18 +24,23 @@ class Metrics:
         self._seconds = Histogram(
             "sts_request_seconds", "Time to answer by door.", ("door",), registry=self._registry, buckets=_BUCKETS
         )
-        self._request: dict[tuple[str, int], tuple[Counter, Histogram]] = {}  # labels() costs more than inc()
+        self._seen: dict[tuple[str, int, str], tuple[Counter, Histogram, Counter | None]] = {}
 
     def count(self, door: str, status: int, seconds: float, issued: IssuedToken | None) -> None:
         """Count one request; `door` is one of a closed set, never what a caller wrote."""
-        children = self._request.get((door, status))
-        if children is None:
-            children = (self._requests.labels(door, str(status)), self._seconds.labels(door))
-            self._request[door, status] = children
-        children[0].inc()
-        children[1].observe(seconds)
-        if issued is not None:
-            self._issued.labels(issued.format.value).inc()
+        key = (door, status, "" if issued is None else issued.format.value)
+        requests, duration, tokens = self._seen.get(key) or self._children(*key)
+        requests.inc()
+        duration.observe(seconds)
+        if tokens is not None:
+            tokens.inc()
+
+    def _children(self, door: str, status: int, token_format: str) -> tuple[Counter, Histogram, Counter | None]:
+        """The counters of one combination of labels, kept because looking them up costs more than counting."""
+        tokens = self._issued.labels(token_format) if token_format else None
+        children = (self._requests.labels(door, str(status)), self._seconds.labels(door), tokens)
+        self._seen[door, status, token_format] = children
+        return children
 
     def render(self) -> bytes:
         """Every counter, of all workers where they share a folder."""
