@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from sts.core.errors import KeyUnreadable, NotFound
 from sts.core.model import INSTALLATION_SCOPE, NAMESPACE_SCOPE, Credential, Kind, Namespace, Origin, Use
-from sts.store import rows
+from sts.store import rows, tables
 from sts.store.changes import Change, ChangeKind
 from sts.store.tables import credential as _TABLE
 
@@ -42,6 +42,13 @@ def list_scope(connection: sa.Connection, namespace: Namespace, scope: str) -> t
     """Answer the credentials of one scope of the namespace, tombstones too, oldest first."""
     scopes = by_scope(connection, _TABLE.c.namespace_id == namespace.id, _TABLE.c.scope == scope)
     return scopes.get((namespace.id, scope), ())
+
+
+def holders(connection: sa.Connection, thumbprint_sha256: str) -> tuple[str, ...]:
+    """Answer the names of the namespaces that hold this certificate or key, each once."""
+    held = (_TABLE.c.thumbprint_sha256 == thumbprint_sha256, _TABLE.c.deleted_at.is_(None))
+    owners = sa.select(tables.namespace.c.name).join_from(_TABLE, tables.namespace).where(*held)
+    return tuple(connection.scalars(owners.distinct().order_by(tables.namespace.c.name)))
 
 
 def by_scope(

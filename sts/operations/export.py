@@ -1,0 +1,102 @@
+"""Writes a namespace as a configuration file that `apply` accepts again; secrets are left out and named."""
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+import yaml
+
+from sts.core.errors import NotFound
+from sts.core.model import Credential, Origin
+from sts.operations.configuration import Known
+from sts.operations.forms import (
+    IDENTITY_PROVIDER_DEFAULTS,
+    RELYING_PARTY_DEFAULTS,
+    SERVICE_IDENTITY_DEFAULTS,
+    Form,
+    certificate_text,
+    identity_provider_form,
+    namespace_form,
+    relying_party_form,
+    rule_group_form,
+    service_identity_form,
+    without_defaults,
+)
+from sts.operations.installation import Installation
+from sts.operations.known import load_known
+
+_HEADING: Final = """\
+# The namespace {name} without its secrets. `sts apply` takes this file; what is not in it stays as it is.
+"""
+_LEFT_OUT: Final = "# Not in this file:\n"
+
+
+def export(installation: Installation, name: str) -> str:
+    """The namespace as YAML text; raises NotFound."""
+    known = load_known(installation.database, installation.base_url, name)
+    if known.namespace is None:
+        raise NotFound(f"there is no namespace '{name}'")
+    secrets = "".join(f"# - {line}\n" for line in _secrets(known))
+    heading = _HEADING.format(name=name) + (_LEFT_OUT + secrets if secrets else "")
+    return heading + yaml.dump(
+        _file(known), Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=False, width=120
+    )
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes certificates as blocks, and everything where it stands."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        return True
+
+    def represent_str(self, data: str) -> yaml.ScalarNode:
+        style = "|" if data.startswith("-----BEGIN") else None
+        return self.represent_scalar("tag:yaml.org,2002:str", data, style=style)
+
+
+_Dumper.add_representer(str, _Dumper.represent_str)
+
+
+def _file(known: Known) -> Form:
+    assert known.namespace is not None  # noqa: S101  the caller has looked
+    parties = (relying_party_form(party, certificate_text) for party in known.relying_parties.values())
+    providers = (identity_provider_form(provider, certificate_text) for provider in known.identity_providers.values())
+    identities = (service_identity_form(identity, certificate_text) for identity in known.service_identities.values())
+    return {
+        "namespace": known.namespace.name,
+        **namespace_form(known.namespace),
+        "relying_parties": _entries(parties, RELYING_PARTY_DEFAULTS),
+        "identity_providers": _entries(providers, IDENTITY_PROVIDER_DEFAULTS),
+        "service_identities": _entries(identities, SERVICE_IDENTITY_DEFAULTS),
+        "rule_groups": [rule_group_form(group) for group in known.rule_groups.values()],
+    }
+
+
+def _entries(forms: Iterator[Form], defaults: Mapping[str, object]) -> list[Form]:
+    return [without_defaults(form, defaults) for form in forms]
+
+
+def _secrets(known: Known) -> Iterator[str]:
+    """What the file cannot say, in the order of its sections."""
+    for credential in _imported(known.credentials(None)):
+        yield f"the imported {_described(credential)} of the namespace"
+    for name in known.relying_parties:
+        for credential in _living(known.credentials(name)):
+            yield f"the {_described(credential)} of relying party {name}"
+    for identity in known.service_identities.values():
+        if identity.password_hash is not None:
+            yield f"the password of service identity {identity.name}"
+        if identity.has_symmetric_key:
+            yield f"the symmetric key of service identity {identity.name}"
+
+
+def _living(credentials: tuple[Credential, ...]) -> tuple[Credential, ...]:
+    return tuple(c for c in credentials if c.deleted_at is None)
+
+
+def _imported(credentials: tuple[Credential, ...]) -> tuple[Credential, ...]:
+    return tuple(c for c in _living(credentials) if c.origin is Origin.IMPORTED)
+
+
+def _described(credential: Credential) -> str:
+    what = "key" if credential.subject is None else f"certificate {credential.subject!a}"
+    return f"{credential.use} {what} {credential.thumbprint}"

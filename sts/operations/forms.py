@@ -1,0 +1,145 @@
+"""How stored things are written in a configuration file: the keys of the file, for exports and for comparing."""
+
+from collections.abc import Callable, Mapping
+
+from sts.core.model import (
+    ClaimPattern,
+    IdentityProvider,
+    Kind,
+    Namespace,
+    PartnerCertificate,
+    ProviderKind,
+    RelyingParty,
+    RingPolicy,
+    Rule,
+    RuleGroup,
+    ServiceIdentity,
+    TokenFormat,
+)
+from sts.crypto import certificates
+from sts.operations.spans import format_span
+
+Form = dict[str, object]
+WriteCertificate = Callable[[PartnerCertificate], str]
+
+
+def certificate_text(certificate: PartnerCertificate) -> str:
+    """A certificate in full, as PEM text."""
+    return certificates.pem(certificate.der).decode("ascii")
+
+
+def certificate_name(certificate: PartnerCertificate) -> str:
+    """A certificate in a message: its subject and its thumbprint."""
+    return f"{certificate.subject} ({certificate.thumbprint})"
+
+
+def relying_party_form(party: RelyingParty, write: WriteCertificate) -> Form:
+    """Every key of a relying party but its credentials."""
+    is_jwt = party.token_format is TokenFormat.JWT
+    certificate = party.encryption_certificate
+    return {
+        "name": party.name,
+        "realm": party.realm,
+        "token_format": str(party.token_format),
+        "signing": str(party.signing if is_jwt else Kind.CERTIFICATE),
+        "token_lifetime": int(party.token_lifetime.total_seconds()),
+        "reply": list(party.reply),
+        "error_url": party.error_url,
+        "encryption": "required" if party.encryption_required else "none",
+        "encryption_certificate": None if certificate is None else write(certificate),
+        "encryption_algorithm": str(party.encryption_algorithm),
+        "proof_of_possession": party.proof_of_possession,
+        "managed": party.managed,
+        "enabled": party.enabled,
+        "jwt_type": party.jwt_type,
+        "identity_providers": list(party.identity_providers),
+        "rule_groups": list(party.rule_groups),
+    }
+
+
+def identity_provider_form(provider: IdentityProvider, write: WriteCertificate) -> Form:
+    """Every key of an identity provider."""
+    return {
+        "name": provider.name,
+        "kind": str(provider.kind),
+        "issuer": provider.issuer,
+        "sign_in_url": provider.sign_in_url,
+        "sign_out_url": provider.sign_out_url,
+        "certificates": [write(certificate) for certificate in provider.certificates],
+        "email_domains": list(provider.email_domains),
+        "display_name": provider.display_name,
+        "image": provider.image,
+        "enabled": provider.enabled,
+        "unsolicited": provider.unsolicited,
+        "allow_sha1": provider.allow_sha1,
+        "decryption": "none" if provider.decryption is None else str(provider.decryption),
+    }
+
+
+def service_identity_form(identity: ServiceIdentity, write: WriteCertificate) -> Form:
+    """Every key of a service identity but its secrets."""
+    return {
+        "name": identity.name,
+        "certificate": None if identity.certificate is None else write(identity.certificate),
+        "enabled": identity.enabled,
+        "swt_without_expiry": identity.swt_without_expiry,
+        "interactive": identity.interactive,
+    }
+
+
+def rule_group_form(group: RuleGroup) -> Form:
+    """Every key of a rule group."""
+    return {"name": group.name, "rules": [_rule_form(rule) for rule in group.rules]}
+
+
+def namespace_form(namespace: Namespace) -> Form:
+    """The keys of the namespace itself."""
+    return {
+        "hosts": list(namespace.hosts),
+        "session": format_span(namespace.session),
+        "rollover": {ring: _policy_form(policy) for ring, policy in namespace.rollover.items()},
+    }
+
+
+def without_defaults(form: Form, defaults: Mapping[str, object]) -> Form:
+    """What is left of a form when whatever an absent key means is left away."""
+    return {key: value for key, value in form.items() if key not in defaults or value != defaults[key]}
+
+
+_BLANK_PARTY = RelyingParty(id=0, name="", realm="", token_format=TokenFormat.JWT)
+_BLANK_PROVIDER = IdentityProvider(id=0, name="", kind=ProviderKind.WS_FEDERATION)
+_BLANK_IDENTITY = ServiceIdentity(id=0, name="")
+_REQUIRED = ("name", "realm", "token_format")
+
+
+def _defaults(form: Form) -> Form:
+    return {key: value for key, value in form.items() if key not in _REQUIRED}
+
+
+RELYING_PARTY_DEFAULTS: Mapping[str, object] = _defaults(relying_party_form(_BLANK_PARTY, certificate_name))
+IDENTITY_PROVIDER_DEFAULTS: Mapping[str, object] = _defaults(identity_provider_form(_BLANK_PROVIDER, certificate_name))
+SERVICE_IDENTITY_DEFAULTS: Mapping[str, object] = _defaults(service_identity_form(_BLANK_IDENTITY, certificate_name))
+
+
+def _policy_form(policy: RingPolicy) -> Form:
+    form: Form = {
+        "automatic": policy.automatic,
+        "lifetime": format_span(policy.lifetime),
+        "lead": format_span(policy.lead),
+        "turn": format_span(policy.turn),
+    }
+    return form if policy.key_type is None else {**form, "key_type": str(policy.key_type)}
+
+
+def _rule_form(rule: Rule) -> Form:
+    form: Form = {"input": _pattern_form(rule.input)}
+    if rule.condition is not None:
+        form["and"] = _pattern_form(rule.condition)
+    output = {"type": rule.output_type, "value": rule.output_value}
+    written = {key: value for key, value in output.items() if value is not None}
+    return {**form, "output": written} if written else form
+
+
+def _pattern_form(pattern: ClaimPattern) -> Form:
+    form = {"issuer": pattern.issuer, "type": pattern.type, "value": pattern.value}
+    return {key: value for key, value in form.items() if value is not None}

@@ -1,0 +1,94 @@
+"""Certificates, key pairs and keys that a configuration file names, read from where they lie."""
+
+import base64
+import binascii
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from sts.core.model import PartnerCertificate
+from sts.crypto import certificates, pkcs12
+from sts.crypto.certificates import Certificate, Purpose
+from sts.crypto.pkcs12 import KeyPair
+from sts.operations.configuration import Known, Surroundings
+from sts.operations.secret_source import read_secret
+
+MAX_FILE: Final = 1_048_576  # bytes
+KEY_SIZE: Final = 32
+_KEY_TEXT: Final = re.compile(rb"[A-Za-z0-9+/]{43}=")
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What the values of a file stand for; refusals are ValueError or InvalidCertificate."""
+
+    surroundings: Surroundings
+    known: Known = field(repr=False)
+
+    def secret(self, reference: str) -> bytes:
+        """The bytes behind env:NAME or file:PATH."""
+        return read_secret(reference, self.surroundings.folder, self.surroundings.environment)
+
+    def symmetric_key(self, reference: str) -> bytes:
+        """The 32 bytes behind env:NAME or file:PATH."""
+        return symmetric_key(self.secret(reference))
+
+    def certificate(self, value: str, purpose: Purpose) -> tuple[PartnerCertificate, tuple[str, ...]]:
+        """A partner's certificate and warnings: a path, PEM text, or base64: with DER.
+
+        What the namespace has pinned already is not judged again.
+        """
+        certificate = certificates.load(self._certificate_bytes(value))
+        is_known = certificate.der in self.known.certificates
+        warnings = () if is_known else self.accept(certificate, purpose)
+        pinned = PartnerCertificate(
+            certificate.der,
+            certificate.subject,
+            certificate.thumbprint,
+            certificate.not_before,
+            certificate.not_after,
+        )
+        return pinned, warnings
+
+    def key_pair(self, path: str, password: bytes) -> KeyPair:
+        """A certificate and its private key from a PKCS#12 file."""
+        return pkcs12.load(self._file(path), password)
+
+    def accept(self, certificate: Certificate, purpose: Purpose) -> tuple[str, ...]:
+        """Judge a certificate by the import policy; answers warnings."""
+        at, roots = self.surroundings.now, self.surroundings.roots
+        return certificates.accept(certificate, at, purpose=purpose, roots=roots)
+
+    def _certificate_bytes(self, value: str) -> bytes:
+        if "-----BEGIN" in value:
+            return value.encode()
+        if value.startswith("base64:"):
+            return value.removeprefix("base64:").encode()
+        return self._file(value)
+
+    def _file(self, name: str) -> bytes:
+        try:
+            with (self.surroundings.folder / Path(name)).open("rb") as file:
+                content = file.read(MAX_FILE + 1)
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "not a path"
+            raise ValueError(f"the file {name} cannot be read: {reason}") from None
+        if len(content) > MAX_FILE:
+            raise ValueError(f"the file {name} holds more than {MAX_FILE} bytes")
+        return content
+
+
+def symmetric_key(text: bytes) -> bytes:
+    """Decode a 256-bit key from standard base64; raises ValueError, which never shows it."""
+    try:
+        if _KEY_TEXT.fullmatch(text.strip()) is None:
+            raise ValueError
+        key = base64.b64decode(text.strip(), validate=True)
+        if base64.b64encode(key) != text.strip() or len(key) != KEY_SIZE:
+            raise ValueError
+    except (ValueError, binascii.Error):
+        raise ValueError(
+            f"a symmetric key is the standard base64 of exactly {KEY_SIZE} bytes: 44 characters, the last one ="
+        ) from None
+    return key
