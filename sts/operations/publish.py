@@ -73,7 +73,7 @@ def _jwks(namespace: Namespace, key_ring: KeyRing, now: datetime) -> bytes:
 
 _Renderer = Callable[[Namespace, KeyRing, datetime], bytes]
 _RENDERERS: Final[Mapping[DocumentKind, tuple[_Renderer, str]]] = {
-    DocumentKind.FEDERATION_METADATA: (federation_metadata_document, "application/samlmetadata+xml"),
+    DocumentKind.FEDERATION_METADATA: (federation_metadata_document, "application/xml"),
     DocumentKind.OPENID_CONFIGURATION: (_openid_configuration, "application/json"),
     DocumentKind.AUTHORIZATION_SERVER: (_authorization_server, "application/json"),
     DocumentKind.JWKS: (_jwks, "application/jwk-set+json"),
