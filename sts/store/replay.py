@@ -34,9 +34,9 @@ class SqlReplayCache:
         token = f"token {key['token_id']} of {key['issuer']}"
         with self._database.recording() as connection:
             new = upsert.insert(connection, _TABLE).values(**key, expires_at=expires_at)
-            inserted = connection.execute(new.on_conflict_do_nothing())
+            first = connection.execute(new.on_conflict_do_nothing().returning(_TABLE.c.token_id)).first()
             horizon = installation.replay_horizon(connection)
-        if inserted.rowcount != 1:
+        if first is None:
             raise ReplayedToken("The token was used before.", detail=token)
         if self._purged_at is None or abs(now - self._purged_at) >= PURGED_EVERY:
             self._purged_at = now

@@ -1,0 +1,1 @@
+"""One suite for every Directory, KeyRing and ReplayCache: memory, SQLite, PostgreSQL."""

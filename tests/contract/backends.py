@@ -1,0 +1,119 @@
+"""One way to fill whatever stands behind the ports, and to look at it as another process does."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol, Self
+
+from sts.core.model import Credential, Namespace, RelyingParty, RuleGroup, ServiceIdentity
+from sts.core.ports import Directory, KeyRing, ReplayCache
+from sts.crypto.sealing import MasterKey
+from sts.store import credentials, namespaces, relying_parties, rule_groups, service_identities
+from sts.store.changes import Change
+from sts.store.database import Database
+from sts.store.directory import SqlDirectory
+from sts.store.keyring import SealedKeyRing
+from sts.store.replay import SqlReplayCache
+from tests.core.builders import NOW
+
+BASE_URL = "https://sts.example"
+MASTER = MasterKey.from_bytes(b"m" * 32)
+
+
+class Backend(Protocol):
+    """The three ports of one process, and the verbs that fill what is behind them."""
+
+    @property
+    def directory(self) -> Directory: ...
+    @property
+    def key_ring(self) -> KeyRing: ...
+    @property
+    def replays(self) -> ReplayCache: ...
+
+    def other_process(self) -> "Backend":
+        """The same data, seen from another process."""
+
+    def settle(self) -> None:
+        """Let the changes of other processes arrive."""
+
+    def save_namespace(self, namespace: Namespace) -> Namespace: ...
+    def delete_namespace(self, namespace: Namespace) -> None: ...
+    def save_rule_group(self, namespace: Namespace, group: RuleGroup) -> RuleGroup: ...
+    def save_relying_party(self, namespace: Namespace, relying_party: RelyingParty) -> RelyingParty: ...
+    def delete_relying_party(self, namespace: Namespace, relying_party: RelyingParty) -> None: ...
+    def save_service_identity(
+        self, namespace: Namespace, identity: ServiceIdentity, key: bytes | None = None
+    ) -> ServiceIdentity: ...
+    def delete_service_identity(self, namespace: Namespace, identity: ServiceIdentity) -> None: ...
+    def insert_credential(self, namespace: Namespace, credential: Credential, secret: bytes) -> Credential: ...
+    def delete_credential(self, namespace: Namespace, credential: Credential) -> None: ...
+
+
+class SqlBackend:
+    """The real ones over a database."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.database = Database(url)
+        self.database.migrate()
+        self.directory = SqlDirectory(self.database, BASE_URL)
+        self.key_ring = SealedKeyRing(self.database, MASTER)
+        self.replays = SqlReplayCache(self.database)
+
+    def other_process(self) -> Self:
+        return type(self)(self.url)
+
+    def settle(self) -> None:
+        self.directory.poll()
+
+    def save_namespace(self, namespace: Namespace) -> Namespace:
+        with self.change() as change:
+            return namespaces.save(change, namespace)
+
+    def delete_namespace(self, namespace: Namespace) -> None:
+        with self.change() as change:
+            namespaces.delete(change, namespace)
+
+    def save_rule_group(self, namespace: Namespace, group: RuleGroup) -> RuleGroup:
+        with self.change() as change:
+            return rule_groups.save(change, namespace, group)
+
+    def save_relying_party(self, namespace: Namespace, relying_party: RelyingParty) -> RelyingParty:
+        with self.change() as change:
+            return relying_parties.save(change, namespace, relying_party)
+
+    def delete_relying_party(self, namespace: Namespace, relying_party: RelyingParty) -> None:
+        with self.change() as change:
+            relying_parties.delete(change, namespace, relying_party)
+
+    def save_service_identity(
+        self, namespace: Namespace, identity: ServiceIdentity, key: bytes | None = None
+    ) -> ServiceIdentity:
+        with self.change() as change:
+            stored = service_identities.save(change, namespace, identity)
+            if key is None:
+                return stored
+            sealed = self.key_ring.seal_shared_key(namespace, stored.id, key)
+            fingerprint = self.key_ring.fingerprint(key)
+            return service_identities.set_symmetric_key(change, namespace, stored, fingerprint, lambda _: sealed)
+
+    def delete_service_identity(self, namespace: Namespace, identity: ServiceIdentity) -> None:
+        with self.change() as change:
+            service_identities.delete(change, namespace, identity)
+
+    def insert_credential(self, namespace: Namespace, credential: Credential, secret: bytes) -> Credential:
+        def seal(credential_id: int) -> bytes:
+            return self.key_ring.seal(namespace, credential_id, credential.use, secret)
+
+        with self.change() as change:
+            return credentials.insert(change, namespace, credential, seal)
+
+    def delete_credential(self, namespace: Namespace, credential: Credential) -> None:
+        with self.change() as change:
+            credentials.delete(change, namespace, credential)
+
+    @contextmanager
+    def change(self) -> Iterator[Change]:
+        """One audited change."""
+        with self.database.changing("test", NOW) as change:
+            change.audit("", "test.change", "", {})
+            yield change

@@ -1,0 +1,150 @@
+"""Directory, KeyRing and ReplayCache in plain dictionaries, for tests that need no database."""
+
+import base64
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from itertools import count
+from typing import Self
+
+from sts.core.errors import KeyUnreadable, NamespaceNotFound, ReplayedToken
+from sts.core.model import (
+    NAMESPACE_SCOPE,
+    Credential,
+    Kind,
+    Namespace,
+    RelyingParty,
+    RuleGroup,
+    ServiceIdentity,
+    relying_party_scope,
+)
+from sts.crypto.signer import SoftwareSigner, load_private_key
+
+
+class MemoryDirectory:
+    """What was put into it."""
+
+    def __init__(self) -> None:
+        self.namespaces: dict[str, Namespace] = {}
+        self.rule_groups: dict[tuple[int, str], RuleGroup] = {}
+        self.relying_parties: dict[tuple[int, str], RelyingParty] = {}
+        self.service_identities: dict[tuple[int, str], ServiceIdentity] = {}
+        self.credentials: dict[int, tuple[int, Credential]] = {}
+
+    def namespace(self, name: str) -> Namespace:
+        if name not in self.namespaces:
+            raise NamespaceNotFound(f"there is no namespace '{name}'")
+        namespace = self.namespaces[name]
+        return replace(namespace, credentials=self._scope(namespace, NAMESPACE_SCOPE))
+
+    def relying_party(self, namespace: Namespace, realms: Sequence[str]) -> RelyingParty | None:
+        found = next((known for realm in realms if (known := self.relying_parties.get((namespace.id, realm)))), None)
+        if found is None:
+            return None
+        groups = [self.rule_groups[namespace.id, name] for name in found.rule_groups]
+        rules = tuple(rule for group in groups for rule in group.rules)
+        return replace(found, rules=rules, credentials=self._scope(namespace, relying_party_scope(found.id)))
+
+    def service_identity(self, namespace: Namespace, name: str) -> ServiceIdentity | None:
+        return self.service_identities.get((namespace.id, name))
+
+    def _scope(self, namespace: Namespace, scope: str) -> tuple[Credential, ...]:
+        return tuple(c for owner, c in self.credentials.values() if owner == namespace.id and c.scope == scope)
+
+
+class MemoryKeyRing:
+    """Secrets as they are."""
+
+    def __init__(self) -> None:
+        self.secrets: dict[int, bytes] = {}
+        self.shared_keys: dict[int, bytes] = {}
+
+    def signer(self, namespace: Namespace, credential: Credential) -> SoftwareSigner:
+        if credential.id not in self.secrets:
+            raise KeyUnreadable("the key is not there any more")
+        secret = self.secrets[credential.id]
+        if credential.kind is Kind.CERTIFICATE and credential.certificate:
+            return SoftwareSigner.from_private_key(load_private_key(secret), credential.certificate)
+        key_id = base64.urlsafe_b64encode(bytes.fromhex(credential.thumbprint)).rstrip(b"=").decode()
+        return SoftwareSigner.from_symmetric(secret, key_id)
+
+    def shared_key(self, namespace: Namespace, identity: ServiceIdentity) -> bytes:
+        if identity.id not in self.shared_keys:
+            raise KeyUnreadable("there is no such key")
+        return self.shared_keys[identity.id]
+
+
+class MemoryReplayCache:
+    """Uses in a dictionary; its `setdefault` lets one thread win."""
+
+    def __init__(self) -> None:
+        self.uses: dict[tuple[int, str, str], object] = {}
+
+    def use(self, namespace: Namespace, issuer: str, token_id: str, expires_at: datetime, now: datetime) -> None:
+        mine = object()
+        if self.uses.setdefault((namespace.id, issuer, token_id), mine) is not mine:
+            raise ReplayedToken("The token was used before.")
+
+
+class MemoryBackend:
+    """The three fakes and the verbs that fill them."""
+
+    def __init__(self) -> None:
+        self.directory = MemoryDirectory()
+        self.key_ring = MemoryKeyRing()
+        self.replays = MemoryReplayCache()
+        self._ids = count(1)
+
+    def other_process(self) -> Self:
+        return self
+
+    def settle(self) -> None:
+        """Nothing is kept that could be out of date."""
+
+    def save_namespace(self, namespace: Namespace) -> Namespace:
+        stored = replace(namespace, id=namespace.id or next(self._ids))
+        self.directory.namespaces[stored.name] = stored
+        return stored
+
+    def delete_namespace(self, namespace: Namespace) -> None:
+        del self.directory.namespaces[namespace.name]
+
+    def save_rule_group(self, namespace: Namespace, group: RuleGroup) -> RuleGroup:
+        stored = replace(group, id=group.id or next(self._ids))
+        self.directory.rule_groups[namespace.id, stored.name] = stored
+        return stored
+
+    def save_relying_party(self, namespace: Namespace, relying_party: RelyingParty) -> RelyingParty:
+        known = self.directory.relying_parties
+        for key in [key for key, other in known.items() if other.id == relying_party.id]:
+            del known[key]
+        stored = replace(relying_party, id=relying_party.id or next(self._ids))
+        known[namespace.id, stored.realm] = stored
+        return stored
+
+    def delete_relying_party(self, namespace: Namespace, relying_party: RelyingParty) -> None:
+        del self.directory.relying_parties[namespace.id, relying_party.realm]
+
+    def save_service_identity(
+        self, namespace: Namespace, identity: ServiceIdentity, key: bytes | None = None
+    ) -> ServiceIdentity:
+        stored = replace(identity, id=identity.id or next(self._ids))
+        if key is not None:
+            stored = replace(stored, has_symmetric_key=True)
+            self.key_ring.shared_keys[stored.id] = key
+        self.directory.service_identities[namespace.id, stored.name] = stored
+        return stored
+
+    def delete_service_identity(self, namespace: Namespace, identity: ServiceIdentity) -> None:
+        del self.directory.service_identities[namespace.id, identity.name]
+
+    def insert_credential(self, namespace: Namespace, credential: Credential, secret: bytes) -> Credential:
+        stored = replace(credential, id=next(self._ids))
+        self.directory.credentials[stored.id] = (namespace.id, stored)
+        self.key_ring.secrets[stored.id] = secret
+        return stored
+
+    def delete_credential(self, namespace: Namespace, credential: Credential) -> None:
+        tombstone = replace(credential, deleted_at=credential.not_before)
+        self.directory.credentials[credential.id] = (namespace.id, tombstone)
+        del self.key_ring.secrets[credential.id]

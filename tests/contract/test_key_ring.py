@@ -1,0 +1,79 @@
+"""What every KeyRing does."""
+
+import base64
+import hashlib
+import hmac
+from dataclasses import replace
+
+import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, utils
+
+from sts.core.errors import KeyUnreadable
+from sts.core.model import KeyType, Namespace, ServiceIdentity
+from sts.crypto import certificates
+from sts.crypto.certificates import Purpose
+from sts.crypto.signer import private_key_bytes
+from tests.contract.backends import Backend
+from tests.core import builders
+from tests.core.builders import DAY, NOW
+
+CONTOSO = Namespace(id=0, name="contoso", issuer="https://sts.example/contoso/")
+
+
+def test_symmetric_credential_signs_with_its_own_key(backend: Backend) -> None:
+    contoso = backend.save_namespace(CONTOSO)
+    stored = backend.insert_credential(contoso, builders.key(thumbprint="ab" * 20), b"k" * 32)
+    signer = backend.key_ring.signer(contoso, stored)
+    assert signer.sign(b"data") == hmac.digest(b"k" * 32, b"data", hashlib.sha256)
+    assert signer.key_id == base64.urlsafe_b64encode(bytes.fromhex("ab" * 20)).decode().rstrip("=")
+    assert signer.certificate is None
+
+
+def test_certificate_signs_with_its_private_key(backend: Backend) -> None:
+    key, der = certificates.generate("CN=contoso", KeyType.P256, NOW, NOW + DAY, Purpose.SIGNING)
+    contoso = backend.save_namespace(CONTOSO)
+    stored = backend.insert_credential(contoso, builders.credential(certificate=der), private_key_bytes(key))
+    signer = backend.other_process().key_ring.signer(contoso, stored)
+    signature = signer.sign(b"data")
+    r, s = (int.from_bytes(half, "big") for half in (signature[:32], signature[32:]))
+    public = certificates.public_key(der)
+    assert isinstance(public, ec.EllipticCurvePublicKey)
+    public.verify(utils.encode_dss_signature(r, s), b"data", ec.ECDSA(hashes.SHA256()))
+    assert signer.certificate == der
+
+
+def test_destroyed_credential_does_not_sign_any_more(backend: Backend) -> None:
+    contoso = backend.save_namespace(CONTOSO)
+    stored = backend.insert_credential(contoso, builders.key(), b"k" * 32)
+    other = backend.other_process()
+    for process in (backend, other):
+        process.directory.namespace("contoso")
+        assert process.key_ring.signer(contoso, stored).sign(b"data")
+    backend.delete_credential(contoso, stored)
+    other.settle()
+    for process in (backend, other):
+        with pytest.raises(KeyUnreadable):
+            process.key_ring.signer(contoso, stored)
+
+
+def test_shared_key_follows_the_service_identity(backend: Backend) -> None:
+    contoso = backend.save_namespace(CONTOSO)
+    worker = backend.save_service_identity(contoso, ServiceIdentity(0, "worker"), b"1" * 32)
+    other = backend.other_process()
+    for expected in (b"1" * 32, b"2" * 32):
+        backend.save_service_identity(contoso, replace(worker, has_symmetric_key=True), expected)
+        for process in (backend, other):
+            process.settle()
+            identity = process.directory.service_identity(contoso, "worker")
+            assert identity
+            assert identity.has_symmetric_key
+            assert process.key_ring.shared_key(contoso, identity) == expected
+            assert process.key_ring.shared_key(contoso, identity) == expected
+
+
+def test_service_identity_without_a_key_has_none_to_give(backend: Backend) -> None:
+    contoso = backend.save_namespace(CONTOSO)
+    worker = backend.save_service_identity(contoso, ServiceIdentity(0, "worker"))
+    with pytest.raises(KeyUnreadable):
+        backend.key_ring.shared_key(contoso, worker)
