@@ -43,7 +43,7 @@ from sts.core.uris import AuthenticationMethod
 
 SELF_ISSUED_LIFETIME = timedelta(hours=24)
 SKEW = timedelta(minutes=3)
-TOKEN_ENDPOINTS = ("", "WRAPv0.9", "WRAPv0.9/", "v2/OAuth2-13", "v2/OAuth2-13/", "oauth2/token")
+TOKEN_ENDPOINTS = ("", "WRAPv0.9", "WRAPv0.9/", "v2/OAuth2-13", "v2/OAuth2-13/", "oauth2/token")  # of an issuer
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,7 +103,7 @@ def _ecdsa(key: ec.EllipticCurvePrivateKey) -> tuple[SignatureAlgorithm, Callabl
     if key.curve.name not in _CURVES:
         raise KeyUnreadable(f"no signature algorithm is defined for the curve {key.curve.name}")
     algorithm, digest = _CURVES[key.curve.name]
-    raw, scheme, size = key.sign, ec.ECDSA(digest), (key.curve.key_size + 7) // 8
+    raw, scheme, size = key.sign, ec.ECDSA(digest, deterministic_signing=True), (key.curve.key_size + 7) // 8
 
     def sign(data: bytes) -> bytes:
         r, s = decode_dss_signature(raw(data, scheme))

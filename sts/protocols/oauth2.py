@@ -117,7 +117,7 @@ def refuse(error: StsError, trace_id: str, now: datetime) -> Answer:
     """The answer that refuses (RFC 6749, 5.2); the trace id is a member of its own."""
     row = refusal(error)
     challenge = (_CHALLENGE,) if row.rfc6749_status == 401 else ()
-    headers = (*_HEADERS, ("Request-Id", trace_id), *challenge, *retry_headers(error))
+    headers = (*_HEADERS, *challenge, *retry_headers(error))
     description = _NOT_IN_DESCRIPTION.sub("?", text(error).replace('"', "'"))
     members = {"error": row.rfc6749_error, "error_description": description, "trace_id": trace_id}
     return json_answer(row.rfc6749_status, headers, members)

@@ -51,5 +51,5 @@ def refuse(error: StsError, trace_id: str, now: datetime) -> Answer:
     description = (
         f"{chained_text(error)}\r\nTrace ID: {trace_id}\r\nCorrelation ID: {trace_id}\r\nTimestamp: {timestamp(now)}"
     )
-    headers = (*_HEADERS, ("X-Ms-Request-Id", trace_id), ("Request-Id", trace_id), *retry_headers(error))
+    headers = (*_HEADERS, ("X-Ms-Request-Id", trace_id), *retry_headers(error))
     return json_answer(row.status, headers, {"error": row.acs_error, "error_description": description})

@@ -70,5 +70,5 @@ def refuse(error: StsError, trace_id: str, now: datetime) -> Answer:
     status = refusal(error).status
     told = "".join(character if " " <= character <= "~" else "?" for character in chained_text(error))
     line = f"Error:Code:{status}:SubCode:T0:Detail:{told}:TraceID:{trace_id}:TimeStamp:{timestamp(now)}"
-    identifiers = (("X-Ms-Request-Id", trace_id), ("Request-Id", trace_id))
+    identifiers = (("X-Ms-Request-Id", trace_id),)
     return Answer(status, _FAILURE_HEADERS + identifiers + retry_headers(error), line.encode("ascii", "replace"))

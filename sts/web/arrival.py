@@ -36,7 +36,7 @@ class Reception:
         parts = urlsplit(settings.base_url)
         self._host = parts.netloc.lower()
         self._loopback = is_loopback(parts.hostname)
-        self._secure = not settings.is_plain_http
+        self.requires_tls = not settings.is_plain_http
         self._is_proxy = _proxy_test(settings.trusted_proxies)
         self._namespace_of_host = namespace_of_host
 
@@ -66,7 +66,7 @@ class Reception:
         return owner
 
     def _require_tls(self, environ: Environ, from_proxy: bool) -> None:
-        if not self._secure or environ.get("wsgi.url_scheme") == "https":
+        if not self.requires_tls or environ.get("wsgi.url_scheme") == "https":
             return
         if from_proxy and environ.get("HTTP_X_FORWARDED_PROTO", "").strip().lower() == "https":
             return

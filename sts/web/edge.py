@@ -22,6 +22,7 @@ StartResponse = Callable[..., Any]
 WsgiApplication = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 
+_HSTS: Final = ("Strict-Transport-Security", "max-age=31536000")  # RFC 6797; other hosts below ours are not ours
 _REASONS: Final = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
 
 
@@ -44,6 +45,7 @@ class Edge:
         self._pages = pages
         self._books = books
         self._clock = clock
+        self._transport_security = [_HSTS] if reception.requires_tls else []
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request (PEP 3333)."""
@@ -57,7 +59,14 @@ class Edge:
         else:
             return self._page(arrival, environ, start_response, began)
         self._record(arrival, outcome, began)
-        return _send(outcome.answer, start_response, arrival.method)
+        answer = outcome.answer
+        headers = [*answer.headers, *self._common(arrival), ("Content-Length", str(len(answer.body)))]
+        start_response(_REASONS[answer.status], headers)
+        return [] if arrival.method == "HEAD" else [answer.body]
+
+    def _common(self, arrival: Arrival) -> list[tuple[str, str]]:
+        """The headers of every answer."""
+        return [("Request-Id", arrival.trace_id), *self._transport_security]
 
     def _exchanged(self, door: Door, namespace: str, arrival: Arrival, environ: Environ) -> Outcome:
         try:
@@ -78,6 +87,7 @@ class Edge:
 
         def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
             answered.append(status)
+            headers = [*headers, *self._common(arrival)]
             return start_response(status, headers, exc_info) if exc_info else start_response(status, headers)
 
         body = self._pages(environ, start)
@@ -116,9 +126,3 @@ def _door_name(arrival: Arrival) -> str:
         return "operators"
     door = DOORS.get(arrival.route.lower())
     return "documents" if door is None else door.name
-
-
-def _send(answer: Answer, start_response: StartResponse, method: str) -> Iterable[bytes]:
-    headers = [*answer.headers, ("Content-Length", str(len(answer.body)))]
-    start_response(_REASONS[answer.status], headers)
-    return [] if method == "HEAD" else [answer.body]

@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from sts.assemble import Service
 from sts.core.errors import BadRequest, MethodNotAllowed, NotFound, StoreUnavailable, StsError
 from sts.operations.publish import DocumentKind
+from sts.protocols import addresses
 from sts.protocols.http import MAX_BODY, MAX_FIELDS, Answer
 from sts.web.arrival import Arrival
 from sts.web.metrics import Metrics
@@ -75,13 +76,13 @@ def _publish(namespace: str, kind: DocumentKind) -> BaseResponse:
     return response.make_conditional(request)
 
 
-@documents.get("/<namespace>/FederationMetadata/2007-06/FederationMetadata.xml")
+@documents.get(f"/<namespace>/{addresses.FEDERATION_METADATA}")
 def federation_metadata(namespace: str) -> BaseResponse:
     """The signed federation metadata."""
     return _publish(namespace, DocumentKind.FEDERATION_METADATA)
 
 
-@documents.get("/<namespace>/.well-known/openid-configuration")
+@documents.get(f"/<namespace>/{addresses.OPENID_CONFIGURATION}")
 def openid_configuration(namespace: str) -> BaseResponse:
     """OpenID Connect discovery."""
     return _publish(namespace, DocumentKind.OPENID_CONFIGURATION)
@@ -94,7 +95,7 @@ def authorization_server(namespace: str) -> BaseResponse:
     return _publish(namespace, DocumentKind.AUTHORIZATION_SERVER)
 
 
-@documents.get("/<namespace>/.well-known/jwks.json")
+@documents.get(f"/<namespace>/{addresses.JWKS}")
 def jwks(namespace: str) -> BaseResponse:
     """The public keys that verify tokens."""
     return _publish(namespace, DocumentKind.JWKS)

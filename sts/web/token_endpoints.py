@@ -8,7 +8,7 @@ from typing import Final, Protocol
 from sts.core.errors import StsError
 from sts.core.issue import Parts, issue
 from sts.core.model import IssuedToken, TokenRequest
-from sts.protocols import oauth2, oauth2_acs, wrap
+from sts.protocols import addresses, oauth2, oauth2_acs, wrap
 from sts.protocols.http import Answer, HttpRequest
 
 
@@ -38,11 +38,11 @@ _OAUTH2_ACS = Door("oauth2-13", oauth2_acs)
 
 # By path below the namespace, in lower case: the paths that ACS had do not depend on case or a trailing slash.
 DOORS: Final[Mapping[str, Door]] = {
-    "wrapv0.9": _WRAP,
-    "wrapv0.9/": _WRAP,
-    "v2/oauth2-13": _OAUTH2_ACS,
-    "v2/oauth2-13/": _OAUTH2_ACS,
-    "oauth2/token": Door("oauth2", oauth2),
+    addresses.WRAP.lower(): _WRAP,
+    addresses.WRAP.lower() + "/": _WRAP,
+    addresses.OAUTH2_ACS.lower(): _OAUTH2_ACS,
+    addresses.OAUTH2_ACS.lower() + "/": _OAUTH2_ACS,
+    addresses.OAUTH2: Door("oauth2", oauth2),
 }
 
 

@@ -106,7 +106,6 @@ def test_failure_has_the_bytes_that_acs_sent() -> None:
         "Cache-Control": "private",
         "X-Content-Type-Options": "nosniff",
         "X-Ms-Request-Id": TRACE_ID,
-        "Request-Id": TRACE_ID,
     }
 
 
