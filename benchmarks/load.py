@@ -5,7 +5,7 @@ It speaks just enough HTTP/1.1 (Content-Length, no chunks) to cost a small part 
 
 import multiprocessing
 import re
-import selectors
+import select
 import socket
 import statistics
 import time
@@ -58,25 +58,26 @@ def send(load: Load) -> Answers:
 
 def run(load: Load) -> Answers:
     """Put the load on the server from this process."""
-    with selectors.DefaultSelector() as selector:
-        traffic = _Traffic(load, selector)
-        begun = time.perf_counter()
-        traffic.flow(begun + load.seconds)
-        return traffic.answers(time.perf_counter() - begun)
+    traffic = _Traffic(load)
+    begun = time.perf_counter()
+    traffic.flow(begun + load.seconds)
+    return traffic.answers(time.perf_counter() - begun)
 
 
 @dataclass(slots=True)
 class _Exchange:
-    """One request under way on one connection."""
+    """A connection and the request under way on it."""
 
-    sent_at: float
+    socket: socket.socket
+    sent_at: float = 0.0
     received: bytes = b""
 
 
 class _Traffic:
-    def __init__(self, load: Load, selector: selectors.BaseSelector) -> None:
+    def __init__(self, load: Load) -> None:
         self.load = load
-        self.selector = selector
+        self.ready = select.epoll()
+        self.exchanges: dict[int, _Exchange] = {}
         self.latencies: list[float] = []
         self.failures: list[str] = []
 
@@ -85,12 +86,11 @@ class _Traffic:
         for _ in range(self.load.connections):
             self._open()
         while time.perf_counter() < until:
-            for key, _ in self.selector.select(timeout=0.1):
-                assert isinstance(key.fileobj, socket.socket)
-                self._receive(key.fileobj, key.data)
-        for key in list(self.selector.get_map().values()):
-            assert isinstance(key.fileobj, socket.socket)
-            self._close(key.fileobj)
+            for descriptor, _ in self.ready.poll(0.1):
+                self._receive(self.exchanges[descriptor])
+        for exchange in list(self.exchanges.values()):
+            self._close(exchange)
+        self.ready.close()
 
     def answers(self, seconds: float) -> Answers:
         """Everything that was counted."""
@@ -100,34 +100,39 @@ class _Traffic:
     def _open(self) -> None:
         connection = socket.create_connection((self.load.host, self.load.port), timeout=10)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.selector.register(connection, selectors.EVENT_READ, self._send(connection))
+        exchange = self.exchanges[connection.fileno()] = _Exchange(connection)
+        self.ready.register(connection.fileno(), select.EPOLLIN)
+        self._send(exchange)
 
-    def _send(self, connection: socket.socket) -> _Exchange:
-        exchange = _Exchange(time.perf_counter())
-        connection.sendall(self.load.request)
-        return exchange
+    def _close(self, exchange: _Exchange) -> None:
+        descriptor = exchange.socket.fileno()
+        self.ready.unregister(descriptor)
+        del self.exchanges[descriptor]
+        exchange.socket.close()
 
-    def _close(self, connection: socket.socket) -> None:
-        self.selector.unregister(connection)
-        connection.close()
+    def _send(self, exchange: _Exchange) -> None:
+        exchange.received = b""
+        exchange.sent_at = time.perf_counter()
+        exchange.socket.sendall(self.load.request)
 
-    def _receive(self, connection: socket.socket, exchange: _Exchange) -> None:
+    def _receive(self, exchange: _Exchange) -> None:
         try:
-            received = connection.recv(65536)
+            received = exchange.socket.recv(65536)
         except OSError:
             received = b""
         if not received:
             self.failures.append("the server closed the connection")
-            self._close(connection)
+            self._close(exchange)
             self._open()
             return
         exchange.received += received
-        head, blank, body = exchange.received.partition(b"\r\n\r\n")
-        length = CONTENT_LENGTH.search(head + b"\r\n")
-        if not blank or (length and len(body) < int(length[1])):
+        end_of_head = exchange.received.find(b"\r\n\r\n")
+        length = CONTENT_LENGTH.search(exchange.received)
+        if end_of_head < 0 or (length and len(exchange.received) < end_of_head + 4 + int(length[1])):
             return
-        if length and head.startswith(GOOD):
+        if length and exchange.received.startswith(GOOD):
             self.latencies.append(time.perf_counter() - exchange.sent_at)
         else:
-            self.failures.append(head.partition(b"\r\n")[0].decode("latin-1") + ("" if length else " without length"))
-        self.selector.modify(connection, selectors.EVENT_READ, self._send(connection))
+            status = exchange.received.partition(b"\r\n")[0].decode("latin-1")
+            self.failures.append(status if length else f"{status}, without Content-Length")
+        self._send(exchange)
