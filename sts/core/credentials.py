@@ -47,15 +47,15 @@ def primary(members: Iterable[Credential], now: datetime) -> Credential | None:
     An expired or revoked one keeps the place. A tombstone takes it from those that were primary before it, so that
     none of them is resurrected; what was never primary is not held back by it (`signing_credential`, step 5).
     """
-    once = [c for c in members if c.primary_from is not None and c.primary_from <= now]
-    if all(c.deleted_at is not None for c in once):
-        return None
-    return max(once, key=_place)
-
-
-def _place(credential: Credential) -> tuple[datetime, int]:
-    assert credential.primary_from is not None  # noqa: S101  only called on those that have one
-    return credential.primary_from, credential.id
+    holder, place, any_alive = None, None, False
+    for credential in members:
+        since = credential.primary_from
+        if since is None or since > now:
+            continue
+        any_alive = any_alive or credential.deleted_at is None
+        if place is None or (since, credential.id) > place:
+            holder, place = credential, (since, credential.id)
+    return holder if any_alive else None
 
 
 def signing_credential(namespace: Namespace, relying_party: RelyingParty, now: datetime) -> Credential:
@@ -85,7 +85,7 @@ def signing_members(namespace: Namespace, relying_party: RelyingParty, now: date
     """The ring that signs for a relying party, tombstones included (steps 1 to 3)."""
     kind = relying_party.kind
     shared = _members(namespace.credentials, Use.SIGNING, kind)
-    if relying_party.managed:
+    if relying_party.managed or not relying_party.credentials:
         return shared
     dedicated = _members(relying_party.credentials, Use.SIGNING, kind)
     alive = [c for c in dedicated if c.deleted_at is None]
@@ -95,7 +95,7 @@ def signing_members(namespace: Namespace, relying_party: RelyingParty, now: date
 
 
 def _members(credentials: Iterable[Credential], use: Use, kind: Kind) -> Ring:
-    return tuple(c for c in credentials if c.use is use and c.kind is kind)
+    return tuple([c for c in credentials if c.use is use and c.kind is kind])
 
 
 def _expired_and_not_replaced(alive: Iterable[Credential], now: datetime) -> bool:

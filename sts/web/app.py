@@ -1,5 +1,6 @@
 """The WSGI application: the edge before the pages, and the thread that follows the database."""
 
+import gc
 import os
 from collections.abc import Iterable
 
@@ -35,4 +36,7 @@ def create_app(settings: Settings | None = None) -> Application:
     """
     service = assemble(settings or Settings.from_environ(os.environ))
     Poller(service.installation.database).start()
-    return Application(service, RequestLog(service.settings.log_format))
+    application = Application(service, RequestLog(service.settings.log_format))
+    gc.collect()
+    gc.freeze()  # what is loaded by now stays: the collector need not look at it again and again
+    return application
