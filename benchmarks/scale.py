@@ -27,6 +27,7 @@ def add_relying_parties(service: Service, count: int) -> None:
         for number in range(count):
             other = replace(pattern, id=0, name=f"other-{number}", realm=f"https://other-{number}.example/")
             relying_parties.save(change, namespace, other)
+        change.audit(NAMESPACE, "benchmark.fill", NAMESPACE, {"relying_parties": count})
 
 
 def add_namespaces(service: Service, count: int) -> None:
@@ -36,6 +37,7 @@ def add_namespaces(service: Service, count: int) -> None:
         pattern = namespaces.find(change.connection, service.settings.base_url, NAMESPACE)
         for number in range(count):
             namespaces.save(change, replace(pattern, id=0, name=f"other-{number}", hosts=(), credentials=()))
+        change.audit(NAMESPACE, "benchmark.fill", NAMESPACE, {"namespaces": count})
 
 
 def main() -> None:
