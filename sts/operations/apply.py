@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from sts.core.errors import Conflict, NamespaceNotFound
+from sts.core.errors import Conflict
 from sts.core.model import Namespace
 from sts.operations.addresses import host_of
 from sts.operations.configuration import Known, Surroundings
@@ -74,7 +74,8 @@ def _decide(installation: Installation, request: ApplyRequest, now: datetime) ->
 
     def look_up(name: str) -> Known:
         nonlocal known
-        known = load_known(installation.database, installation.base_url, name)
+        with installation.database.reading() as connection:
+            known = load_known(connection, installation.base_url, name)
         return known
 
     surroundings = Surroundings(
@@ -94,7 +95,8 @@ def _carry_out(
     installation: Installation, planned: Plan, known: Known, progress: Progress, now: datetime
 ) -> tuple[str, ...]:
     with installation.database.changing(installation.actor, now) as change:
-        _require_unchanged(change, installation.base_url, planned.namespace.name, known)
+        if load_known(change.connection, installation.base_url, planned.namespace.name) != known:
+            raise _ChangedMeanwhile
         namespace = _save_namespace(installation, change, planned)
         transaction = Transaction(change, installation.key_ring, namespace)
         if planned.namespace_change is not None:
@@ -104,15 +106,6 @@ def _carry_out(
             step.carry_out(transaction)
         progress(len(planned.steps), len(planned.steps))
     return tuple(transaction.warnings)
-
-
-def _require_unchanged(change: Change, base_url: str, name: str, known: Known) -> None:
-    try:
-        present: Namespace | None = namespaces.find(change.connection, base_url, name)
-    except NamespaceNotFound:
-        present = None
-    if present != known.namespace:
-        raise _ChangedMeanwhile
 
 
 def _save_namespace(installation: Installation, change: Change, planned: Plan) -> Namespace:

@@ -32,25 +32,30 @@ _LEFT_OUT: Final = "# Not in this file:\n"
 
 def export(installation: Installation, name: str) -> str:
     """The namespace as YAML text; raises NotFound."""
-    known = load_known(installation.database, installation.base_url, name)
+    with installation.database.reading() as connection:
+        known = load_known(connection, installation.base_url, name)
     if known.namespace is None:
         raise NotFound(f"there is no namespace '{name}'")
     secrets = "".join(f"# - {line}\n" for line in _secrets(known))
     heading = _HEADING.format(name=name) + (_LEFT_OUT + secrets if secrets else "")
-    return heading + yaml.dump(
-        _file(known), Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=False, width=120
-    )
+    return heading + dump(_file(known))
+
+
+def dump(form: Form) -> str:
+    """Write plain data so that `document.read_document` reads the same."""
+    return yaml.dump(form, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=False, width=120)
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes certificates as blocks, and everything where it stands."""
+    """Writes certificates as blocks, line breaks and the like escaped, and everything where it stands."""
 
     def ignore_aliases(self, data: object) -> bool:
         return True
 
     def represent_str(self, data: str) -> yaml.ScalarNode:
-        style = "|" if data.startswith("-----BEGIN") else None
-        return self.represent_scalar("tag:yaml.org,2002:str", data, style=style)
+        if data.startswith("-----BEGIN"):
+            return self.represent_scalar("tag:yaml.org,2002:str", data, style="|")
+        return self.represent_scalar("tag:yaml.org,2002:str", data, style=None if data.isprintable() else '"')
 
 
 _Dumper.add_representer(str, _Dumper.represent_str)

@@ -6,32 +6,30 @@ from sts.core.errors import NamespaceNotFound
 from sts.core.model import IdentityProvider, RelyingParty, ServiceIdentity
 from sts.operations.configuration import Known
 from sts.store import identity_providers, namespaces, relying_parties, rule_groups, service_identities
-from sts.store.database import Database
+from sts.store.connection import Connection
 
 
-def load_known(database: Database, base_url: str, name: str) -> Known:
+def load_known(connection: Connection, base_url: str, name: str) -> Known:
     """Everything a file of this namespace is read and compared against, in one consistent state."""
-    with database.reading() as connection:
-        hosts = {host: owner for host, owner in namespaces.list_hosts(connection).items() if owner != name}
-        try:
-            namespace = namespaces.find(connection, base_url, name)
-        except NamespaceNotFound:
-            return Known(hosts=hosts)
-        parties = relying_parties.list_all(connection, namespace)
-        providers = identity_providers.list_all(connection, namespace)
-        identities = service_identities.list_all(connection, namespace)
-        groups = rule_groups.list_all(connection, namespace)
-        fingerprints = {
-            identity.name: service_identities.symmetric_key_fingerprint(connection, namespace, identity) or ""
-            for identity in identities
-            if identity.has_symmetric_key
-        }
+    hosts = {host: owner for host, owner in namespaces.list_hosts(connection).items() if owner != name}
+    try:
+        namespace = namespaces.find(connection, base_url, name)
+    except NamespaceNotFound:
+        return Known(hosts=hosts)
+    parties = relying_parties.list_all(connection, namespace)
+    providers = identity_providers.list_all(connection, namespace)
+    identities = service_identities.list_all(connection, namespace)
+    fingerprints = {
+        identity.name: service_identities.symmetric_key_fingerprint(connection, namespace, identity) or ""
+        for identity in identities
+        if identity.has_symmetric_key
+    }
     return Known(
         namespace=namespace,
         relying_parties={party.name: party for party in parties},
         identity_providers={provider.name: provider for provider in providers},
         service_identities={identity.name: identity for identity in identities},
-        rule_groups={group.name: group for group in groups},
+        rule_groups={group.name: group for group in rule_groups.list_all(connection, namespace)},
         key_fingerprints=fingerprints,
         hosts=hosts,
         certificates=frozenset(_pinned(parties, providers, identities)),

@@ -1,5 +1,6 @@
 """The `identity_providers:`, `service_identities:` and `rule_groups:` of a configuration file."""
 
+import re
 from typing import Final
 
 from sts.core.credentials import instant
@@ -21,6 +22,7 @@ from sts.operations.entries import Entry
 from sts.operations.sources import Sources
 
 SHORT_PASSWORD: Final = 8  # characters
+_UNWRITABLE: Final = re.compile("[^\\t\\n\\r\\x20-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]")  # XML 1.0, 2.2
 _NOT_LOCAL: Final = (
     *("issuer", "sign_in_url", "sign_out_url", "certificates"),
     *("unsolicited", "allow_sha1", "decryption"),
@@ -36,12 +38,12 @@ def read_identity_provider(entry: Entry, sources: Sources) -> IdentityProvider:
         id=0,
         name=entry.text("name") or "",
         kind=kind,
-        issuer=entry.parsed("issuer", _check_issuer),
+        issuer=entry.parsed("issuer", _check_line),
         sign_in_url=entry.parsed("sign_in_url", lambda url: check_url(url, base_url)),
         sign_out_url=entry.parsed("sign_out_url", lambda url: check_url(url, base_url)),
         certificates=_signing_certificates(entry, sources),
         email_domains=entry.all_parsed("email_domains", check_host),
-        display_name=entry.text("display_name"),
+        display_name=entry.parsed("display_name", _check_line),
         image=entry.parsed("image", lambda url: check_url(url, base_url)),
         enabled=entry.flag("enabled", default=True),
         unsolicited=entry.flag("unsolicited", default=False),
@@ -53,10 +55,10 @@ def read_identity_provider(entry: Entry, sources: Sources) -> IdentityProvider:
     return provider
 
 
-def _check_issuer(issuer: str) -> str:
-    if not issuer.isprintable() or issuer != issuer.strip():
-        raise ValueError("an issuer is text without line breaks and without blanks around it")
-    return issuer
+def _check_line(text: str) -> str:
+    if not text.isprintable() or text != text.strip():
+        raise ValueError("this is one line of text without control characters, and without blanks around it")
+    return text
 
 
 def _check_kind(entry: Entry, kind: ProviderKind) -> None:
@@ -128,9 +130,15 @@ def _rule(entry: Entry) -> Rule:
     return Rule(
         input=_pattern(first) if first is not None else ClaimPattern(""),
         condition=_pattern(second) if second is not None else None,
-        output_type=output.text("type") if output is not None else None,
-        output_value=output.text("value") if output is not None else None,
+        output_type=output.parsed("type", _check_claim) if output is not None else None,
+        output_value=output.parsed("value", _check_claim) if output is not None else None,
     )
+
+
+def _check_claim(text: str) -> str:
+    if _UNWRITABLE.search(text) is not None:
+        raise ValueError("this holds characters that no SAML token can carry")
+    return text
 
 
 def _pattern(entry: Entry) -> ClaimPattern:

@@ -135,15 +135,14 @@ def _save(section: Section[T], thing: T, transaction: Transaction) -> None:
 
 def _party_steps(entries: tuple[RelyingPartyEntry, ...], known: Known) -> list[Step]:
     found = []
-    later = [entry.party.name for entry in entries]
+    order = {entry.party.name: position for position, entry in enumerate(entries)}
     holders = {party.realm: party for party in known.relying_parties.values()}
-    for entry in entries:
+    for position, entry in enumerate(entries):
         party, former = entry.party, known.relying_parties.get(entry.party.name)
-        later.remove(party.name)
         change = _change(PARTIES, party, former, {})
         if change is not None:
             holder = holders.get(party.realm)
-            parked = holder if holder is not None and holder.name in later else None
+            parked = holder if holder is not None and order.get(holder.name, -1) > position else None
             stored = party if former is None else replace(party, id=former.id)
             found.append(Step(change, partial(_save_party, stored, parked)))
         found += plan_imports(party.name, entry.credentials, known)

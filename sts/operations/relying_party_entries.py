@@ -88,7 +88,7 @@ def _check_encryption(entry: Entry, party: RelyingParty, sources: Sources) -> No
         return
     certificate = party.encryption_certificate
     if certificate is None:
-        if not entry.has("encryption_certificate"):
+        if party.token_format.is_saml and not entry.has("encryption_certificate"):
             entry.fault("encryption", "encryption: required needs an encryption_certificate")
         return
     now = sources.surroundings.now.replace(microsecond=0)

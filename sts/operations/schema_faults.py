@@ -2,16 +2,18 @@
 
 import difflib
 import json
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, cast
 
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, validators
 from jsonschema.exceptions import ValidationError
+from jsonschema.protocols import Validator
 
+from sts.operations.document import Plain
 from sts.operations.faults import Faults, Path
 from sts.operations.schema import SCHEMA
 
-_VALIDATOR: Final = Draft202012Validator(SCHEMA)
 _INSTEAD_OF_METADATA: Final = {
     "relying_parties": "realm, reply and encryption_certificate",
     "identity_providers": "issuer, sign_in_url, sign_out_url and certificates",
@@ -25,7 +27,19 @@ _TYPES: Final = {
 }
 
 
-def check_schema(data: object, faults: Faults) -> frozenset[Path]:
+def _whole_pattern(
+    validator: Validator, pattern: str, instance: object, schema: Mapping[str, Any]
+) -> Iterator[ValidationError]:
+    """Every pattern here is anchored; Python's `$`, unlike ECMA-262's, would let a line break follow."""
+    if isinstance(instance, str) and re.fullmatch(pattern, instance) is None:
+        yield ValidationError("no match")
+
+
+_extended = validators.extend(Draft202012Validator, {"pattern": _whole_pattern})  # type: ignore[no-untyped-call]  # stub
+_VALIDATOR: Final[Validator] = _extended(SCHEMA)
+
+
+def check_schema(data: Plain, faults: Faults) -> frozenset[Path]:
     """Add a fault for everything the schema refuses; answers the paths of the values that cannot be used."""
     broken: set[Path] = set()
     for error in _VALIDATOR.iter_errors(data):

@@ -28,10 +28,10 @@ def parse_span(text: str) -> timedelta:
         raise ValueError(
             f"'{text}' is not a span of time: write a whole number and one unit (y, w, d, h, m, s), such as 90d or 2y"
         )
-    span = int(text[:-1]) * UNITS[text[-1]] if len(text) <= 10 else LONGEST * 2
-    if span > LONGEST:
+    count, unit = int(text[:-1]), UNITS[text[-1]]
+    if count > LONGEST // unit:
         raise ValueError(f"'{text}' is more than 100 years")
-    return span
+    return count * unit
 
 
 def format_span(span: timedelta) -> str:
