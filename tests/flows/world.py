@@ -65,6 +65,7 @@ class World:
     client: Client
     log: Path
     clock: MovedClock
+    log_descriptor: int
 
     @property
     def now(self) -> datetime:
@@ -108,8 +109,9 @@ class World:
         """The bare token of a relying party; SAML out of its base64url."""
         answer = self.oauth(party)
         assert answer.status_code == 200, answer.text
-        text = answer.json["access_token"]
-        return decode(text) if answer.json["token_type"] == "N_A" else text.encode()
+        given = members(answer)
+        text: str = given["access_token"]
+        return decode(text) if given["token_type"] == "N_A" else text.encode()
 
     @property
     def namespace(self) -> Namespace:
@@ -126,9 +128,21 @@ class World:
         """The secret of a credential, as `sts key export` would write it."""
         return self.service.installation.key_ring.secret(self.namespace, credential)
 
+    def close(self) -> None:
+        """Let go of the database and the log."""
+        self.service.installation.database.close()
+        os.close(self.log_descriptor)
+
     def records(self) -> list[dict[str, Any]]:
         """What the request log holds."""
         return [json.loads(line) for line in self.log.read_text().splitlines()]
+
+
+def members(answer: TestResponse) -> dict[str, Any]:
+    """The members of a JSON answer."""
+    found = json.loads(answer.text)
+    assert isinstance(found, dict)
+    return found
 
 
 def decode(text: str) -> bytes:
@@ -141,21 +155,30 @@ def key_text(letter: bytes) -> str:
     return base64.b64encode(letter * 32).decode()
 
 
-def make_world(home: Path, configuration: str = CONTOSO, **settings: Any) -> World:
-    """Build a service in a folder and apply a configuration."""
+def open_world(home: Path, **settings: Any) -> World:
+    """Open the service of a folder, new or not, under a clock that stands at START."""
     clock = MovedClock()
     log = home / "requests.log"
     base = Settings.from_environ({"STS_HOME": str(home)})
     service = assemble(replace(base, **settings), clock)
     descriptor = os.open(log, os.O_CREAT | os.O_APPEND | os.O_WRONLY)
     application = Application(service, RequestLog(LogFormat.JSON, descriptor))
-    world = World(home, service, Client(application), log, clock)
+    return World(home, service, Client(application), log, clock, descriptor)
+
+
+def make_world(home: Path, configuration: str = CONTOSO, **settings: Any) -> World:
+    """Build a service in a folder and apply a configuration."""
+    world = open_world(home, **settings)
     world.apply(configuration)
     return world
 
 
+def lend(world: World) -> Iterator[World]:
+    """The body of a fixture: lend, close."""
+    yield world
+    world.close()
+
+
 def worlds(home: Path) -> Iterator[World]:
     """The body of a fixture: build, lend, close."""
-    world = make_world(home)
-    yield world
-    world.service.installation.database.close()
+    yield from lend(make_world(home))

@@ -1,0 +1,32 @@
+"""A world for each test, or one for all tests that only ask."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.flows.world import World, lend, make_world, open_world
+
+
+@pytest.fixture(scope="session")
+def pattern(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a configured service, to be copied: making its keys is slow."""
+    home = tmp_path_factory.mktemp("pattern")
+    make_world(home).close()
+    return home
+
+
+@pytest.fixture
+def world(pattern: Path, tmp_path: Path) -> Iterator[World]:
+    """A service of the test's own."""
+    shutil.copytree(pattern, tmp_path, dirs_exist_ok=True)
+    yield from lend(open_world(tmp_path))
+
+
+@pytest.fixture(scope="session")
+def still_world(pattern: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """One service for every test that neither changes its configuration nor moves its clock."""
+    home = tmp_path_factory.mktemp("still")
+    shutil.copytree(pattern, home, dirs_exist_ok=True)
+    yield from lend(open_world(home))
