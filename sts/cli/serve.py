@@ -1,0 +1,132 @@
+"""`sts serve`: runs the service under granian."""
+
+import os
+import socket
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import click
+from granian import Granian
+from granian.constants import HTTPModes, Interfaces, SSLProtocols
+from granian.log import LogLevels
+
+from sts.assemble import open_installation, utc_now
+from sts.cli.opening import operator
+from sts.cli.options import examples
+from sts.cli.output import warn
+from sts.core.errors import OperatorError
+from sts.settings import Settings, is_loopback
+
+STOP_LIMIT: Final = 8  # seconds for the requests under way when the service is told to end
+DEFAULT_HOST: Final = "127.0.0.1"
+DEFAULT_PORT: Final = 8000
+_APPLICATION: Final = "sts.web.wsgi:application"
+_LOG_STREAM: Final = {"formatter": "generic", "class": "logging.StreamHandler", "stream": "ext://sys.stderr"}
+_LOG: Final[dict[str, Any]] = {"handlers": {"console": _LOG_STREAM, "access": _LOG_STREAM}}
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where the service listens."""
+
+    host: str
+    port: int
+    certificate: Path | None = None  # PEM, the chain too
+    key: Path | None = None  # PEM
+
+    @property
+    def url(self) -> str:
+        """The address as people write it."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'http' if self.certificate is None else 'https'}://{host}:{self.port}"
+
+
+@click.command(
+    epilog=examples(
+        "sts serve",
+        "STS_BASE_URL=https://sts.example sts serve --host 0.0.0.0 --port 443 "
+        "--tls-certificate sts.pem --tls-key sts.key",
+    )
+)
+@click.option("--host", metavar="ADDRESS", help="Where to listen; by default the loopback host of STS_BASE_URL.")
+@click.option("--port", type=click.IntRange(1, 65535), metavar="N", help="By default that of STS_BASE_URL, or 8000.")
+@click.option("--workers", type=click.IntRange(1, 256), metavar="N", help="Processes; by default one for each core.")
+@click.option("--tls-certificate", metavar="FILE", help="PEM: the server's certificate and its chain.")
+@click.option("--tls-key", metavar="FILE", help="PEM: the private key of it.")
+def serve(
+    host: str | None, port: int | None, workers: int | None, tls_certificate: str | None, tls_key: str | None
+) -> None:
+    """Run the service until Ctrl-C or SIGTERM; requests under way are answered first.
+
+    Behind a proxy that ends TLS, name the proxy in STS_TRUSTED_PROXIES. Settings are environment variables: STS_HOME,
+    STS_BASE_URL, STS_DATABASE_URL, STS_MASTER_KEY_FILE, STS_TRUSTED_PROXIES, STS_EXTRA_ROOTS, STS_WORKERS,
+    STS_LOG_FORMAT.
+    """
+    if (tls_certificate is None) != (tls_key is None):
+        raise click.UsageError("--tls-certificate and --tls-key belong together")
+    settings = Settings.from_environ(os.environ)
+    _prepare(settings)
+    default = default_endpoint(settings.base_url)
+    files = (Path(tls_certificate), Path(tls_key)) if tls_certificate and tls_key else (None, None)
+    endpoint = Endpoint(host or default.host, port or default.port, *files)
+    server = _server(endpoint, workers or settings.workers)
+    if settings.is_plain_http:
+        warn((f"{settings.base_url} is plain http: passwords and tokens cross it in the clear, for this machine only",))
+    click.echo(f"listening at {endpoint.url}; Ctrl-C ends it", err=True)
+    server.serve()
+
+
+def default_endpoint(base_url: str) -> Endpoint:
+    """Where to listen unless somebody says otherwise: at the base URL if that is this machine."""
+    parts = urlsplit(base_url)
+    if parts.hostname is None or not is_loopback(parts.hostname):
+        return Endpoint(DEFAULT_HOST, DEFAULT_PORT)
+    return Endpoint(parts.hostname, parts.port or (443 if parts.scheme == "https" else 80))
+
+
+def _prepare(settings: Settings) -> None:
+    """Migrate and check here, so that a fault stops the start with one sentence instead of one from each worker."""
+    open_installation(settings, operator(), utc_now()).database.close()
+
+
+def _server(endpoint: Endpoint, workers: int) -> Any:
+    try:
+        return Granian(
+            target=_APPLICATION,
+            address=_free_address(endpoint),
+            port=endpoint.port,
+            interface=Interfaces.WSGI,
+            workers=workers,
+            blocking_threads=1,
+            http=HTTPModes.http1,
+            websockets=False,
+            log_level=LogLevels.error,
+            log_dictconfig=_LOG,
+            ssl_cert=endpoint.certificate,
+            ssl_key=endpoint.key,
+            ssl_protocol_min=SSLProtocols.tls12,
+            respawn_failed_workers=True,
+            workers_kill_timeout=STOP_LIMIT,
+        )
+    except (OSError, ssl.SSLError) as error:
+        raise OperatorError(f"the TLS certificate or its key cannot be used: {error.strerror or error}") from error
+
+
+def _free_address(endpoint: Endpoint) -> str:
+    """The address of the host's name, once it is known that nothing else listens there; raises OperatorError.
+
+    The server itself would share the port with another server and get every other request.
+    """
+    try:
+        family, *_, address = socket.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        raise OperatorError(
+            f"{endpoint.url} is not free to listen at: {error.strerror}; another one: --host, --port"
+        ) from error
+    return str(address[0])
