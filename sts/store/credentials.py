@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from sts.core.errors import KeyUnreadable, NotFound
+from sts.core.errors import Conflict, KeyUnreadable, NotFound
 from sts.core.model import INSTALLATION_SCOPE, NAMESPACE_SCOPE, Credential, Kind, Namespace, Origin, Use
 from sts.store import rows, tables
 from sts.store.changes import Change, ChangeKind
@@ -66,7 +66,13 @@ def by_scope(
 
 
 def insert(change: Change, namespace: Namespace, credential: Credential, seal: Callable[[int], bytes]) -> Credential:
-    """Store a new credential and answer it with its id; `seal` makes the sealed secret once the id is known."""
+    """Store a new credential and answer it with its id; `seal` makes the sealed secret once the id is known.
+
+    Raises Conflict when its predecessor has a successor already.
+    """
+    succeeded = sa.select(_TABLE.c.id).where(_TABLE.c.predecessor_id == credential.predecessor_id)
+    if credential.predecessor_id is not None and change.connection.scalar(succeeded) is not None:
+        raise Conflict(f"credential {credential.predecessor_id} has a successor already")
     credential = replace(credential, created_at=credential.created_at or change.now)
     values = {name: getattr(credential, name) for name in (*_PLAIN, *_ENUMS)}
     credential = replace(

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address, ip_address, ip_network
 from typing import Final
 
 import sqlalchemy as sa
@@ -83,12 +84,23 @@ class FailureCounters:
 
     def _counters(self, namespace: Namespace, name: str, source: str) -> tuple[_Counter, ...]:
         """In one order for everybody, so that two transactions never wait for each other."""
-        name, source = bounded(name), bounded(source)
+        name, source = bounded(name), bounded(_network(source))
         return (
             _Counter("name and source", namespace.id, name, source, self._limits.name_from_source),
             _Counter("name", namespace.id, name, "", self._limits.name),
             _Counter("source", 0, "", source, self._limits.source),
         )
+
+
+def _network(source: str) -> str:
+    """Where an address is one of a network that belongs to one party, the network: IPv6 gives everybody 2**64 of them."""
+    try:
+        address = ip_address(source)
+    except ValueError:
+        return source
+    if isinstance(address, IPv4Address):
+        return source
+    return str(address.ipv4_mapped or ip_network((int(address), 64), strict=False))
 
 
 def _key(counter: _Counter) -> dict[str, object]:

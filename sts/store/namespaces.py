@@ -59,6 +59,8 @@ def save(change: Change, namespace: Namespace) -> Namespace:
 
 def delete(change: Change, namespace: Namespace) -> None:
     """Delete the namespace and everything in it, secrets included; raises NamespaceNotFound."""
+    parties = tables.relying_party  # first: they hold on to rule groups and identity providers
+    change.connection.execute(sa.delete(parties).where(parties.c.namespace_id == namespace.id))
     if change.connection.execute(sa.delete(_TABLE).where(_TABLE.c.id == namespace.id)).rowcount != 1:
         raise NamespaceNotFound(f"there is no namespace '{namespace.name}'")
     change.touch(namespace, ChangeKind.NAMESPACE, namespace.name)

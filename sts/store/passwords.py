@@ -18,9 +18,9 @@ MAX_REMEMBERED: Final = 10_000
 class LimitedPasswords:
     """Checks passwords against their Argon2id hashes.
 
-    A success is remembered for five minutes in this process, under a hash keyed by the process and over the stored
-    hash, so that a changed password is forgotten with it. Failures are counted in the database; what is remembered
-    asks neither the counters nor Argon2.
+    A success is remembered for five minutes after its last use in this process, under a hash keyed by the process and
+    over the stored hash, so that a changed password is forgotten with it. Failures are counted in the database; what
+    is remembered asks neither the counters nor Argon2, so that strangers who guess do not lock a busy client out.
     """
 
     def __init__(
@@ -37,6 +37,7 @@ class LimitedPasswords:
         mark = self._mark(password_hash, attempt)
         until = self._remembered.get(mark)
         if until is not None and now < until:
+            self._remembered[mark] = now + REMEMBERED_FOR
             return
         self._failures.check(attempt.namespace, attempt.name, attempt.source, now)
         try:
