@@ -32,13 +32,12 @@ def ring(credentials: Iterable[Credential], use: Use, kind: Kind) -> Ring:
 
 def is_valid(credential: Credential, now: datetime) -> bool:
     """Whether it may be used now: unrevoked, and `not_before <= now <= not_after` in whole seconds."""
-    now = now.replace(microsecond=0)
-    return credential.revoked_at is None and credential.not_before <= now <= credential.not_after
+    return credential.revoked_at is None and credential.not_before <= now < credential.not_after + SECOND
 
 
 def has_expired(credential: Credential, now: datetime) -> bool:
     """Whether its last second has passed."""
-    return credential.not_after < now.replace(microsecond=0)
+    return credential.not_after + SECOND <= now
 
 
 def primary(members: Iterable[Credential], now: datetime) -> Credential | None:

@@ -85,9 +85,14 @@ def authenticate(namespace: Namespace, request: TokenRequest, parts: Parts, now:
 
 
 def _by_password(namespace: Namespace, proof: PasswordProof, source: str, parts: Parts, now: datetime) -> Principal:
+    """A disabled identity is checked as an absent one, so that counters and time never tell whether a guess was right."""
     identity = parts.directory.service_identity(namespace, proof.name)
     attempt = PasswordAttempt(namespace, proof.name, proof.password, source)
-    parts.passwords.check(identity, attempt, now)
+    try:
+        parts.passwords.check(identity if identity is not None and identity.enabled else None, attempt, now)
+    except AuthenticationFailed:
+        _enabled(identity)  # a truer reason, where there is one
+        raise
     return _principal(namespace, _enabled(identity), AuthenticationMethod.PASSWORD_PROTECTED_TRANSPORT, now)
 
 

@@ -21,9 +21,13 @@ def candidates(realm: str) -> tuple[str, ...]:
     if not realm or len(realm) > MAX_LENGTH:
         raise BadRequest(f"a realm has 1 to {MAX_LENGTH} characters")
     start = _authority(realm)
-    ends = {end for found in _BOUNDARY.finditer(realm, start) for end in found.span()}
-    ends -= {start, len(realm)}
-    return (realm, *(realm[:end] for end in sorted(ends, reverse=True)[: MAX_CANDIDATES - 1]))
+    found = [realm]
+    for cut in reversed([boundary.start() for boundary in _BOUNDARY.finditer(realm, start)]):
+        if cut + 1 < len(found[-1]):
+            found.append(realm[: cut + 1])
+        if cut > start:
+            found.append(realm[:cut])
+    return tuple(found[:MAX_CANDIDATES])
 
 
 def _authority(realm: str) -> int:

@@ -108,7 +108,7 @@ def instant(value: datetime) -> str:
     if value.tzinfo is None:
         raise ValueError("an instant needs a time zone")
     utc = value if value.tzinfo is UTC else value.astimezone(UTC)
-    return utc.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+    return utc.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
 def parse_instant(text: str) -> datetime:

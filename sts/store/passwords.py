@@ -48,12 +48,9 @@ class LimitedPasswords:
         self._remember(mark, now)
 
     def _mark(self, password_hash: str | None, attempt: PasswordAttempt) -> bytes:
-        mark = hashlib.blake2b(key=self._key, digest_size=32)
-        for part in (f"{attempt.namespace.id}", attempt.name, password_hash or ""):
-            encoded = part.encode("utf-8", "surrogatepass")
-            mark.update(len(encoded).to_bytes(8, "big") + encoded)
-        mark.update(attempt.password)
-        return mark.digest()
+        head = f"{attempt.namespace.id} {len(attempt.name)} {attempt.name} {password_hash} "
+        data = head.encode("utf-8", "surrogatepass") + attempt.password
+        return hashlib.blake2b(data, key=self._key, digest_size=32).digest()
 
     def _remember(self, mark: bytes, now: datetime) -> None:
         if len(self._remembered) >= MAX_REMEMBERED:
