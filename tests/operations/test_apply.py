@@ -8,7 +8,7 @@ import pytest
 
 from sts.core.credentials import decryption_credentials, published_signing, signing_credential
 from sts.core.errors import InvalidConfiguration
-from sts.core.model import Kind, Use
+from sts.core.model import Kind, TokenFormat, Use
 from sts.crypto.certificates import Purpose
 from sts.crypto.passwords import verify_password
 from sts.operations.apply import ApplyRequest, apply
