@@ -18,7 +18,7 @@ from signxml.exceptions import InvalidCertificate, InvalidSignature
 from signxml.verifier import SignatureConfiguration, VerifyResult, XMLVerifier
 
 from sts.core.claims import IDENTITY_PROVIDER, NAME_IDENTIFIER, ROLE
-from sts.core.model import Credential, Kind, Use
+from sts.core.model import Credential, Kind, TokenFormat, Use
 from tests.flows.world import World
 
 SAML11 = "urn:oasis:names:tc:SAML:1.0:assertion"
@@ -54,7 +54,7 @@ def read_swt(token: bytes, key: bytes, now: datetime) -> Content:
     text, mac = token.rsplit(b"&HMACSHA256=", 1)
     if not hmac.compare_digest(hmac.digest(key, text, "sha256"), base64.b64decode(unquote(mac.decode()))):
         raise Unverified
-    fields = dict(parse_qsl(text.decode(), strict_parsing=True))
+    fields = dict(parse_qsl(text.decode(), keep_blank_values=True, strict_parsing=True))
     expires_at = datetime.fromtimestamp(int(fields.pop("ExpiresOn")), UTC)
     issuer, audience = fields.pop("Issuer"), fields.pop("Audience")
     return Content(issuer, audience, expires_at, {name: value.split(",") for name, value in fields.items()})
@@ -140,12 +140,11 @@ def _end(conditions: etree._Element) -> datetime:
     return datetime.fromisoformat(text)
 
 
-READERS: Mapping[str, Reader] = {
-    "swt": read_swt,
-    "jwt": read_jwt,
-    "hs256": read_jwt,
-    "saml11": read_saml,
-    "saml20": read_saml,
+READERS: Mapping[TokenFormat, Reader] = {
+    TokenFormat.SWT: read_swt,
+    TokenFormat.JWT: read_jwt,
+    TokenFormat.SAML11: read_saml,
+    TokenFormat.SAML20: read_saml,
 }
 
 
@@ -157,15 +156,16 @@ def material(world: World, credential: Credential) -> bytes:
 def signer_of(world: World, party: str, token: bytes) -> Credential:
     """The one credential of the namespace or the relying party that signed a token."""
     relying_party = world.relying_party(party)
+    read = READERS[relying_party.token_format]
     held = (*world.namespace.credentials, *relying_party.credentials)
     rings = [c for c in held if c.use is Use.SIGNING and c.kind is relying_party.kind and c.deleted_at is None]
-    (found,) = [c for c in rings if _verifies(party, token, material(world, c), world.now)]
+    (found,) = [c for c in rings if _verifies(read, token, material(world, c), world.now)]
     return found
 
 
-def _verifies(party: str, token: bytes, key: bytes, now: datetime) -> bool:
+def _verifies(read: Reader, token: bytes, key: bytes, now: datetime) -> bool:
     try:
-        READERS[party](token, key, now)
+        read(token, key, now)
     except Unverified:
         return False
     return True
@@ -173,4 +173,5 @@ def _verifies(party: str, token: bytes, key: bytes, now: datetime) -> bool:
 
 def content_of(world: World, party: str, token: bytes) -> Content:
     """What a token says, verified under the credential that signed it."""
-    return READERS[party](token, material(world, signer_of(world, party, token)), world.now)
+    read = READERS[world.relying_party(party).token_format]
+    return read(token, material(world, signer_of(world, party, token)), world.now)
