@@ -27,9 +27,6 @@ class Faults:
         """Add a warning about the value at a path."""
         self._warnings.add((self.line_at(path), f"{label(path)}: {sentence}"))
 
-    def __len__(self) -> int:
-        return len(self._faults)
-
     @property
     def warnings(self) -> tuple[str, ...]:
         """The warnings in the order of the file."""
