@@ -85,7 +85,7 @@ def authenticate(namespace: Namespace, request: TokenRequest, parts: Parts, now:
 
 
 def _by_password(namespace: Namespace, proof: PasswordProof, source: str, parts: Parts, now: datetime) -> Principal:
-    """A disabled identity is checked as an absent one, so that counters and time never tell whether a guess was right."""
+    """A disabled identity is checked as an absent one: neither counters nor time tell whether a guess was right."""
     identity = parts.directory.service_identity(namespace, proof.name)
     attempt = PasswordAttempt(namespace, proof.name, proof.password, source)
     try:

@@ -93,7 +93,7 @@ class FailureCounters:
 
 
 def _network(source: str) -> str:
-    """Where an address is one of a network that belongs to one party, the network: IPv6 gives everybody 2**64 of them."""
+    """The network of an IPv6 address, since everybody has 2**64 of them; any other source as it is."""
     try:
         address = ip_address(source)
     except ValueError:
