@@ -30,3 +30,11 @@ def still_world(pattern: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
     home = tmp_path_factory.mktemp("still")
     shutil.copytree(pattern, home, dirs_exist_ok=True)
     yield from lend(open_world(home))
+
+
+@pytest.fixture(scope="module")
+def module_world(pattern: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """One service for the tests of a module, which configure it once."""
+    home = tmp_path_factory.mktemp("module")
+    shutil.copytree(pattern, home, dirs_exist_ok=True)
+    yield from lend(open_world(home))

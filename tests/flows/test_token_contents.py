@@ -10,7 +10,7 @@ import pytest
 from sts.core.claims import IDENTITY_PROVIDER, NAME_IDENTIFIER, ROLE
 from sts.core.errors import InvalidConfiguration
 from tests.flows.doors import DOORS, Caller, realm_of
-from tests.flows.tokens import PARTIES, content_of, signer_of, verified_assertion
+from tests.flows.tokens import FORMATS, PARTIES, content_of, signer_of, verified_assertion
 from tests.flows.world import World, decode, members
 
 ISSUER = "http://127.0.0.1:8000/contoso/"
@@ -31,7 +31,6 @@ relying_parties:
      rule_groups: [all]}}
 """
 RULE = "      - {{input: {{issuer: LOCAL AUTHORITY, value: worker}}, output: {{type: {type}, value: {value}}}}}"
-FORMATS = ("swt", "jwt", "saml11", "saml20")
 TEXTS = ("", " ", "a&b=c;d", "</AttributeValue>", "]]>\"'", "ä€😀", "a\tb\nc\rd", "%00%2c", "{}[]", "\\u0000")
 
 

@@ -30,6 +30,7 @@ REGISTERED = {"iss", "aud", "nbf", "exp", "iat", "jti", "sub", "client_id"}
 CERTIFICATE_PARTIES = ("jwt", "saml11", "saml20")
 KEY_PARTIES = ("swt", "hs256")
 PARTIES = (*KEY_PARTIES, *CERTIFICATE_PARTIES)
+FORMATS = ("swt", "jwt", "saml11", "saml20")
 
 
 class Unverified(Exception):
