@@ -14,7 +14,7 @@ from sts.cli.output import print_json, printable, warn
 from sts.operations import apply as operation
 from sts.operations import export as exporting
 from sts.operations.apply import Applied, ApplyRequest, Progress
-from sts.operations.schema import schema_text
+from sts.operations.configuration.schema import schema_text
 
 _LONG = 200  # steps; what takes longer shows how far it is
 

@@ -26,11 +26,11 @@ from sts.cli.states import add_state_commands
 from sts.core.errors import OperatorError
 from sts.core.model import Kind
 from sts.operations import credential_files, new_credentials
+from sts.operations.configuration.sources import symmetric_key
 from sts.operations.credential_files import KeyCopy
 from sts.operations.installation import Installation
 from sts.operations.new_credentials import KeyOrder, SharedKey
 from sts.operations.rings import Selection
-from sts.operations.sources import symmetric_key
 
 _DESTINATION = "Write the key to this file, readable by you alone."
 _SHOW = "Print the key, on a terminal only."

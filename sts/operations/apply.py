@@ -8,14 +8,14 @@ from typing import Final
 
 from sts.core.errors import Conflict
 from sts.core.model import Namespace
-from sts.operations.addresses import host_of
-from sts.operations.configuration import Known, Surroundings
-from sts.operations.configuration_file import read_configuration
+from sts.operations.configuration.addresses import host_of
+from sts.operations.configuration.known import load_known
+from sts.operations.configuration.model import Known, Surroundings
+from sts.operations.configuration.plan import Plan, plan
+from sts.operations.configuration.reading import read_configuration
+from sts.operations.configuration.steps import Action, AppliedChange, Transaction
 from sts.operations.credentials import create_initial
 from sts.operations.installation import Installation
-from sts.operations.known import load_known
-from sts.operations.plan import Plan, plan
-from sts.operations.steps import Action, AppliedChange, Transaction
 from sts.store import namespaces
 from sts.store.changes import Change
 

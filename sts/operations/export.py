@@ -7,8 +7,7 @@ import yaml
 
 from sts.core.errors import NotFound
 from sts.core.model import Credential, Origin
-from sts.operations.configuration import Known
-from sts.operations.forms import (
+from sts.operations.configuration.forms import (
     IDENTITY_PROVIDER_DEFAULTS,
     RELYING_PARTY_DEFAULTS,
     SERVICE_IDENTITY_DEFAULTS,
@@ -21,8 +20,9 @@ from sts.operations.forms import (
     service_identity_form,
     without_defaults,
 )
+from sts.operations.configuration.known import load_known
+from sts.operations.configuration.model import Known
 from sts.operations.installation import Installation
-from sts.operations.known import load_known
 
 _HEADING: Final = """\
 # The namespace {name} without its secrets. `sts apply` takes this file; what is not in it stays as it is.

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from sts.core import credentials as rules
 from sts.core.credentials import Status
 from sts.core.errors import Conflict, InvalidCertificate, OperatorError
-from sts.core.model import NAMESPACE_SCOPE, Credential, KeyType, Origin, Use
+from sts.core.model import Credential, KeyType, Origin, Use
 from sts.crypto import certificates, pkcs12
 from sts.crypto.pem import is_pem
 from sts.crypto.signer import private_key_bytes
@@ -23,8 +23,8 @@ from sts.operations.credentials import (
 )
 from sts.operations.installation import Installation
 from sts.operations.rings import NOUNS, OpenRing, Outcome, RingName, open_ring, row_of
+from sts.store import credentials as table
 from sts.store.changes import Change
-from sts.store.duplicates import other_holders
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,10 +161,10 @@ def _add(installation: Installation, name: RingName, material: Material, now: da
     with installation.database.changing(installation.actor, now) as change:
         opened = open_ring(change.connection, installation.base_url, name)
         _refuse_ring(opened)
+        shared = _shared_warnings(change, installation, name, material)
         stored = credentials.store(change, installation.key_ring, opened.ring, material)
         grown = open_ring(change.connection, installation.base_url, name)
-        warnings = _warnings(change, grown, stored)
-        return Outcome(row_of(grown, stored, now), warnings)
+        return Outcome(row_of(grown, stored, now), (*shared, *_ring_warnings(grown, stored, now)))
 
 
 def _refuse_ring(opened: OpenRing) -> None:
@@ -178,16 +178,24 @@ def _refuse_ring(opened: OpenRing) -> None:
         raise Conflict("decryption certificates belong to the namespace; leave --relying-party out")
 
 
-def _warnings(change: Change, opened: OpenRing, stored: Credential) -> tuple[str, ...]:
-    noun, name, party = NOUNS[stored.kind], opened.name, opened.relying_party
-    warnings = [
-        f"the same {noun} is held by {holder} too: whoever has it can speak for both"
-        for holder in other_holders(change.connection, stored)
-    ]
-    if party is not None and party.kind is not stored.kind:
-        warnings.append(
-            f"tokens for {party.name} are signed with a {NOUNS[party.kind]}, so this {noun} will not sign for it"
-        )
-    elif stored.scope != NAMESPACE_SCOPE and rules.status(opened.members, stored, change.now)[0] is Status.ACTIVE:
-        warnings.append(f"no {noun} of {name.relying_party} was ever made primary, so this one signs from now on")
-    return tuple(warnings)
+def _shared_warnings(change: Change, installation: Installation, name: RingName, material: Material) -> tuple[str, ...]:
+    certificate = material.certificate
+    fingerprint = (
+        installation.key_ring.fingerprint(material.secret) if certificate is None else certificate.thumbprint_sha256
+    )
+    return tuple(
+        f"the same {NOUNS[name.kind]} is held by namespace {holder} already: who has it can speak for both"
+        for holder in table.holders(change.connection, fingerprint)
+    )
+
+
+def _ring_warnings(opened: OpenRing, stored: Credential, now: datetime) -> tuple[str, ...]:
+    noun, party = NOUNS[stored.kind], opened.relying_party
+    if party is None:
+        return ()
+    if party.kind is not stored.kind:
+        signing = NOUNS[party.kind]
+        return (f"tokens for {party.name} are signed with a {signing}, so this {noun} will not sign for it",)
+    if rules.status(opened.members, stored, now)[0] is Status.ACTIVE:
+        return (f"no {noun} of {party.name} was ever made primary, so this one signs from now on",)
+    return ()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sts.operations.addresses import check_host, check_realm, check_url
+from sts.operations.configuration.addresses import check_host, check_realm, check_url
 
 HTTP = "http://127.0.0.1:8000"
 HTTPS = "https://sts.example"

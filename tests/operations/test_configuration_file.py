@@ -21,8 +21,8 @@ from sts.core.model import (
     Use,
 )
 from sts.crypto.certificates import Purpose, pem
-from sts.operations.configuration import Configuration, Known
-from sts.operations.configuration_file import read_configuration
+from sts.operations.configuration.model import Configuration, Known
+from sts.operations.configuration.reading import read_configuration
 from tests.operations.workbench import DAY, KEY, NOW, surroundings, write_certificate, write_pkcs12
 
 EVERYTHING = """\

@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sts.core.errors import InvalidConfiguration
-from sts.operations.document import line_of, plain, read_document
+from sts.operations.configuration.document import line_of, plain, read_document
+from sts.operations.configuration.faults import Faults
 from sts.operations.export import dump
-from sts.operations.faults import Faults
 
 REFUSED = [
     ("a key given twice", b"a: 1\nb: 2\na: 3\n", "line 3: 'a' stands here twice (first on line 1)"),

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from jsonschema import Draft202012Validator
 
-from sts.operations.schema import SCHEMA, schema_text
+from sts.operations.configuration.schema import SCHEMA, schema_text
 
 
 def test_it_is_a_schema_of_draft_2020_12() -> None:

@@ -14,9 +14,9 @@ from sts.crypto.certificates import Purpose
 from sts.crypto.sealing import MasterKey
 from sts.crypto.signer import private_key_bytes
 from sts.operations.apply import Applied, ApplyRequest, apply
-from sts.operations.configuration import Known, Surroundings
+from sts.operations.configuration.known import load_known
+from sts.operations.configuration.model import Known, Surroundings
 from sts.operations.installation import Installation
-from sts.operations.known import load_known
 from sts.store.database import Database
 from sts.store.keyring import SealedKeyRing
 
@@ -55,6 +55,13 @@ def workbench(home: Path, base_url: str = BASE_URL) -> Workbench:
     database = Database(f"sqlite:///{home}/sts.db")
     database.migrate()
     key_ring = SealedKeyRing(database, MasterKey.create(home / "master.key"))
+    return Workbench(Installation(home, base_url, database, key_ring, (), "tests"))
+
+
+def reopened(home: Path, base_url: str = BASE_URL) -> Workbench:
+    """An installation that is there already."""
+    database = Database(f"sqlite:///{home}/sts.db")
+    key_ring = SealedKeyRing(database, MasterKey.load(home / "master.key"))
     return Workbench(Installation(home, base_url, database, key_ring, (), "tests"))
 
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from sts.core.errors import OperatorError
-from sts.operations.document import Plain
-from sts.operations.faults import Faults, Path
+from sts.operations.configuration.document import Plain
+from sts.operations.configuration.faults import Faults, Path
 
 T = TypeVar("T")
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from sts.core.errors import NamespaceNotFound
 from sts.core.model import IdentityProvider, RelyingParty, ServiceIdentity
-from sts.operations.configuration import Known
+from sts.operations.configuration.model import Known
 from sts.store import identity_providers, namespaces, relying_parties, rule_groups, service_identities
 from sts.store.connection import Connection
 

@@ -5,11 +5,11 @@ from datetime import timedelta
 from sts.core.credentials import instant
 from sts.core.model import ContentEncryption, Kind, PartnerCertificate, RelyingParty, TokenFormat
 from sts.crypto.certificates import Purpose
-from sts.operations.addresses import check_realm, check_url
-from sts.operations.configuration import RelyingPartyEntry
-from sts.operations.credential_entries import read_credentials
-from sts.operations.entries import Entry
-from sts.operations.sources import Sources
+from sts.operations.configuration.addresses import check_realm, check_url
+from sts.operations.configuration.credential_entries import read_credentials
+from sts.operations.configuration.entries import Entry
+from sts.operations.configuration.model import RelyingPartyEntry
+from sts.operations.configuration.sources import Sources
 
 
 def read_relying_party(entry: Entry, sources: Sources) -> RelyingPartyEntry:

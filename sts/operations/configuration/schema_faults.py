@@ -10,9 +10,9 @@ from jsonschema import Draft202012Validator, validators
 from jsonschema.exceptions import ValidationError
 from jsonschema.protocols import Validator
 
-from sts.operations.document import Plain
-from sts.operations.faults import Faults, Path
-from sts.operations.schema import SCHEMA
+from sts.operations.configuration.document import Plain
+from sts.operations.configuration.faults import Faults, Path
+from sts.operations.configuration.schema import SCHEMA
 
 _INSTEAD_OF_METADATA: Final = {
     "relying_parties": "realm, reply and encryption_certificate",

@@ -22,7 +22,7 @@ from yaml.events import (
     StreamEndEvent,
 )
 
-from sts.operations.faults import Faults, Path
+from sts.operations.configuration.faults import Faults, Path
 
 MAX_DEPTH: Final = 20
 MAX_ALIASED: Final = 10_000  # values that aliases repeat, in all

@@ -6,9 +6,9 @@ from functools import partial
 
 from sts.core.credentials import promote
 from sts.core.model import NAMESPACE_SCOPE, Credential, relying_party_scope
-from sts.operations.configuration import CredentialImport, Known
+from sts.operations.configuration.model import CredentialImport, Known
+from sts.operations.configuration.steps import Action, AppliedChange, Step, Transaction
 from sts.operations.credentials import Ring, store
-from sts.operations.steps import Action, AppliedChange, Step, Transaction
 from sts.store import credentials as table
 from sts.store import relying_parties
 

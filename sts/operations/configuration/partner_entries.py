@@ -16,10 +16,10 @@ from sts.core.model import (
 )
 from sts.crypto.certificates import Purpose
 from sts.crypto.passwords import PASSWORD_LIMIT
-from sts.operations.addresses import check_host, check_url
-from sts.operations.configuration import ServiceIdentityEntry
-from sts.operations.entries import Entry
-from sts.operations.sources import Sources
+from sts.operations.configuration.addresses import check_host, check_url
+from sts.operations.configuration.entries import Entry
+from sts.operations.configuration.model import ServiceIdentityEntry
+from sts.operations.configuration.sources import Sources
 
 SHORT_PASSWORD: Final = 8  # characters
 _UNWRITABLE: Final = re.compile("[^\\t\\n\\r\\x20-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]")  # XML 1.0, 2.2

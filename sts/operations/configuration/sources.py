@@ -11,7 +11,7 @@ from sts.core.model import PartnerCertificate
 from sts.crypto import certificates, pkcs12
 from sts.crypto.certificates import Certificate, Purpose
 from sts.crypto.pkcs12 import KeyPair
-from sts.operations.configuration import Known, Surroundings
+from sts.operations.configuration.model import Known, Surroundings
 from sts.operations.secret_source import read_secret
 
 MAX_FILE: Final = 1_048_576  # bytes

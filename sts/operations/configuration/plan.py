@@ -8,15 +8,8 @@ from typing import Final, Generic, TypeVar
 from sts.core.errors import AuthenticationFailed
 from sts.core.model import IdentityProvider, Namespace, RelyingParty, RuleGroup, ServiceIdentity
 from sts.crypto.passwords import hash_password, verify_password
-from sts.operations.configuration import (
-    Configuration,
-    Known,
-    RelyingPartyEntry,
-    ServiceIdentityEntry,
-    Surroundings,
-)
-from sts.operations.credential_imports import plan_imports
-from sts.operations.forms import (
+from sts.operations.configuration.credential_imports import plan_imports
+from sts.operations.configuration.forms import (
     Form,
     WriteCertificate,
     certificate_name,
@@ -27,7 +20,14 @@ from sts.operations.forms import (
     rule_group_form,
     service_identity_form,
 )
-from sts.operations.steps import Action, AppliedChange, Step, Transaction, differences
+from sts.operations.configuration.model import (
+    Configuration,
+    Known,
+    RelyingPartyEntry,
+    ServiceIdentityEntry,
+    Surroundings,
+)
+from sts.operations.configuration.steps import Action, AppliedChange, Step, Transaction, differences
 from sts.store import identity_providers, namespaces, relying_parties, rule_groups, service_identities
 from sts.store.changes import Change
 

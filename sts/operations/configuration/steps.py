@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Final
 
 from sts.core.model import Namespace
-from sts.operations.forms import Form
+from sts.operations.configuration.forms import Form
 from sts.store.changes import Change
 from sts.store.keyring import SealedKeyRing
 

@@ -5,9 +5,9 @@ from datetime import timedelta
 from typing import Final
 
 from sts.core.model import KeyType, RingPolicy
-from sts.operations.addresses import check_host, host_of
-from sts.operations.entries import Entry
-from sts.operations.sources import Sources
+from sts.operations.configuration.addresses import check_host, host_of
+from sts.operations.configuration.entries import Entry
+from sts.operations.configuration.sources import Sources
 from sts.operations.spans import format_span, parse_span
 
 RESERVED_NAMES: Final = frozenset({"api", "console", "health", "metrics", "static", ".well-known", ".", ".."})

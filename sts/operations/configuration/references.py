@@ -5,10 +5,10 @@ from typing import Final
 
 from sts.core.claims import LOCAL_AUTHORITY
 from sts.core.model import Kind, Use
-from sts.operations.configuration import Known, RelyingPartyEntry
-from sts.operations.entries import Entry
-from sts.operations.faults import Path, label
-from sts.operations.schema_faults import suggestion
+from sts.operations.configuration.entries import Entry
+from sts.operations.configuration.faults import Path, label
+from sts.operations.configuration.model import Known, RelyingPartyEntry
+from sts.operations.configuration.schema_faults import suggestion
 
 _UNIQUE: Final = (
     ("relying_parties", "name"),

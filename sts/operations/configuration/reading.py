@@ -3,23 +3,23 @@
 from dataclasses import replace
 from functools import partial
 
-from sts.operations.configuration import Configuration, Known, KnownOf, Surroundings
-from sts.operations.credential_entries import read_credentials
-from sts.operations.document import line_of, plain, read_document
-from sts.operations.entries import Entry
-from sts.operations.faults import Faults
-from sts.operations.namespace_entries import read_hosts, read_name, read_rollover, read_session
-from sts.operations.partner_entries import read_identity_provider, read_rule_group, read_service_identity
-from sts.operations.references import (
+from sts.operations.configuration.credential_entries import read_credentials
+from sts.operations.configuration.document import line_of, plain, read_document
+from sts.operations.configuration.entries import Entry
+from sts.operations.configuration.faults import Faults
+from sts.operations.configuration.model import Configuration, Known, KnownOf, Surroundings
+from sts.operations.configuration.namespace_entries import read_hosts, read_name, read_rollover, read_session
+from sts.operations.configuration.partner_entries import read_identity_provider, read_rule_group, read_service_identity
+from sts.operations.configuration.references import (
     check_left_out,
     check_realms,
     check_references,
     check_unique,
     warn_of_shared_keys,
 )
-from sts.operations.relying_party_entries import read_relying_party
-from sts.operations.schema_faults import check_schema
-from sts.operations.sources import Sources
+from sts.operations.configuration.relying_party_entries import read_relying_party
+from sts.operations.configuration.schema_faults import check_schema
+from sts.operations.configuration.sources import Sources
 
 
 def read_configuration(content: bytes, surroundings: Surroundings, known_of: KnownOf) -> Configuration:
