@@ -26,6 +26,7 @@ from sts.store.keyring import SealedKeyRing
 CERTIFICATE_LIFETIME: Final = timedelta(days=730)
 KEY_LIFETIME: Final = timedelta(days=3650)
 KEY_SIZE: Final = 32
+COMMON_NAME_LIMIT: Final = 64
 PURPOSES: Final = {Use.SIGNING: Purpose.SIGNING, Use.DECRYPTION: Purpose.DECRYPTION}
 
 
@@ -95,8 +96,14 @@ def create_initial(change: Change, key_ring: SealedKeyRing, namespace: Namespace
 
 
 def default_subject(name: str, host: str, use: Use) -> str:
-    """The subject of a certificate that nobody named: the namespace at the service's host, and its use."""
-    return f"CN={name}.{host}" if use is Use.SIGNING else f"CN={name}.{host} {use}"
+    """The subject of a certificate that nobody named: the namespace at the service's host, and its use.
+
+    Of what is too long for a common name (X.520: 64 characters) the host is left out first.
+    """
+    suffix = "" if use is Use.SIGNING else f" {use}"
+    whole = f"{name}.{host}"
+    text = whole if len(whole) + len(suffix) <= COMMON_NAME_LIMIT else name
+    return f"CN={text[: COMMON_NAME_LIMIT - len(suffix)]}{suffix}"
 
 
 def store(change: Change, key_ring: SealedKeyRing, ring: Ring, material: Material) -> Credential:

@@ -151,8 +151,9 @@ def _reasons(case: _Case, credential: Credential, key: VerificationKey) -> tuple
         reasons.append(f"{name} was revoked on {rules.instant(credential.revoked_at)}")
     if rules.has_expired(credential, case.now):
         reasons.append(f"{name} expired on {rules.instant(credential.not_after)}")
-    refusal = _refusal(case, key, case.now)
-    if refusal is not None and not rules.has_expired(credential, case.now):
+    elif case.now < credential.not_before:
+        reasons.append(f"{name} is not valid before {rules.instant(credential.not_before)}")
+    elif (refusal := _refusal(case, key, case.now)) is not None:
         reasons.append(refusal.detail or refusal.message)
     return tuple(reasons)
 
