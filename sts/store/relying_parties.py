@@ -44,11 +44,11 @@ def find(connection: sa.Connection, namespace: Namespace, name: str) -> RelyingP
 
 def find_first(connection: sa.Connection, namespace: Namespace, realms: Sequence[str]) -> RelyingParty | None:
     """Answer the relying party of the first of these realms that is registered, with its nested realms."""
-    among = sa.select(_TABLE.c.realm).where(_TABLE.c.namespace_id == namespace.id, _TABLE.c.realm.in_(realms))
-    registered = set(connection.scalars(among))
+    among = (_TABLE.c.namespace_id == namespace.id, _TABLE.c.realm.in_(realms))
+    registered = {row.realm: row.id for row in connection.execute(sa.select(_TABLE.c.realm, _TABLE.c.id).where(*among))}
     for realm in realms:
         if realm in registered:
-            (relying_party,) = _load(connection, namespace, _TABLE.c.realm == realm)
+            (relying_party,) = _load(connection, namespace, _TABLE.c.id == registered[realm])
             return replace(relying_party, nested_realms=_nested_realms(connection, namespace, realm))
     return None
 
@@ -69,10 +69,13 @@ def save(change: Change, namespace: Namespace, relying_party: RelyingParty) -> R
     former = rows.stored(connection, _TABLE, namespace, relying_party, "realm") if relying_party.id else None
     stored_id = rows.store(connection, _TABLE, namespace, relying_party, _values(relying_party))
     relying_party = replace(relying_party, id=stored_id)
+    if former is not None:
+        _forget_links(connection, stored_id)
     for field, things, link in _LINKS:
         _link(connection, namespace, relying_party, things, link, getattr(relying_party, field))
-    certificates = (relying_party.encryption_certificate,) if relying_party.encryption_certificate else ()
-    partner_certificates.save(connection, _TABLE, stored_id, certificates)
+    certificate = relying_party.encryption_certificate
+    if certificate is not None or former is not None:
+        partner_certificates.save(connection, _TABLE, stored_id, (certificate,) if certificate else ())
     change.touch(namespace, ChangeKind.RELYING_PARTY, str(stored_id))
     if former != realm:
         change.touch(namespace, ChangeKind.REALM, realm)
@@ -100,6 +103,11 @@ def _values(relying_party: RelyingParty) -> dict[str, object]:
     }
 
 
+def _forget_links(connection: sa.Connection, relying_party_id: int) -> None:
+    for _, _, link in _LINKS:
+        connection.execute(sa.delete(link).where(link.c.relying_party_id == relying_party_id))
+
+
 def _link(
     connection: sa.Connection,
     namespace: Namespace,
@@ -108,8 +116,7 @@ def _link(
     link: sa.Table,
     names: Sequence[str],
 ) -> None:
-    """Make these, in this order, the things that the relying party is linked with."""
-    connection.execute(sa.delete(link).where(link.c.relying_party_id == relying_party.id))
+    """Link the relying party with these things, in this order."""
     if not names:
         return
     named = (things.c.namespace_id == namespace.id, things.c.name.in_(names))
