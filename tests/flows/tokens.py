@@ -93,13 +93,22 @@ def read_saml(token: bytes, certificate: bytes, now: datetime) -> Content:
 
 def verified_assertion(token: bytes, certificate: bytes, now: datetime) -> etree._Element:
     """What is signed in an assertion; raises Unverified."""
-    namespace = etree.QName(etree.fromstring(token)).namespace
+    return _verified(token, certificate, ID_ATTRIBUTES[str(etree.QName(etree.fromstring(token)).namespace)], now)
+
+
+def verified_document(document: bytes, certificate: bytes, now: datetime) -> etree._Element:
+    """What is signed in a metadata document; raises Unverified."""
+    return _verified(document, certificate, "ID", now)
+
+
+def _verified(document: bytes, certificate: bytes, id_attribute: str, now: datetime) -> etree._Element:
+    now = now.replace(microsecond=0)
     try:
         result = XMLVerifier().verify(
-            token,
+            document,
             x509_cert=x509.load_der_x509_certificate(certificate),
-            id_attribute=ID_ATTRIBUTES[str(namespace)],
-            expect_config=SignatureConfiguration(location="./", verification_time=now.replace(microsecond=0)),
+            id_attribute=id_attribute,
+            expect_config=SignatureConfiguration(location="./", verification_time=now),
         )
     except SignXMLException as error:
         raise Unverified from error
