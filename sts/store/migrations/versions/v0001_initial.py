@@ -18,6 +18,7 @@ def upgrade() -> None:
     _namespaces()
     _identity_providers()
     _relying_parties()
+    _links()
     _service_identities()
     _partner_certificates()
     _credentials()
@@ -117,6 +118,9 @@ def _relying_parties() -> None:
         sa.UniqueConstraint("namespace_id", "realm"),
         sqlite_autoincrement=True,
     )
+
+
+def _links() -> None:
     op.create_table(
         "relying_party_rule_group",
         sa.Column("relying_party_id", ID, sa.ForeignKey("relying_party.id", ondelete="CASCADE"), primary_key=True),
