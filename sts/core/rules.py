@@ -16,25 +16,33 @@ def apply_rules(rules: Sequence[Rule], claims: Sequence[Claim]) -> tuple[Claim, 
 
     All rules run at once over all claims; outputs are issued by LOCAL AUTHORITY and join the input of the next pass,
     until a pass adds nothing. Raises RulesFailed when the tenth pass still adds claims, and for more than 80 input
-    claims, values over 64 KiB or more than 1000 outputs.
+    claims, types or values over 64 KiB, or more than 1000 outputs.
     """
-    _refuse_oversize(claims)
+    _refuse_too_many(claims)
+    _refuse_too_long(claims)
     known = dict.fromkeys(claims)
+    outputs: dict[Claim, None] = {}
     for _ in range(MAX_PASSES):
-        outputs = dict.fromkeys(_one_pass(rules, known))  # all of them: what fired once fires in every later pass
+        made = _one_pass(rules, known)
+        outputs.update(dict.fromkeys(made))
+        fresh = [claim for claim in made if claim not in known]
+        if not fresh:
+            return tuple(outputs)
         if len(outputs) > MAX_OUTPUT_CLAIMS:
             raise RulesFailed(f"the number of output claims exceeds the limit ({MAX_OUTPUT_CLAIMS})")
-        if outputs.keys() <= known.keys():
-            return tuple(outputs)
-        known.update(outputs)
+        _refuse_too_long(fresh)
+        known.update(dict.fromkeys(fresh))
     raise RulesFailed(f"the rules do not come to an end within {MAX_PASSES} passes")
 
 
-def _refuse_oversize(claims: Sequence[Claim]) -> None:
+def _refuse_too_many(claims: Sequence[Claim]) -> None:
     if len(claims) > MAX_INPUT_CLAIMS:
         raise RulesFailed(f"the number of input claims ({len(claims)}) exceeds the limit ({MAX_INPUT_CLAIMS})")
-    if any(len(claim.value) > MAX_VALUE_LENGTH for claim in claims):
-        raise RulesFailed(f"a claim value is longer than the limit ({MAX_VALUE_LENGTH} characters)")
+
+
+def _refuse_too_long(claims: Iterable[Claim]) -> None:
+    if any(max(len(claim.type), len(claim.value)) > MAX_VALUE_LENGTH for claim in claims):
+        raise RulesFailed(f"a claim is longer than the limit ({MAX_VALUE_LENGTH} characters)")
 
 
 def _one_pass(rules: Iterable[Rule], known: Collection[Claim]) -> list[Claim]:

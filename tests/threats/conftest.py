@@ -1,20 +1,33 @@
 """Whole services for the rows that are tested at the real endpoints."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.flows.world import World, worlds
+from tests.flows.conftest import pattern
+from tests.flows.world import World, lend, open_world
+
+__all__ = ["pattern"]
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
+def world(pattern: Path, tmp_path: Path) -> Iterator[World]:
     """A service of the test's own."""
-    yield from worlds(tmp_path)
+    shutil.copytree(pattern, tmp_path, dirs_exist_ok=True)
+    yield from lend(open_world(tmp_path))
+
+
+@pytest.fixture
+def neighbour(world: World) -> Iterator[World]:
+    """Another worker of the same service, on the same database."""
+    yield from lend(open_world(world.home))
 
 
 @pytest.fixture(scope="module")
-def shared_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def shared_world(pattern: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """A service for all tests of a module: what they send changes nothing."""
-    yield from worlds(tmp_path_factory.mktemp("shared"))
+    home = tmp_path_factory.mktemp("shared")
+    shutil.copytree(pattern, home, dirs_exist_ok=True)
+    yield from lend(open_world(home))

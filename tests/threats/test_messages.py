@@ -9,7 +9,7 @@ import pytest
 from werkzeug.test import TestResponse
 
 from sts.settings import Settings
-from tests.flows.world import SECRET, World, make_world
+from tests.flows.world import SECRET, World, lend, make_world
 from tests.threats.endpoints import (
     Endpoint,
     ask,
@@ -37,9 +37,7 @@ class Source(BytesIO):
 def secure_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """A service that is reached over https only, behind a proxy."""
     proxies = Settings.from_environ({"STS_TRUSTED_PROXIES": "10.0.0.0/8"}).trusted_proxies
-    world = make_world(tmp_path_factory.mktemp("secure"), base_url=SECURE, trusted_proxies=proxies)
-    yield world
-    world.service.installation.database.close()
+    yield from lend(make_world(tmp_path_factory.mktemp("secure"), base_url=SECURE, trusted_proxies=proxies))
 
 
 @endpoints

@@ -16,7 +16,7 @@ from sts.store.failures import FailureCounters
 from sts.store.passwords import LimitedPasswords
 from sts.web.app import Application
 from sts.web.request_log import RequestLog
-from tests.flows.world import CONTOSO, SECRET, World, make_world
+from tests.flows.world import CONTOSO, SECRET, World, open_world
 from tests.threats.endpoints import (
     ACS,
     ENDPOINTS,
@@ -81,15 +81,13 @@ def test_s01_guessing_ends_in_429_and_others_are_still_served(world: World, endp
     assert status(world, "192.0.2.1", endpoint) == 200
 
 
-def test_s01_failures_count_in_every_worker(world: World) -> None:
-    neighbour = make_world(world.home)
+def test_s01_failures_count_in_every_worker(world: World, neighbour: World) -> None:
     assert guess(world, 6, "192.0.2.1") == {401: 6}
     assert guess(neighbour, 6, "192.0.2.1") == {401: 4, 429: 2}
     assert (status(world, "192.0.2.1"), status(neighbour, "192.0.2.2")) == (429, 200)
 
 
-def test_s01_name_is_locked_for_all_sources_but_not_for_a_busy_client(world: World) -> None:
-    neighbour = make_world(world.home)
+def test_s01_name_is_locked_for_all_sources_but_not_for_a_busy_client(world: World, neighbour: World) -> None:
     assert status(world, "192.0.2.100") == 200
     for number in range(10):
         assert guess(neighbour, 10, f"192.0.2.{number}") == {401: 10}
@@ -266,4 +264,6 @@ def test_s09_neighbours_in_one_ipv6_network_are_one_source(world: World) -> None
 def test_s09_counters_survive_a_restart(world: World) -> None:
     guess(world, 10, "192.0.2.1")
     world.service.installation.database.close()
-    assert status(make_world(world.home), "192.0.2.1") == 429
+    restarted = open_world(world.home)
+    assert status(restarted, "192.0.2.1") == 429
+    restarted.close()
