@@ -21,17 +21,14 @@ def apply_rules(rules: Sequence[Rule], claims: Sequence[Claim]) -> tuple[Claim, 
     _refuse_too_many(claims)
     _refuse_too_long(claims)
     known = dict.fromkeys(claims)
-    outputs: dict[Claim, None] = {}
     for _ in range(MAX_PASSES):
-        made = _one_pass(rules, known)
-        outputs.update(dict.fromkeys(made))
-        fresh = [claim for claim in made if claim not in known]
-        if not fresh:
-            return tuple(outputs)
+        outputs = dict.fromkeys(_one_pass(rules, known))  # all of them: what fired once fires in every later pass
         if len(outputs) > MAX_OUTPUT_CLAIMS:
             raise RulesFailed(f"the number of output claims exceeds the limit ({MAX_OUTPUT_CLAIMS})")
-        _refuse_too_long(fresh)
-        known.update(dict.fromkeys(fresh))
+        if outputs.keys() <= known.keys():
+            return tuple(outputs)
+        _refuse_too_long(outputs)
+        known.update(outputs)
     raise RulesFailed(f"the rules do not come to an end within {MAX_PASSES} passes")
 
 
