@@ -49,7 +49,7 @@ clean: ## remove .venv and what was built; keys, database and metadata stay
 	@mkdir -p .make && touch $@
 
 .make/dev: setup.cfg pyproject.toml .venv/pyvenv.cfg
-	$(PIP) --editable '.[dev]'
+	$(PIP) --editable '.[dev,postgres]'
 	@mkdir -p .make && touch .make/run $@
 
 .PHONY: debian
@@ -59,6 +59,8 @@ debian:
 	command -v openssl >/dev/null || missing="$$missing openssl"; \
 	test -d /usr/share/xml/opensaml || missing="$$missing opensaml-schemas"; \
 	test -d /usr/share/xml/xmltooling || missing="$$missing xmltooling-schemas"; \
+	ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || \
+	    missing="$$missing postgresql"; \
 	test -z "$$missing" && exit 0; \
 	install="apt-get install -y -q --no-install-recommends$$missing"; export DEBIAN_FRONTEND=noninteractive; \
 	test "$$(id -u)" = 0 && command -v apt-get >/dev/null && { $$install || { apt-get update -q && $$install; }; } || \

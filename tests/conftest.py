@@ -1,14 +1,17 @@
 """In CI a missing tool is a failure: a skip there would hide what was never verified.
 
-A test that needs foreign software skips with a reason that says "is not installed"; any other skip stays a skip.
+A test that needs foreign software skips with a reason that says "is not installed" or "is not here"; any other skip
+stays a skip.
 """
 
 import os
+import re
 from collections.abc import Generator
 from typing import TypeVar
 
 import pytest
 
+MISSING = re.compile("(is|are) not (installed|here)")
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
 
@@ -25,7 +28,7 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
 
 
 def _judged(report: Report) -> Report:
-    if report.outcome == "skipped" and os.environ.get("CI") == "true" and "is not installed" in str(report.longrepr):
+    if report.outcome == "skipped" and os.environ.get("CI") == "true" and MISSING.search(str(report.longrepr)):
         report.outcome = "failed"
         report.longrepr = f"a missing tool is a failure in CI: {report.longrepr}"
     return report
