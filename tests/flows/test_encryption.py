@@ -1,23 +1,20 @@
 """Relying parties that require encryption: nothing of their tokens is ever readable by others."""
 
 import base64
-from datetime import datetime, timedelta
-from pathlib import Path
+from datetime import timedelta
 
 import pytest
-from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.oid import NameOID
 from lxml import etree
 
 from sts.core.claims import NAME_IDENTIFIER, ROLE
 from sts.core.errors import InvalidConfiguration
 from tests.flows.doors import DOORS, Caller, realm_of
 from tests.flows.operators import NAMESPACE, first
+from tests.flows.recipient import write_certificate
 from tests.flows.tokens import SAML20, read_saml
 from tests.flows.world import START, World, members
 
@@ -47,13 +44,6 @@ def sealed(world: World, key: rsa.RSAPrivateKey) -> World:
     """A world with the relying party's certificate beside the configuration."""
     write_certificate(world.home / "sealed.cer", key, START - timedelta(days=1), END)
     return world
-
-
-def write_certificate(path: Path, key: rsa.RSAPrivateKey, begin: datetime, end: datetime) -> None:
-    """Write a certificate of the relying party."""
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "sealed")])
-    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), begin, end)
-    path.write_bytes(builder.sign(key, hashes.SHA256()).public_bytes(Encoding.DER))
 
 
 def configure(world: World, token_format: str, algorithm: str = "aes256-cbc", certificate: str = "sealed.cer") -> None:
