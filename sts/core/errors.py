@@ -12,6 +12,7 @@ class StsError(Exception):
     """Anything that the service refuses, with a sentence for the caller and one for the log."""
 
     code: ClassVar[str] = "ACS50000"
+    needs_operator: ClassVar[bool] = False  # an alarm in the log: it stays so until a person acts
 
     def __init__(self, message: str, *, detail: str | None = None) -> None:
         super().__init__(message)
@@ -194,6 +195,8 @@ class StoreUnavailable(StsError):
 
 class KeyUnreadable(StsError):
     """A stored secret does not open under the master key."""
+
+    needs_operator = True
 
 
 class OperatorError(StsError):

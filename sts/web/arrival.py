@@ -4,16 +4,16 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from sts.core.errors import BadRequest, InsecureTransport, NamespaceNotFound, PayloadTooLarge
+from sts.core.errors import BadRequest, InsecureTransport, PayloadTooLarge, StsError
 from sts.protocols.http import MAX_BODY, HttpRequest
 from sts.settings import Network, Settings, is_loopback
 
 Environ = dict[str, Any]
-UNGUARDED: Final = ("/health/", "/metrics")  # asked by probes, by address and without TLS
+UNGUARDED: Final = frozenset({"/health/live", "/health/ready", "/metrics"})  # asked by probes, by address, without TLS
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Arrival:
     route: str  # the path below the namespace, or the whole path
     source: str
     trace_id: str
-    fault: BadRequest | InsecureTransport | NamespaceNotFound | None = None
+    fault: StsError | None = None
 
 
 class Reception:
@@ -44,13 +44,13 @@ class Reception:
         """Look at everything but the body; a request that must be refused carries its fault."""
         path = environ.get("PATH_INFO", "") or "/"
         from_proxy = self._is_proxy(environ.get("REMOTE_ADDR", ""))
-        fault: BadRequest | InsecureTransport | None = None
+        fault: StsError | None = None
         owner = None
-        if not path.startswith(UNGUARDED):
+        if path not in UNGUARDED:
             try:
                 owner = self._owner(environ.get("HTTP_HOST", "").lower())
                 self._require_tls(environ, from_proxy)
-            except (BadRequest, InsecureTransport) as refused:
+            except StsError as refused:
                 fault = refused
         namespace, route = (owner, path[1:]) if owner is not None else _split(path)
         source = _source(environ, self._is_proxy) if from_proxy else environ.get("REMOTE_ADDR", "")
@@ -101,6 +101,8 @@ def _proxy_test(networks: tuple[Network, ...]) -> Callable[[str], bool]:
             parsed = ip_address(address)
         except ValueError:
             return False
+        if isinstance(parsed, IPv6Address):
+            parsed = parsed.ipv4_mapped or parsed  # how a socket for both versions names IPv4 callers
         return any(parsed in network for network in networks)
 
     return is_proxy if networks else lambda address: False

@@ -117,6 +117,7 @@ class Edge:
             }
         if error is not None:
             record |= {"error": error.code, "message": error.message, "detail": error.detail}
+            record["alarm"] = error.needs_operator or None
         self._books.log.write(self._clock(), record)
 
 

@@ -1,5 +1,6 @@
 """What Flask serves: published documents, health."""
 
+import traceback
 from datetime import datetime
 from http import HTTPStatus
 from typing import Final
@@ -55,7 +56,8 @@ def _refuse_http(error: HTTPException) -> Response:
     if error.code == HTTPStatus.METHOD_NOT_ALLOWED:
         return _refuse(MethodNotAllowed(*sorted(getattr(error, "valid_methods", None) or ())))
     if error.code is None or error.code >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return _refuse(StsError("internal error", detail=repr(error)))
+        cause = getattr(error, "original_exception", None) or error
+        return _refuse(StsError("internal error", detail="".join(traceback.format_exception(cause))))
     return _refuse(BadRequest(error.description or "the request cannot be read"))
 
 

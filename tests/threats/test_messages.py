@@ -11,6 +11,7 @@ from werkzeug.test import TestResponse
 from sts.settings import Settings
 from tests.flows.world import SECRET, World, lend, make_world
 from tests.threats.endpoints import (
+    WRAP,
     Endpoint,
     ask,
     endpoints,
@@ -94,6 +95,14 @@ def test_s07_documents_are_refused_over_plain_http_too(secure_world: World) -> N
     assert send(secure_world, path, method="GET", base_url=SECURE).status_code == 200
 
 
+@pytest.mark.parametrize("path", ["/metrics-team/WRAPv0.9", "/health/WRAPv0.9", "/health/live/", "/metrics/", "/"])
+def test_s07_only_what_probes_ask_is_answered_without_tls(secure_world: World, path: str) -> None:
+    found = seen_refused(secure_world, lambda: send(secure_world, path, WRAP.form(), base_url="http://sts.example"))
+    assert (found.status, "https only" in found.body) == (400, True)
+    for probed in ("/health/live", "/health/ready", "/metrics"):
+        assert send(secure_world, probed, method="GET", base_url="http://10.0.0.7:8000").status_code == 200
+
+
 @endpoints
 @pytest.mark.parametrize("host", ["evil.example", "", "sts.example.evil.example", "[::1", "\xff", "contoso"], ids=ascii)
 def test_host_that_is_not_ours_is_refused(secure_world: World, endpoint: Endpoint, host: str) -> None:
@@ -101,6 +110,16 @@ def test_host_that_is_not_ours_is_refused(secure_world: World, endpoint: Endpoin
     found = refused(secure_world, endpoint, **options)
     assert (found.status, "does not answer to that host name" in found.body) == (400, True)
     assert not host or host not in found.body
+
+
+def test_host_that_nobody_can_look_up_is_refused_while_the_database_is_away(world: World) -> None:
+    home, away = world.home, world.home.with_name("away")
+    world.service.installation.database.close()
+    home.rename(away)
+    answer = ask(world, WRAP, headers={"Host": "contoso.sts.example"})
+    away.rename(home)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+    assert world.records()[-1]["error"] == "ACS60021"
 
 
 @endpoints
