@@ -171,6 +171,12 @@ class NoSigningKey(IssuingFailed):
     code = "ACS50003"
 
 
+class NoIssuingAuthority(IssuingFailed):
+    """No tenant CA certificate may issue."""
+
+    code = "ACS50004"
+
+
 class NoEncryptionCertificate(IssuingFailed):
     """Encryption is required and there is no valid certificate to encrypt to."""
 
@@ -211,6 +217,10 @@ class NotFound(OperatorError):
 
 class Conflict(OperatorError):
     """The state of things forbids it (a primary cannot be deleted, a name is taken)."""
+
+
+class StaleVersion(Conflict):
+    """The thing was changed since the caller saw it (If-Match, RFC 9110, 13.1.1)."""
 
 
 class InvalidCertificate(OperatorError):

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Final
 
 from sts.core.uris import JWT_TOKEN, SAML11_TOKEN, SAML20_TOKEN, SWT_TOKEN, AuthenticationMethod
 
@@ -250,6 +251,26 @@ class ServiceIdentity:
 
 
 @dataclass(frozen=True, slots=True)
+class TrustedCA:
+    """Somebody else's CA, whose clients a namespace knows once its owner has proved to hold its key."""
+
+    id: int
+    name: str
+    certificate: PartnerCertificate
+    code_hash: str | None = None  # SHA-256 of the verification code that is waiting for its proof, in hex
+    code_expires_at: datetime | None = None
+    verified_at: datetime | None = None
+    revision: int = 0  # counts the writes; 0 until it is stored
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+
+    @property
+    def version(self) -> str:
+        """What a caller must have seen to change it; no two states ever share one, not even under one name."""
+        return f"{self.id}.{self.revision}"
+
+
+@dataclass(frozen=True, slots=True)
 class RingPolicy:
     """How one ring of a namespace rolls over."""
 
@@ -271,7 +292,12 @@ class Namespace:
     session: timedelta = timedelta(hours=8)
     rollover: Mapping[str, RingPolicy] = field(default_factory=dict)
     credentials: tuple[Credential, ...] = ()  # scope "namespace", tombstones included
+    trusted_cas: tuple[TrustedCA, ...] = ()
     version: int = 0  # the sequence of the newest change that touched it
+
+
+# In a namespace's place, where none is meant: the root CA belongs to the installation.
+INSTALLATION: Final = Namespace(id=0, name="", issuer="")
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,6 +385,14 @@ class TokenProof:
 
 
 @dataclass(frozen=True, slots=True)
+class CertificateProof:
+    """A certificate whose private key the caller proved to hold, as TLS does."""
+
+    certificate: bytes = field(repr=False)  # DER
+    name: str | None = None  # the service identity that the caller says it is; None: the one that the certificate names
+
+
+@dataclass(frozen=True, slots=True)
 class PasswordAttempt:
     """A password that is tried for a name, and from where."""
 
@@ -368,7 +402,7 @@ class PasswordAttempt:
     source: str
 
 
-Proof = PasswordProof | TokenProof
+Proof = PasswordProof | TokenProof | CertificateProof
 
 
 @dataclass(frozen=True, slots=True)

@@ -144,11 +144,19 @@ def accept(certificate: Certificate, now: datetime, *, purpose: Purpose, roots: 
     `roots` are the DER certificates of trusted issuers. Raises InvalidCertificate when it has expired, is not meant
     for the purpose, or is neither self-signed nor issued by a root. Chains are judged here and never again.
     """
+    warnings = judge(certificate, now, purpose)
     x509_certificate = _decode(certificate.der)
-    warnings = [*_judge_dates(certificate, now), *_judge_usage(x509_certificate, purpose)]
     if not _is_self_signed(x509_certificate):
         require_chain(x509_certificate, tuple(roots), max(now, certificate.not_before))
-    return tuple(warnings)
+    return warnings
+
+
+def judge(certificate: Certificate, now: datetime, purpose: Purpose) -> tuple[str, ...]:
+    """Judge its dates and usage as `accept` does, whoever issued it; answers what is odd but tolerable.
+
+    Raises InvalidCertificate.
+    """
+    return (*_judge_dates(certificate, now), *_judge_usage(_decode(certificate.der), purpose))
 
 
 def generate(
@@ -179,6 +187,14 @@ def generate(
 def pem(der: bytes) -> bytes:
     """The PEM text of a DER certificate (RFC 7468)."""
     return _decode(der).public_bytes(Encoding.PEM)
+
+
+def extension(certificate: x509.Certificate, kind: type[_Value]) -> _Value | None:
+    """The extension of this kind, None where the certificate has none; for one that passed `load`."""
+    try:
+        return certificate.extensions.get_extension_for_class(kind).value
+    except x509.ExtensionNotFound:
+        return None
 
 
 def _der(data: bytes) -> bytes:
@@ -270,23 +286,16 @@ def _judge_dates(certificate: Certificate, now: datetime) -> list[str]:
 def _judge_usage(certificate: x509.Certificate, purpose: Purpose) -> list[str]:
     if purpose.encrypts and not isinstance(certified_key(certificate), rsa.RSAPublicKey):
         raise InvalidCertificate(f"a certificate to {purpose.value} must have an RSA key")
-    constraints = _extension(certificate, x509.BasicConstraints)
+    constraints = extension(certificate, x509.BasicConstraints)
     if purpose is Purpose.CA and not (constraints and constraints.ca):
         raise InvalidCertificate("the certificate is not that of a CA: its basic constraints do not say so")
-    usage = _extension(certificate, x509.KeyUsage)
+    usage = extension(certificate, x509.KeyUsage)
     if usage is not None and not any(getattr(usage, bit) for bit in _SUFFICIENT_USAGES[purpose]):
         raise InvalidCertificate(f"the certificate's key usage does not allow it to {purpose.value}")
-    extended = _extension(certificate, x509.ExtendedKeyUsage)
+    extended = extension(certificate, x509.ExtendedKeyUsage)
     if extended is not None and purpose is not Purpose.CA and _OTHER_THAN_TLS_SERVER.isdisjoint(extended):
         return [f"the certificate's extended key usage does not foresee that it is used to {purpose.value}"]
     return []
-
-
-def _extension(certificate: x509.Certificate, kind: type[_Value]) -> _Value | None:
-    try:
-        return certificate.extensions.get_extension_for_class(kind).value
-    except x509.ExtensionNotFound:
-        return None
 
 
 def _is_self_signed(certificate: x509.Certificate) -> bool:

@@ -18,7 +18,7 @@ _MOST_AT_ONCE: Final = 10_000
 class ChangeKind(StrEnum):
     """What changed; the key of a change is a name, except where said."""
 
-    NAMESPACE = "namespace"  # the namespace itself or a credential of scope "namespace"
+    NAMESPACE = "namespace"  # the namespace itself, a credential of scope "namespace" or a trusted CA
     HOST = "host"
     RELYING_PARTY = "relying_party"  # key: id
     REALM = "realm"  # registered or removed; key: the realm

@@ -1,4 +1,4 @@
-"""Namespaces, the host names they own, and the credentials that all their relying parties share."""
+"""Namespaces, the host names they own, the credentials that all their relying parties share, and the CAs they trust."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from sts.core.errors import Conflict, NamespaceNotFound
 from sts.core.model import NAMESPACE_SCOPE, KeyType, Namespace, RingPolicy
-from sts.store import credentials, rows, tables
+from sts.store import credentials, rows, tables, trusted_cas
 from sts.store.changes import Change, ChangeKind
 from sts.store.tables import namespace as _TABLE
 
@@ -77,6 +77,7 @@ def _load(connection: sa.Connection, base_url: str, condition: sa.ColumnElement[
     shared = credentials.by_scope(
         connection, tables.credential.c.namespace_id.in_(ids), tables.credential.c.scope == NAMESPACE_SCOPE
     )
+    authorities = trusted_cas.by_namespace(connection, tables.trusted_ca.c.namespace_id.in_(ids))
     return tuple(
         Namespace(
             id=row.id,
@@ -86,6 +87,7 @@ def _load(connection: sa.Connection, base_url: str, condition: sa.ColumnElement[
             session=row.session,
             rollover=_policies_from_json(row.rollover),
             credentials=shared.get((row.id, NAMESPACE_SCOPE), ()),
+            trusted_cas=authorities.get(row.id, ()),
             version=versions.get(row.id, 0),
         )
         for row in found

@@ -82,4 +82,4 @@ def _this(table: sa.Table, namespace: Namespace, thing: Named) -> tuple[sa.Colum
 
 
 def _noun(table: sa.Table) -> str:
-    return table.name.replace("_", " ")
+    return str(table.info.get("noun", table.name.replace("_", " ")))

@@ -185,6 +185,29 @@ partner_certificate = Table(
     sqlite_autoincrement=True,
 )
 
+trusted_ca = Table(
+    "trusted_ca",
+    METADATA,
+    _id(),
+    _namespace(),
+    Column("name", Ordered, nullable=False),
+    Column("der", LargeBinary, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("thumbprint", Text, nullable=False),
+    Column("not_before", Instant, nullable=False),
+    Column("not_after", Instant, nullable=False),
+    Column("code_hash", Text),  # of the verification code that waits for its proof
+    Column("code_expires_at", Instant),
+    Column("verified_at", Instant),
+    Column("revision", BigInteger, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    UniqueConstraint("namespace_id", "name"),
+    CheckConstraint("(code_hash IS NULL) = (code_expires_at IS NULL)", name="code"),
+    info={"noun": "trusted CA"},
+    sqlite_autoincrement=True,
+)
+
 credential = Table(
     "credential",
     METADATA,

@@ -1,0 +1,94 @@
+"""Certificates that a known CA should have issued: a client's, and the proof that somebody holds the CA's key."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import lru_cache
+from typing import Final
+
+from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from sts.core.errors import AuthenticationFailed, InvalidCertificate
+from sts.crypto.certificates import extension, load
+from sts.crypto.roots import require_issued
+
+_CLIENT_USAGES: Final = (ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE)
+
+
+def certified_name(certificate: bytes, authorities: Sequence[bytes], now: datetime) -> str:
+    """The common name in a client's certificate that one of these CAs issued (core.ports.ClientCertificates).
+
+    All are DER. It must be valid now, be no CA's, and allow TLS client authentication if it limits its usage
+    (RFC 5280, 4.2.1.3 and 4.2.1.12). Raises AuthenticationFailed.
+    """
+    try:
+        leaf = _leaf(certificate, now)
+        _require_client_usage(leaf)
+        name = _common_name(leaf)
+        _require_issued_by_one(leaf, authorities, now)
+    except InvalidCertificate as error:
+        reason = f"{error.message} ({error.detail})" if error.detail else error.message
+        raise AuthenticationFailed(detail=f"client certificate: {reason}") from error
+    return name
+
+
+def proved_code(proof: bytes, authority: bytes, now: datetime) -> str:
+    """The common name in a certificate (DER, PEM or base64) with which the CA (DER) shows that it holds its key.
+
+    Raises InvalidCertificate when it is a CA's own, not valid now, or not issued by that CA.
+    """
+    leaf = _leaf(load(proof).der, now)
+    code = _common_name(leaf)
+    require_issued(leaf, authority, now)
+    return code
+
+
+def _leaf(der: bytes, now: datetime) -> x509.Certificate:
+    described = load(der)
+    if described.der != der:
+        raise InvalidCertificate("the certificate is not in DER")
+    if not described.not_before <= now.replace(microsecond=0) <= described.not_after:
+        raise InvalidCertificate(
+            f"the certificate is not valid now: it is from {described.not_before:%Y-%m-%dT%H:%M:%SZ} "
+            f"to {described.not_after:%Y-%m-%dT%H:%M:%SZ}"
+        )
+    leaf = x509.load_der_x509_certificate(der)
+    constraints = extension(leaf, x509.BasicConstraints)
+    if constraints is not None and constraints.ca:
+        raise InvalidCertificate("the certificate is a CA's own, where one that the CA issued to somebody is needed")
+    return leaf
+
+
+def _common_name(leaf: x509.Certificate) -> str:
+    names = leaf.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    if len(names) != 1 or not isinstance(names[0].value, str):
+        raise InvalidCertificate(f"the certificate's subject has {len(names)} common names, where it needs one")
+    return names[0].value
+
+
+def _require_client_usage(leaf: x509.Certificate) -> None:
+    extended = extension(leaf, x509.ExtendedKeyUsage)
+    if extended is not None and not any(usage in extended for usage in _CLIENT_USAGES):
+        raise InvalidCertificate("the certificate's extended key usage does not allow client authentication")
+    usage = extension(leaf, x509.KeyUsage)
+    if usage is not None and not (usage.digital_signature or usage.key_agreement):
+        raise InvalidCertificate("the certificate's key usage does not allow client authentication")
+
+
+def _require_issued_by_one(leaf: x509.Certificate, authorities: Sequence[bytes], now: datetime) -> None:
+    refusal = InvalidCertificate(f"no CA that is trusted now is its issuer {leaf.issuer.rfc4514_string()}")
+    for authority in authorities:
+        if _subject(authority) != leaf.issuer:
+            continue
+        try:
+            require_issued(leaf, authority, now)
+        except InvalidCertificate as error:
+            refusal = error
+        else:
+            return
+    raise refusal
+
+
+@lru_cache(maxsize=4096)
+def _subject(authority: bytes) -> x509.Name:
+    return x509.load_der_x509_certificate(authority).subject
