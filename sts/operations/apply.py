@@ -8,6 +8,7 @@ from typing import Final
 
 from sts.core.errors import Conflict
 from sts.core.model import Namespace
+from sts.operations.authorities import Place, create_first
 from sts.operations.configuration.addresses import host_of
 from sts.operations.configuration.known import load_known
 from sts.operations.configuration.model import Known, Surroundings
@@ -113,5 +114,7 @@ def _save_namespace(installation: Installation, change: Change, planned: Plan) -
         return planned.namespace
     namespace = namespaces.save(change, planned.namespace)
     if planned.namespace_change.action is Action.CREATE:
-        create_initial(change, installation.key_ring, namespace, host_of(installation.base_url))
+        host = host_of(installation.base_url)
+        create_initial(change, installation.key_ring, namespace, host)
+        create_first(Place(change, installation.key_ring, host), namespace)
     return namespace

@@ -49,6 +49,7 @@ class Material:
     not_after: datetime
     certificate: Certificate | None = None
     origin: Origin = Origin.GENERATED
+    predecessor_id: int | None = None  # the credential that it is to succeed
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,4 +150,5 @@ def _describe(change: Change, key_ring: SealedKeyRing, ring: Ring, material: Mat
         created_at=now,
         published_at=now,
         origin=material.origin,
+        predecessor_id=material.predecessor_id,
     )

@@ -30,6 +30,13 @@ class RingName:
     relying_party: str | None = None  # None: the namespace's own
 
     @property
+    def listing(self) -> str:
+        """The command that lists the ring."""
+        if self.use is Use.TENANT_CA:
+            return f"sts ca-certificate list --namespace {self.namespace}"
+        return f"sts {NOUNS[self.kind]} list {self.arguments}"
+
+    @property
     def arguments(self) -> str:
         """The arguments of a command that name the ring."""
         dedicated = f" --relying-party {self.relying_party}" if self.relying_party else ""
@@ -137,16 +144,12 @@ def select(connection: Connection, opened: OpenRing, selection: Selection, now: 
     if selection.index is not None:
         if 1 <= selection.index <= len(shown):
             return shown[selection.index - 1]
-        raise NotFound(
-            f"there is no {noun} {selection.index}, the ring has {len(shown)}; "
-            f"see `sts {noun} list {opened.name.arguments}`"
-        )
+        raise NotFound(f"there is no {noun} {selection.index}, the ring has {len(shown)}; see `{opened.name.listing}`")
     for credential in shown[:1]:
         if rules.status(opened.members, credential, now)[0] is Status.ACTIVE:
             return credential
     raise NotFound(
-        f"no {noun} of this ring is active; choose one with --index or --thumbprint from "
-        f"`sts {noun} list {opened.name.arguments}`"
+        f"no {noun} of this ring is active; choose one with --index or --thumbprint from `{opened.name.listing}`"
     )
 
 

@@ -1,4 +1,4 @@
-"""Credentials and their sealed secrets."""
+"""Credentials and their sealed secrets. Where a namespace is asked for, `INSTALLATION` means the root CA's."""
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping
@@ -8,7 +8,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from sts.core.errors import Conflict, KeyUnreadable, NotFound
-from sts.core.model import INSTALLATION_SCOPE, NAMESPACE_SCOPE, Credential, Kind, Namespace, Origin, Use
+from sts.core.model import INSTALLATION, INSTALLATION_SCOPE, NAMESPACE_SCOPE, Credential, Kind, Namespace, Origin, Use
 from sts.store import rows, tables
 from sts.store.changes import Change, ChangeKind
 from sts.store.tables import credential as _TABLE
@@ -25,7 +25,7 @@ _MOVING: Final = ("published_at", "primary_from", "demoted_at", "revoked_at")
 
 def find(connection: sa.Connection, namespace: Namespace, credential_id: int) -> Credential:
     """Answer one credential of the namespace, a deleted one too; raises NotFound."""
-    this = (_TABLE.c.namespace_id == namespace.id, _TABLE.c.id == credential_id)
+    this = (_owned_by(namespace), _TABLE.c.id == credential_id)
     row = connection.execute(sa.select(*_COLUMNS).where(*this)).one_or_none()
     if row is None:
         raise NotFound(f"namespace {namespace.name} has no credential {credential_id}")
@@ -34,14 +34,19 @@ def find(connection: sa.Connection, namespace: Namespace, credential_id: int) ->
 
 def list_all(connection: sa.Connection, namespace: Namespace) -> tuple[Credential, ...]:
     """Answer the credentials of the namespace, dedicated ones and tombstones too, oldest first."""
-    scopes = by_scope(connection, _TABLE.c.namespace_id == namespace.id)
+    scopes = by_scope(connection, _owned_by(namespace))
     return tuple(sorted((one for scope in scopes.values() for one in scope), key=lambda credential: credential.id))
 
 
 def list_scope(connection: sa.Connection, namespace: Namespace, scope: str) -> tuple[Credential, ...]:
     """Answer the credentials of one scope of the namespace, tombstones too, oldest first."""
-    scopes = by_scope(connection, _TABLE.c.namespace_id == namespace.id, _TABLE.c.scope == scope)
+    scopes = by_scope(connection, _owned_by(namespace), _TABLE.c.scope == scope)
     return scopes.get((namespace.id, scope), ())
+
+
+def list_roots(connection: sa.Connection) -> tuple[Credential, ...]:
+    """Answer the installation's root CA certificates, tombstones too, oldest first."""
+    return list_scope(connection, INSTALLATION, INSTALLATION_SCOPE)
 
 
 def holders(connection: sa.Connection, thumbprint_sha256: str) -> tuple[str, ...]:
@@ -61,7 +66,7 @@ def by_scope(
     selected = sa.select(*_COLUMNS).where(*conditions).order_by(_TABLE.c.id)
     found: dict[tuple[int, str], list[Credential]] = defaultdict(list)
     for row in connection.execute(selected):
-        found[row.namespace_id, row.scope].append(_credential(row))
+        found[row.namespace_id or INSTALLATION.id, row.scope].append(_credential(row))
     return {key: tuple(credentials) for key, credentials in found.items()}
 
 
@@ -76,7 +81,7 @@ def insert(change: Change, namespace: Namespace, credential: Credential, seal: C
     credential = replace(credential, created_at=credential.created_at or change.now)
     values = {name: getattr(credential, name) for name in (*_PLAIN, *_ENUMS)}
     credential = replace(
-        credential, id=rows.new_id(change.connection, _TABLE, {**values, "namespace_id": namespace.id})
+        credential, id=rows.new_id(change.connection, _TABLE, {**values, "namespace_id": namespace.id or None})
     )
     sealed = {"sealed": seal(credential.id)}
     change.connection.execute(sa.update(_TABLE).where(_TABLE.c.id == credential.id).values(sealed))
@@ -98,7 +103,7 @@ def delete(change: Change, namespace: Namespace, credential: Credential) -> Cred
 
 def sealed_secret(connection: sa.Connection, namespace: Namespace, credential_id: int) -> bytes:
     """Answer the sealed secret of a credential; raises KeyUnreadable when it was destroyed or never was."""
-    this = (_TABLE.c.namespace_id == namespace.id, _TABLE.c.id == credential_id)
+    this = (_owned_by(namespace), _TABLE.c.id == credential_id)
     sealed: bytes | None = connection.scalar(sa.select(_TABLE.c.sealed).where(*this))
     if sealed is None:
         raise KeyUnreadable("the key is not there any more", detail=f"credential {credential_id} holds no secret")
@@ -106,7 +111,7 @@ def sealed_secret(connection: sa.Connection, namespace: Namespace, credential_id
 
 
 def _update(change: Change, namespace: Namespace, credential: Credential, values: Mapping[str, object]) -> None:
-    living = (_TABLE.c.namespace_id == namespace.id, _TABLE.c.id == credential.id, _TABLE.c.deleted_at.is_(None))
+    living = (_owned_by(namespace), _TABLE.c.id == credential.id, _TABLE.c.deleted_at.is_(None))
     if change.connection.execute(sa.update(_TABLE).where(*living).values(**values)).rowcount != 1:
         raise NotFound(f"namespace {namespace.name} has no credential {credential.id}")
     _touch(change, namespace, credential)
@@ -118,6 +123,11 @@ def _touch(change: Change, namespace: Namespace, credential: Credential) -> None
         change.touch(namespace, ChangeKind.NAMESPACE, namespace.name)
     elif credential.scope != INSTALLATION_SCOPE:
         change.touch(namespace, ChangeKind.RELYING_PARTY, credential.scope.partition(":")[2])
+
+
+def _owned_by(namespace: Namespace) -> sa.ColumnElement[bool]:
+    owner = _TABLE.c.namespace_id
+    return owner.is_(None) if namespace.id == INSTALLATION.id else owner == namespace.id
 
 
 def _credential(row: sa.Row[Any]) -> Credential:

@@ -7,8 +7,8 @@ from threading import Event, Lock, Thread
 from typing import Final
 
 from sts.core.errors import NamespaceNotFound, NotFound, StoreUnavailable
-from sts.core.model import Namespace, RelyingParty, ServiceIdentity
-from sts.store import namespaces, relying_parties, service_identities
+from sts.core.model import INSTALLATION, Credential, Namespace, RelyingParty, ServiceIdentity
+from sts.store import credentials, namespaces, relying_parties, service_identities
 from sts.store.bounded import BoundedMap, is_storable
 from sts.store.changes import ChangeKind, Touched
 from sts.store.database import Database
@@ -34,6 +34,7 @@ class SqlDirectory:
         self._base_url = base_url
         self._lock = Lock()
         self._hosts: Mapping[str, str] | None = None
+        self._roots: tuple[Credential, ...] | None = None
         self._namespaces: BoundedMap[str, Namespace] = BoundedMap(MOST_NAMESPACES)
         self._relying_parties: BoundedMap[tuple[int, str], RelyingParty] = BoundedMap(MOST_RELYING_PARTIES)
         self._service_identities: BoundedMap[tuple[int, str], ServiceIdentity] = BoundedMap(MOST_SERVICE_IDENTITIES)
@@ -59,6 +60,11 @@ class SqlDirectory:
         """Answer the service identity of this name, None if there is none; raises StoreUnavailable."""
         return self._service_identities.get((namespace.id, name)) or self._load_service_identity(namespace, name)
 
+    def roots(self) -> tuple[Credential, ...]:
+        """Answer the installation's root CA certificates, tombstones too; raises StoreUnavailable."""
+        roots = self._roots
+        return self._load_roots() if roots is None else roots
+
     def poll(self) -> None:
         """Drop what other processes changed; raises StoreUnavailable."""
         self._database.poll()
@@ -76,12 +82,15 @@ class SqlDirectory:
                     self._service_identities.drop((change.namespace_id, change.key))
                 elif change.kind == ChangeKind.HOST:
                     self._hosts = None
+                elif change.namespace_id == INSTALLATION.id and change.kind == ChangeKind.CREDENTIAL:
+                    self._roots = None
             self._relying_parties.drop_where(_ConcernedRelyingParties(changes))
 
     def drop_all(self) -> None:
         """Forget everything."""
         with self._lock:
             self._hosts = None
+            self._roots = None
             self._namespaces.clear()
             self._relying_parties.clear()
             self._service_identities.clear()
@@ -108,6 +117,12 @@ class SqlDirectory:
             self._database.feed.begin(connection)
             self._hosts = hosts = namespaces.list_hosts(connection)
             return hosts
+
+    def _load_roots(self) -> tuple[Credential, ...]:
+        with self._lock, self._database.reading() as connection:
+            self._database.feed.begin(connection)
+            self._roots = roots = credentials.list_roots(connection)
+            return roots
 
     def _load_relying_party(self, namespace: Namespace, realms: Sequence[str]) -> RelyingParty | None:
         with self._lock, self._database.reading() as connection:
