@@ -3,12 +3,13 @@
 import base64
 import hashlib
 import hmac
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, Self
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
@@ -62,6 +63,24 @@ class SoftwareSigner:
     def sign(self, data: bytes) -> bytes:
         """Sign the data; ECDSA answers r || s (RFC 7518, 3.4), HS256 the 32 bytes of the MAC."""
         return self._sign(data)
+
+
+def require_signing(key: PrivateKey, certificate: bytes) -> None:
+    """Sign something and verify it under the DER certificate; raises KeyUnreadable when that fails."""
+    probe = os.urandom(32)
+    public = x509.load_der_x509_certificate(certificate).public_key()
+    try:
+        if isinstance(key, rsa.RSAPrivateKey) and isinstance(public, rsa.RSAPublicKey):
+            public.verify(
+                key.sign(probe, padding.PKCS1v15(), hashes.SHA256()), probe, padding.PKCS1v15(), hashes.SHA256()
+            )
+            return
+        if isinstance(key, ec.EllipticCurvePrivateKey) and isinstance(public, ec.EllipticCurvePublicKey):
+            public.verify(key.sign(probe, ec.ECDSA(hashes.SHA256())), probe, ec.ECDSA(hashes.SHA256()))
+            return
+    except InvalidSignature as error:
+        raise KeyUnreadable("what the stored private key signs does not verify") from error
+    raise KeyUnreadable("the private key is not that of the certificate")
 
 
 def private_key_bytes(key: PrivateKey) -> bytes:

@@ -55,21 +55,21 @@ def append(connection: Connection, entries: Sequence[Entry]) -> None:
     """Append records; the caller's transaction must exclude other writers."""
     if not entries:
         return
-    head = _head(connection)
+    end = head(connection)
     rows: list[dict[str, object]] = []
     for entry in entries:
         values: dict[str, object] = {
-            "sequence": head.sequence + 1,
+            "sequence": end.sequence + 1,
             "at": entry.at.replace(microsecond=0),
             "actor": entry.actor,
             "namespace": entry.namespace,
             "action": entry.action,
             "subject": entry.subject,
             "details": json.dumps(entry.details, sort_keys=True, separators=(",", ":")),
-            "previous_hash": head.hash,
+            "previous_hash": end.hash,
         }
-        head = Head(head.sequence + 1, _hash(values))
-        rows.append({**values, "hash": head.hash})
+        end = Head(end.sequence + 1, _hash(values))
+        rows.append({**values, "hash": end.hash})
     connection.execute(insert(tables.audit), rows)
 
 
@@ -83,17 +83,17 @@ def list_newest(connection: Connection, namespace: str | None, limit: int) -> tu
 
 def verify(connection: Connection) -> Head:
     """Recompute the chain and answer its end; raises AuditBroken, which names the first broken record."""
-    head = Head(0, _BEFORE_THE_FIRST)
+    end = Head(0, _BEFORE_THE_FIRST)
     for row in _rows(connection):
         values = {name: value for name, value in row._mapping.items() if name != "hash"}
-        if row.sequence != head.sequence + 1:
-            raise AuditBroken(head.sequence + 1, "is missing")
-        if row.previous_hash != head.hash:
+        if row.sequence != end.sequence + 1:
+            raise AuditBroken(end.sequence + 1, "is missing")
+        if row.previous_hash != end.hash:
             raise AuditBroken(row.sequence, "does not follow the record before it")
         if row.hash != _hash(values):
             raise AuditBroken(row.sequence, "was altered")
-        head = Head(row.sequence, row.hash)
-    return head
+        end = Head(row.sequence, row.hash)
+    return end
 
 
 def _rows(connection: Connection) -> Iterator[Row[tuple[object, ...]]]:
@@ -108,7 +108,15 @@ def _rows(connection: Connection) -> Iterator[Row[tuple[object, ...]]]:
         last = rows[-1].sequence
 
 
-def _head(connection: Connection) -> Head:
+def holds(connection: Connection, sequence: int, digest: str) -> bool:
+    """Whether the trail still holds a record with this hash at this place."""
+    if sequence == 0:
+        return True
+    return connection.scalar(select(tables.audit.c.hash).where(tables.audit.c.sequence == sequence)) == digest
+
+
+def head(connection: Connection) -> Head:
+    """Answer the end of the trail."""
     newest = select(tables.audit.c.sequence, tables.audit.c.hash).order_by(tables.audit.c.sequence.desc()).limit(1)
     row = connection.execute(newest).one_or_none()
     return Head(row.sequence, row.hash) if row else Head(0, _BEFORE_THE_FIRST)

@@ -1,16 +1,31 @@
 """What is true of the whole installation, by name."""
 
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
 import sqlalchemy as sa
 
-from sts.store import tables, upsert
+from sts.core.clock import ClockMarks
+from sts.store import upsert
 from sts.store.changes import Change
 from sts.store.tables import installation as _TABLE
 
 _MASTER_KEY: Final = "master-key"
+_FINGERPRINT_KEY: Final = "fingerprint-key"
+_ROTATION: Final = "master-key-rotation"
+_ROTATION_TARGET: Final = "master-key-next"
 _REPLAY_HORIZON: Final = "replay-horizon"
+_CLOCK_AGREED: Final = "clock-agreed"
+_CLOCK_DOUBTED: Final = "clock-doubted"
+
+
+@dataclass(frozen=True, slots=True)
+class Rotation:
+    """A rotation of the master key that is under way."""
+
+    began_at: datetime
+    target: bytes | None = field(default=None, repr=False)  # the new key's check value, None until there is a new key
 
 
 def master_key_check(connection: sa.Connection) -> bytes | None:
@@ -23,13 +38,43 @@ def save_master_key_check(change: Change, value: bytes) -> None:
     _save(change.connection, _MASTER_KEY, value)
 
 
-def holds_sealed_secrets(connection: sa.Connection) -> bool:
-    """Whether any secret in the database needs a master key."""
-    credential, identity = tables.credential, tables.service_identity
-    sealed = sa.or_(
-        sa.exists().where(credential.c.sealed.is_not(None)), sa.exists().where(identity.c.symmetric_key.is_not(None))
-    )
-    return bool(connection.scalar(sa.select(sealed)))
+def fingerprint_key(connection: sa.Connection) -> bytes | None:
+    """Answer the sealed key of all fingerprints, None in a database whose master key never changed."""
+    return _value(connection, _FINGERPRINT_KEY)
+
+
+def save_fingerprint_key(change: Change, sealed: bytes) -> None:
+    """Store the sealed key of all fingerprints."""
+    _save(change.connection, _FINGERPRINT_KEY, sealed)
+
+
+def rotation(connection: sa.Connection) -> Rotation | None:
+    """Answer the rotation of the master key that is under way, None if none is."""
+    began_at = _value(connection, _ROTATION)
+    if began_at is None:
+        return None
+    return Rotation(datetime.fromtimestamp(int(began_at), UTC), _value(connection, _ROTATION_TARGET))
+
+
+def begin_rotation(change: Change) -> None:
+    """Store that a rotation of the master key is under way from now on."""
+    _save(change.connection, _ROTATION, b"%d" % int(change.now.timestamp()))
+
+
+def save_rotation_target(change: Change, check_value: bytes) -> None:
+    """Store the check value of the key that the rotation goes to: what is sealed from now on is sealed under it."""
+    _save(change.connection, _ROTATION_TARGET, check_value)
+
+
+def end_rotation(change: Change) -> None:
+    """Store that no rotation is under way any more."""
+    names = (_ROTATION, _ROTATION_TARGET)
+    change.connection.execute(sa.delete(_TABLE).where(_TABLE.c.name.in_(names)))
+
+
+def sealing_check(connection: sa.Connection) -> bytes | None:
+    """Answer the check value of the master key that seals what is new, None before the first."""
+    return _value(connection, _ROTATION_TARGET) or master_key_check(connection)
 
 
 def replay_horizon(connection: sa.Connection) -> datetime | None:
@@ -43,6 +88,25 @@ def raise_replay_horizon(connection: sa.Connection, horizon: datetime) -> None:
     known = replay_horizon(connection)
     if known is None or known < horizon:
         _save(connection, _REPLAY_HORIZON, b"%d" % int(horizon.timestamp()))
+
+
+def clock_marks(connection: sa.Connection) -> ClockMarks:
+    """Answer what earlier looks at the clock left behind."""
+    return ClockMarks(_instant(connection, _CLOCK_AGREED), _instant(connection, _CLOCK_DOUBTED))
+
+
+def save_clock_marks(connection: sa.Connection, marks: ClockMarks) -> None:
+    """Store what a look at the clock leaves behind."""
+    for name, value in ((_CLOCK_AGREED, marks.agreed), (_CLOCK_DOUBTED, marks.doubted)):
+        if value is None:
+            connection.execute(sa.delete(_TABLE).where(_TABLE.c.name == name))
+        else:
+            _save(connection, name, b"%d" % int(value.timestamp()))
+
+
+def _instant(connection: sa.Connection, name: str) -> datetime | None:
+    value = _value(connection, name)
+    return None if value is None else datetime.fromtimestamp(int(value), UTC)
 
 
 def _value(connection: sa.Connection, name: str) -> bytes | None:

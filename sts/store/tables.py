@@ -285,3 +285,12 @@ failure = Table(
     Column("failures", BigInteger, nullable=False),
     Index(None, "began_at"),
 )
+
+ring_hold = Table(
+    "ring_hold",
+    METADATA,
+    Column("namespace_id", Id, ForeignKey("namespace.id", ondelete="CASCADE"), primary_key=True),
+    Column("ring", Text, primary_key=True),
+    Column("since", Instant, nullable=False),
+    Column("actor", Text, nullable=False),
+)

@@ -1,0 +1,51 @@
+"""Whether the clock can be believed: two looks must agree before anything that cannot be taken back is done."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from sts.core.credentials import instant
+
+BEHIND: Final = timedelta(minutes=5)
+AHEAD: Final = timedelta(hours=1)
+SECOND_LOOK: Final = timedelta(seconds=30)  # the least time between two looks that can agree
+
+
+@dataclass(frozen=True, slots=True)
+class ClockMarks:
+    """What earlier looks left behind."""
+
+    agreed: datetime | None = None  # the last instant that two looks agreed on
+    doubted: datetime | None = None  # the first look after a jump
+
+
+@dataclass(frozen=True, slots=True)
+class ClockReading:
+    """What one look makes of the clock."""
+
+    marks: ClockMarks
+    now: datetime  # never before what was agreed on
+    fault: str | None = None  # why nothing may be done now
+
+
+def read_clock(marks: ClockMarks, now: datetime) -> ClockReading:
+    """Hold a look at the clock against the earlier ones; `now` is aware UTC.
+
+    A clock more than five minutes behind what was agreed on is not believed until it has caught up; one that is more
+    than an hour ahead not before a second look, at least 30 s later by the same clock.
+    """
+    now = now.replace(microsecond=0)
+    if marks.agreed is None:
+        return ClockReading(ClockMarks(agreed=now), now)
+    if now < marks.agreed - BEHIND:
+        fault = f"the clock says {instant(now)}, but it was {instant(marks.agreed)} already; it must be set right"
+        return ClockReading(ClockMarks(marks.agreed), marks.agreed, fault)
+    if now <= marks.agreed + AHEAD or _confirms(marks.doubted, now):
+        return ClockReading(ClockMarks(agreed=max(now, marks.agreed)), max(now, marks.agreed))
+    doubted = marks.doubted if marks.doubted is not None and marks.doubted <= now else now
+    fault = f"the clock says {instant(now)}, and the last look was at {instant(marks.agreed)}; a second look must agree"
+    return ClockReading(ClockMarks(marks.agreed, doubted), marks.agreed, fault)
+
+
+def _confirms(doubted: datetime | None, now: datetime) -> bool:
+    return doubted is not None and doubted + SECOND_LOOK <= now <= doubted + AHEAD

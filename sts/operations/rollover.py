@@ -1,0 +1,234 @@
+"""Carries out what `sts.core.rollover` plans: one step, one transaction, however many processes try."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+from sts.core import rollover
+from sts.core.credentials import describe, instant, promote
+from sts.core.errors import NotFound
+from sts.core.model import Credential, KeyType, Kind, Namespace, RingPolicy
+from sts.core.rollover import RingName, Step, StepKind
+from sts.operations import watch
+from sts.operations.authorities import Place, make_tenant_ca
+from sts.operations.configuration.addresses import host_of
+from sts.operations.credentials import CertificateRequest, Material, Ring, default_subject, make_certificate, make_key
+from sts.operations.credentials import store as store_credential
+from sts.operations.installation import Installation
+from sts.operations.publish import MAX_AGE
+from sts.store import credentials as table
+from sts.store import namespaces, ring_holds
+from sts.store.changes import Change
+from sts.store.connection import Connection
+from sts.store.faultpoints import faultpoint
+from sts.store.ring_holds import Hold
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class RingState:
+    """A ring as it stands in the database."""
+
+    namespace: Namespace
+    name: RingName
+    members: tuple[Credential, ...]
+    policy: RingPolicy
+    hold: Hold | None = None
+
+    def steps(self, now: datetime) -> tuple[Step, ...]:
+        """What the plan says, for a manual or held ring nothing but what time itself ends."""
+        steps = rollover.plan(self.members, self.policy, MAX_AGE, now)
+        if self.hold is None and rollover.is_automatic(self.members, self.policy, now):
+            return steps
+        return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A step that was carried out."""
+
+    at: datetime
+    namespace: str
+    ring: RingName
+    kind: StepKind
+    credential: Credential
+    urgent: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.namespace} {self.ring}: {self.kind} {describe(self.credential)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What one look at all rings led to; with a fault nothing was done."""
+
+    done: tuple[Done, ...]
+    fault: str | None = None
+
+
+def states(connection: Connection, base_url: str, namespace: str | None = None) -> tuple[RingState, ...]:
+    """Every ring of one namespace, or of all; raises NamespaceNotFound."""
+    chosen = (
+        namespaces.list_all(connection, base_url)
+        if namespace is None
+        else (namespaces.find(connection, base_url, namespace),)
+    )
+    holds = ring_holds.find_all(connection)
+    return tuple(_state(each, name, holds) for each in chosen for name in RingName)
+
+
+def _state(namespace: Namespace, name: RingName, holds: Mapping[tuple[int, str], Hold]) -> RingState:
+    members = tuple(c for c in namespace.credentials if c.use is name.use and c.kind is name.kind)
+    return RingState(
+        namespace, name, members, rollover.policy_of(namespace, name), holds.get((namespace.id, name.value))
+    )
+
+
+def run(
+    installation: Installation, now: datetime, namespace: str | None = None, progress: Progress = lambda text: None
+) -> Run:
+    """Carry out every step that is due; any number of processes may run at once.
+
+    Nothing is done while the clock or the database is in doubt (`watch.look`). Raises NamespaceNotFound,
+    StoreUnavailable, KeyUnreadable.
+    """
+    seen = watch.look(installation, now)
+    if seen.fault is not None:
+        return Run((), seen.fault)
+    done: list[Done] = []
+    with installation.database.reading() as connection:
+        rings = states(connection, installation.base_url, namespace)
+    for state in rings:
+        for step in state.steps(seen.now):
+            if not rollover.is_due(step, seen.now):
+                continue
+            progress(f"{state.namespace.name} {state.name}: {step.kind}")
+            carried_out = _CARRY_OUT[step.kind](installation, state, step, seen.now)
+            done += [carried_out] if carried_out is not None else []
+    return Run(tuple(done))
+
+
+def resume(installation: Installation, namespace: str, name: RingName, now: datetime) -> bool:
+    """Let a held ring go on by itself; answers whether it was held. Raises NamespaceNotFound."""
+    with installation.database.changing(installation.actor, now) as change:
+        found = namespaces.find(change.connection, installation.base_url, namespace)
+        was_held = ring_holds.release(change, found, name.value)
+        if was_held:
+            change.audit(namespace, "rollover.resume", f"ring:{name}", {})
+        return was_held
+
+
+def _publish(installation: Installation, state: RingState, step: Step, now: datetime) -> Done | None:
+    """Make the next credential, test it and publish it; the key is made before the transaction begins."""
+    made = _make(installation, state, now)
+    with installation.database.changing("rollover", now) as change:
+        fresh = _still_due(change, installation, state, step, now)
+        if fresh is None:
+            return None
+        faultpoint("rollover.publish.begun")
+        place = Place(change, installation.key_ring, host_of(installation.base_url))
+        material = replace(made or make_tenant_ca(place, fresh.namespace), predecessor_id=_last_in_line(fresh, step))
+        ring = Ring(fresh.namespace, state.name.use, state.name.kind)
+        stored = store_credential(change, installation.key_ring, ring, material)
+        faultpoint("rollover.publish.stored")
+        installation.key_ring.test(change.connection, fresh.namespace, stored)
+        if step.credential is None:
+            stored = table.save(change, fresh.namespace, replace(stored, primary_from=now.replace(microsecond=0)))
+        _audit(change, fresh, stored, step)
+        faultpoint("rollover.publish.audited")
+    faultpoint("rollover.publish.committed")
+    return Done(now, state.namespace.name, state.name, step.kind, stored, step.urgent)
+
+
+def _promote(installation: Installation, state: RingState, step: Step, now: datetime) -> Done | None:
+    """Write down from when the next credential is primary, a little ahead, so that every node flips together."""
+    with installation.database.changing("rollover", now) as change:
+        fresh = _still_due(change, installation, state, step, now)
+        if fresh is None or step.credential is None:
+            return None
+        faultpoint("rollover.promote.begun")
+        chosen = next(c for c in fresh.members if c.id == step.credential.id)
+        promotion = promote(fresh.members, chosen, now, rollover.takes_over_at(step, now))
+        for credential in promotion.changed:
+            table.save(change, fresh.namespace, credential)
+            faultpoint("rollover.promote.saved")
+        promoted = next(c for c in promotion.changed if c.id == chosen.id)
+        _audit(change, fresh, promoted, step)
+        faultpoint("rollover.promote.audited")
+    faultpoint("rollover.promote.committed")
+    return Done(now, state.namespace.name, state.name, step.kind, promoted, step.urgent)
+
+
+def _destroy(installation: Installation, state: RingState, step: Step, now: datetime) -> Done | None:
+    """Destroy the private key of a credential that nothing needs any more; its tombstone stays."""
+    with installation.database.changing("rollover", now) as change:
+        fresh = _still_due(change, installation, state, step, now)
+        if fresh is None or step.credential is None:
+            return None
+        faultpoint("rollover.destroy.begun")
+        destroyed = table.delete(change, fresh.namespace, step.credential)
+        _audit(change, fresh, destroyed, step)
+        faultpoint("rollover.destroy.audited")
+    faultpoint("rollover.destroy.committed")
+    return Done(now, state.namespace.name, state.name, step.kind, destroyed, step.urgent)
+
+
+_CARRY_OUT: Final[Mapping[StepKind, Callable[[Installation, RingState, Step, datetime], Done | None]]] = {
+    StepKind.PUBLISH: _publish,
+    StepKind.PROMOTE: _promote,
+    StepKind.DESTROY: _destroy,
+}
+
+
+def _still_due(
+    change: Change, installation: Installation, state: RingState, step: Step, now: datetime
+) -> RingState | None:
+    """The ring as it stands inside the transaction, if the same step is still to be done: another may have done it."""
+    held = ring_holds.find_all(change.connection)
+    namespace = namespaces.find(change.connection, installation.base_url, state.namespace.name)
+    fresh = _state(namespace, state.name, held)
+    wanted = (step.kind, None if step.credential is None else step.credential.id)
+    due = (s for s in fresh.steps(now) if rollover.is_due(s, now))
+    return fresh if any((s.kind, None if s.credential is None else s.credential.id) == wanted for s in due) else None
+
+
+def _last_in_line(state: RingState, step: Step) -> int | None:
+    """Whom the new one succeeds: the present primary, or the last of its successors that came to nothing."""
+    if step.credential is None:
+        return None
+    last = step.credential
+    by_predecessor = {c.predecessor_id: c for c in state.members if c.predecessor_id is not None}
+    while last.id in by_predecessor:
+        last = by_predecessor[last.id]
+    return last.id
+
+
+def _make(installation: Installation, state: RingState, now: datetime) -> Material | None:
+    """What can be made before the transaction begins; a tenant CA cannot, since the root above it may be due too."""
+    begin = now.replace(microsecond=0)
+    if state.name.kind is Kind.SYMMETRIC:
+        return make_key(begin, state.policy.lifetime)
+    if state.name is RingName.TENANT_CA:
+        return None
+    subject = default_subject(state.namespace.name, host_of(installation.base_url), state.name.use)
+    key_type = state.policy.key_type or KeyType.RSA2048
+    return make_certificate(CertificateRequest(subject, begin, state.policy.lifetime, key_type), state.name.use)
+
+
+def _audit(change: Change, state: RingState, credential: Credential, step: Step) -> None:
+    details: dict[str, object] = {"ring": state.name, "thumbprint": credential.thumbprint, "due": instant(step.at)}
+    if step.urgent:
+        details["urgent"] = True
+    if credential.primary_from is not None and step.kind is StepKind.PROMOTE:
+        details["primary_from"] = instant(credential.primary_from)
+    change.audit(state.namespace.name, f"rollover.{step.kind}", f"credential:{credential.id}", details)
+
+
+def require_ring(text: str) -> RingName:
+    """The ring of this name; raises NotFound, which lists them."""
+    try:
+        return RingName(text)
+    except ValueError as error:
+        raise NotFound(f"there is no ring '{text}'; the rings are {', '.join(RingName)}") from error

@@ -1,0 +1,82 @@
+"""Whether the clock and the database can be believed, before anything that cannot be taken back is done.
+
+The clock: `core.clock`. The database: a mark of its newest audit record is kept beside the master key, so that one
+that was restored from an older copy is noticed (rollover.md, promises 6 and 7).
+"""
+
+import os
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from sts.core.clock import read_clock
+from sts.core.errors import OperatorError
+from sts.operations.installation import Installation
+from sts.store import audit
+from sts.store import installation as table
+
+MARK: Final = "newest-change"  # in the folder of the master key
+RESTORED: Final = (
+    "the database is older than the mark beside the master key: it was restored from a copy; look at what it lost, "
+    "then run `sts rollover accept-restore`"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one look found."""
+
+    now: datetime  # what to take for now: never before what was agreed on
+    fault: str | None = None  # why nothing may be done
+
+
+def look(installation: Installation, now: datetime) -> Look:
+    """Look at the clock and the database, and leave marks for the next look; raises StoreUnavailable."""
+    with installation.database.recording() as connection:
+        reading = read_clock(table.clock_marks(connection), now)
+        table.save_clock_marks(connection, reading.marks)
+        head = audit.head(connection)
+        known = _known_mark(installation)
+        if known is not None and not audit.holds(connection, *known):
+            return Look(reading.now, RESTORED)
+    _save_mark(installation, head.sequence, head.hash)
+    return Look(reading.now, reading.fault)
+
+
+def accept_restore(installation: Installation, now: datetime) -> bool:
+    """Take the database as it is from now on; answers whether it was in doubt."""
+    with installation.database.changing(installation.actor, now) as change:
+        known = _known_mark(installation)
+        in_doubt = known is not None and not audit.holds(change.connection, *known)
+        if in_doubt:
+            change.audit("", "rollover.accept-restore", "database", {})
+    with installation.database.reading() as connection:
+        head = audit.head(connection)
+    _save_mark(installation, head.sequence, head.hash)
+    return in_doubt
+
+
+def _path(installation: Installation) -> Path:
+    return installation.key_ring.master_keys.path.with_name(MARK)
+
+
+def _known_mark(installation: Installation) -> tuple[int, str] | None:
+    try:
+        sequence, _, digest = _path(installation).read_text("ascii").strip().partition(" ")
+        return int(sequence), digest
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise OperatorError(f"{_path(installation)} cannot be read; it holds a number and a hash") from error
+
+
+def _save_mark(installation: Installation, sequence: int, digest: str) -> None:
+    """Replace the mark as a whole; it is no secret, but nobody else writes it."""
+    path = _path(installation)
+    if _known_mark(installation) == (sequence, digest):
+        return
+    fresh = path.with_name(f".{MARK}.{os.getpid()}")
+    fresh.write_text(f"{sequence} {digest}\n", "ascii")
+    fresh.chmod(0o600)
+    fresh.replace(path)

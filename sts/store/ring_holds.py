@@ -1,0 +1,37 @@
+"""Rings that an operator holds: they neither generate nor promote by themselves."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from sts.core.model import Namespace
+from sts.store.changes import Change
+from sts.store.tables import ring_hold as _TABLE
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Since when a ring is held, and by whom."""
+
+    since: datetime
+    actor: str
+
+
+def find_all(connection: sa.Connection) -> Mapping[tuple[int, str], Hold]:
+    """Answer every held ring, by namespace id and ring name."""
+    return {(row.namespace_id, row.ring): Hold(row.since, row.actor) for row in connection.execute(sa.select(_TABLE))}
+
+
+def hold(change: Change, namespace: Namespace, ring: str) -> None:
+    """Hold a ring; one that is held already stays as it is."""
+    if (namespace.id, ring) not in find_all(change.connection):
+        row = {"namespace_id": namespace.id, "ring": ring, "since": change.now, "actor": change.actor}
+        change.connection.execute(sa.insert(_TABLE).values(**row))
+
+
+def release(change: Change, namespace: Namespace, ring: str) -> bool:
+    """Let a ring go on; answers whether it was held."""
+    this = (_TABLE.c.namespace_id == namespace.id, _TABLE.c.ring == ring)
+    return change.connection.execute(sa.delete(_TABLE).where(*this)).rowcount > 0
