@@ -8,10 +8,12 @@ from datetime import UTC, datetime
 from sts.core.errors import MasterKeyError
 from sts.core.issue import Parts
 from sts.core.model import TokenFormat
+from sts.crypto import issued
 from sts.crypto.roots import load_roots
 from sts.crypto.sealing import MasterKey, check_value, require_check_value
 from sts.operations.installation import Installation
 from sts.operations.publish import Publications
+from sts.protocols.discovery import BY_CERTIFICATE, BY_SECRET
 from sts.settings import Settings
 from sts.store import installation as table
 from sts.store.database import Database
@@ -96,5 +98,12 @@ def assemble(settings: Settings, clock: Clock = utc_now) -> Service:
         formats={TokenFormat.SWT: swt, TokenFormat.JWT: jwt, TokenFormat.SAML11: saml11, TokenFormat.SAML20: saml20},
         encryptions={TokenFormat.SAML11: saml11.encrypt, TokenFormat.SAML20: saml20.encrypt},
         new_token_id=lambda: secrets.token_hex(16),
+        client_certificates=issued,
     )
-    return Service(settings, installation, directory, parts, Publications(installation.key_ring), clock)
+    publications = Publications(installation.key_ring, _client_authentication(settings))
+    return Service(settings, installation, directory, parts, publications, clock)
+
+
+def _client_authentication(settings: Settings) -> tuple[str, ...]:
+    """The ways to authenticate that the discovery documents offer."""
+    return BY_SECRET if settings.client_certificate_header is None else (*BY_SECRET, *BY_CERTIFICATE)

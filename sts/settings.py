@@ -1,16 +1,23 @@
 """Settings from the environment: read once, checked as a whole, frozen."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
+from typing import Final
 from urllib.parse import urlsplit
 
 from sts.core.errors import InvalidConfiguration
 
 Network = IPv4Network | IPv6Network
+
+_HEADER_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,63}", re.ASCII)
+_TAKEN_HEADERS: Final = frozenset(
+    {"authorization", "content-length", "content-type", "cookie", "host", "x-forwarded-for", "x-forwarded-proto"}
+)
 
 
 class LogFormat(StrEnum):
@@ -32,6 +39,7 @@ class Settings:
     extra_roots: Path | None = None
     workers: int = 1
     log_format: LogFormat = LogFormat.JSON
+    client_certificate_header: str | None = None  # None: certificates of clients are not read
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
@@ -47,6 +55,7 @@ class Settings:
             extra_roots=reading.extra_roots(home),
             workers=reading.workers(),
             log_format=reading.log_format(),
+            client_certificate_header=reading.client_certificate_header(),
         )
         if reading.faults:
             raise InvalidConfiguration(reading.faults)
@@ -128,3 +137,18 @@ class _Reading:
             self.faults.append(f"STS_LOG_FORMAT: {text!r} is not one of {', '.join(LogFormat)}")
             return LogFormat.JSON
         return LogFormat(text)
+
+    def client_certificate_header(self) -> str | None:
+        name = self.environ.get("STS_CLIENT_CERTIFICATE_HEADER")
+        if not name:
+            return None
+        if _HEADER_NAME.fullmatch(name) is None or name.lower() in _TAKEN_HEADERS:
+            self.faults.append(
+                f"STS_CLIENT_CERTIFICATE_HEADER: {name!r} is not the name of a header for certificates, such as "
+                "Client-Cert"
+            )
+        elif not self.environ.get("STS_TRUSTED_PROXIES"):
+            self.faults.append(
+                "STS_CLIENT_CERTIFICATE_HEADER: only a proxy may say who its client is; name it in STS_TRUSTED_PROXIES"
+            )
+        return name

@@ -6,6 +6,7 @@ import click
 
 from sts.cli.apply import apply, export, schema
 from sts.cli.audit import audit
+from sts.cli.ca_certificate import ca_certificate
 from sts.cli.certificate import certificate
 from sts.cli.key import key
 from sts.cli.metadata import metadata
@@ -14,6 +15,7 @@ from sts.cli.options import examples
 from sts.cli.output import printable
 from sts.cli.serve import serve
 from sts.cli.token import token
+from sts.cli.trusted_ca import trusted_ca
 from sts.core.errors import StsError
 
 
@@ -45,5 +47,8 @@ def main() -> None:
     """
 
 
-for command in (serve, apply, export, schema, namespace, certificate, key, metadata, token, audit):
+for command in (
+    *(serve, apply, export, schema, namespace, certificate, key, ca_certificate, trusted_ca),
+    *(metadata, token, audit),
+):
     main.add_command(command)

@@ -17,6 +17,7 @@ from sts.core.errors import (
     RelyingPartyNotFound,
 )
 from sts.core.model import (
+    CertificateProof,
     Claim,
     IssuedToken,
     Kind,
@@ -35,15 +36,20 @@ from sts.core.model import (
     VerificationKey,
     VerifiedToken,
 )
-from sts.core.ports import Directory, Encryption, KeyRing, Passwords, ReplayCache
+from sts.core.ports import ClientCertificates, Directory, Encryption, KeyRing, Passwords, ReplayCache
 from sts.core.ports import TokenFormat as Format
 from sts.core.realms import candidates
 from sts.core.rules import apply_rules
+from sts.core.tenant_ca import EnrolmentRequest
+from sts.core.trusted_cas import authorities
 from sts.core.uris import AuthenticationMethod
 
 SELF_ISSUED_LIFETIME = timedelta(hours=24)
 SKEW = timedelta(minutes=3)
-TOKEN_ENDPOINTS = ("", "WRAPv0.9", "WRAPv0.9/", "v2/OAuth2-13", "v2/OAuth2-13/", "oauth2/token")  # of an issuer
+TOKEN_ENDPOINTS = (  # of an issuer
+    *("", "WRAPv0.9", "WRAPv0.9/", "v2/OAuth2-13", "v2/OAuth2-13/", "oauth2/token"),
+    *(".well-known/est/simpleenroll", ".well-known/est/simplereenroll"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +63,7 @@ class Parts:
     formats: Mapping[TokenFormat, Format]
     encryptions: Mapping[TokenFormat, Encryption]
     new_token_id: Callable[[], str]  # 32 hex digits, never the same twice
+    client_certificates: ClientCertificates
 
 
 def issue(request: TokenRequest, parts: Parts, now: datetime) -> IssuedToken:
@@ -77,10 +84,14 @@ def issue(request: TokenRequest, parts: Parts, now: datetime) -> IssuedToken:
     return _mint(_Order(namespace, relying_party, principal, claims, request.realm), parts, now)
 
 
-def authenticate(namespace: Namespace, request: TokenRequest, parts: Parts, now: datetime) -> Principal:
+def authenticate(
+    namespace: Namespace, request: TokenRequest | EnrolmentRequest, parts: Parts, now: datetime
+) -> Principal:
     """Who asks; raises AuthenticationFailed, TooManyRequests or a subclass of InvalidToken."""
     if isinstance(request.proof, PasswordProof):
         return _by_password(namespace, request.proof, request.source, parts, now)
+    if isinstance(request.proof, CertificateProof):
+        return _by_certificate(namespace, request.proof, parts, now)
     return _by_self_issued_token(namespace, request.proof, parts, now)
 
 
@@ -94,6 +105,30 @@ def _by_password(namespace: Namespace, proof: PasswordProof, source: str, parts:
         _enabled(identity)  # a truer reason, where there is one
         raise
     return _principal(namespace, _enabled(identity), AuthenticationMethod.PASSWORD_PROTECTED_TRANSPORT, now)
+
+
+def _by_certificate(namespace: Namespace, proof: CertificateProof, parts: Parts, now: datetime) -> Principal:
+    """The certificate pinned to the service identity, or one that a CA of the namespace issued in its name.
+
+    TLS has proved that the caller holds the private key (RFC 8705, 2.1 and 2.2).
+    """
+    claimed = proof.name if proof.name is not None else parts.client_certificates.claimed_name(proof.certificate)
+    identity = parts.directory.service_identity(namespace, claimed)
+    if identity is None or not _is_pinned(identity, proof, now):
+        certified = parts.client_certificates.certified_name(proof.certificate, authorities(namespace, now), now)
+        if certified != claimed:
+            raise AuthenticationFailed(detail=f"the certificate names '{certified}', the request '{claimed}'")
+    return _principal(namespace, _enabled(identity), AuthenticationMethod.X509, now)
+
+
+def _is_pinned(identity: ServiceIdentity, proof: CertificateProof, now: datetime) -> bool:
+    """Whether it is the identity's own certificate; raises AuthenticationFailed outside of its dates."""
+    pinned = identity.certificate
+    if pinned is None or pinned.der != proof.certificate:
+        return False
+    if not _within(pinned, now):
+        raise AuthenticationFailed(detail=f"the pinned certificate of '{identity.name}' is not valid now")
+    return True
 
 
 def _enabled(identity: ServiceIdentity | None) -> ServiceIdentity:

@@ -17,6 +17,7 @@ from sts.core.model import (
     Trusted,
     VerifiedToken,
 )
+from sts.core.tenant_ca import IssuedCertificate, Subscriber
 
 
 class Signer(Protocol):
@@ -36,6 +37,16 @@ class Signer(Protocol):
 
     def sign(self, data: bytes) -> bytes:
         """Sign the data; ECDSA answers r || s (RFC 7518, 3.4), HS256 the 32 bytes of the MAC."""
+
+
+class Authority(Protocol):
+    """The private key of a CA, which issues certificates; where it lives is its own affair."""
+
+    def certify(self, request: bytes, subscriber: Subscriber) -> IssuedCertificate:
+        """Issue the certificate that a PKCS#10 request (DER) asks for, within the CA's own life.
+
+        Raises InvalidCertificate for a request that does not prove possession of a strong key or names another.
+        """
 
 
 class TokenFormat(Protocol):
@@ -70,12 +81,18 @@ class Directory(Protocol):
     def service_identity(self, namespace: Namespace, name: str) -> ServiceIdentity | None:
         """The service identity of this name."""
 
+    def roots(self) -> Sequence[Credential]:
+        """The installation's root CA certificates, tombstones included."""
+
 
 class KeyRing(Protocol):
     """The secrets behind credentials, unsealed on first use."""
 
     def signer(self, namespace: Namespace, credential: Credential) -> Signer:
         """The signer of a credential; raises KeyUnreadable."""
+
+    def authority(self, namespace: Namespace, credential: Credential) -> Authority:
+        """The CA of a tenant CA certificate; raises KeyUnreadable."""
 
     def shared_key(self, namespace: Namespace, identity: ServiceIdentity) -> bytes:
         """The 32 bytes of a service identity's symmetric key; raises KeyUnreadable."""
@@ -88,6 +105,19 @@ class Passwords(Protocol):
         """Return if the password is the identity's; raises AuthenticationFailed or TooManyRequests.
 
         An absent identity costs the same as a wrong password.
+        """
+
+
+class ClientCertificates(Protocol):
+    """Judges the certificates with which clients authenticate; all are DER."""
+
+    def claimed_name(self, certificate: bytes) -> str:
+        """The common name in a certificate, whoever issued it; raises AuthenticationFailed."""
+
+    def certified_name(self, certificate: bytes, authorities: Sequence[bytes], now: datetime) -> str:
+        """The common name in a client's certificate that one of these CAs issued.
+
+        Raises AuthenticationFailed, with the true reason in `detail`.
         """
 
 

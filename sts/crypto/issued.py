@@ -1,6 +1,7 @@
 """Certificates that a known CA should have issued: a client's, and the proof that somebody holds the CA's key."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from functools import lru_cache
 from typing import Final
@@ -21,15 +22,28 @@ def certified_name(certificate: bytes, authorities: Sequence[bytes], now: dateti
     All are DER. It must be valid now, be no CA's, and allow TLS client authentication if it limits its usage
     (RFC 5280, 4.2.1.3 and 4.2.1.12). Raises AuthenticationFailed.
     """
-    try:
+    with _authentication():
         leaf = _leaf(certificate, now)
         _require_client_usage(leaf)
         name = _common_name(leaf)
         _require_issued_by_one(leaf, authorities, now)
+        return name
+
+
+def claimed_name(certificate: bytes) -> str:
+    """The common name in a certificate (DER), whoever issued it; raises AuthenticationFailed."""
+    with _authentication():
+        return _common_name(x509.load_der_x509_certificate(load(certificate).der))
+
+
+@contextmanager
+def _authentication() -> Iterator[None]:
+    """Whatever is wrong with a client's certificate, the client is told the same."""
+    try:
+        yield
     except InvalidCertificate as error:
         reason = f"{error.message} ({error.detail})" if error.detail else error.message
         raise AuthenticationFailed(detail=f"client certificate: {reason}") from error
-    return name
 
 
 def proved_code(proof: bytes, authority: bytes, now: datetime) -> str:

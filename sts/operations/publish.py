@@ -59,21 +59,34 @@ def federation_metadata_document(namespace: Namespace, key_ring: KeyRing, now: d
     return federation_metadata.build(description, signer)
 
 
-def _openid_configuration(namespace: Namespace, key_ring: KeyRing, now: datetime) -> bytes:
-    return discovery.openid_configuration(namespace.issuer, published_signing(namespace, now))
+@dataclass(frozen=True, slots=True)
+class _Means:
+    """What documents are made with besides the namespace."""
+
+    key_ring: KeyRing
+    client_authentication: tuple[str, ...]
 
 
-def _authorization_server(namespace: Namespace, key_ring: KeyRing, now: datetime) -> bytes:
-    return discovery.authorization_server(namespace.issuer)
+def _federation_metadata(namespace: Namespace, means: _Means, now: datetime) -> bytes:
+    return federation_metadata_document(namespace, means.key_ring, now)
 
 
-def _jwks(namespace: Namespace, key_ring: KeyRing, now: datetime) -> bytes:
+def _openid_configuration(namespace: Namespace, means: _Means, now: datetime) -> bytes:
+    signing = published_signing(namespace, now)
+    return discovery.openid_configuration(namespace.issuer, signing, means.client_authentication)
+
+
+def _authorization_server(namespace: Namespace, means: _Means, now: datetime) -> bytes:
+    return discovery.authorization_server(namespace.issuer, means.client_authentication)
+
+
+def _jwks(namespace: Namespace, means: _Means, now: datetime) -> bytes:
     return discovery.jwks(published_signing(namespace, now))
 
 
-_Renderer = Callable[[Namespace, KeyRing, datetime], bytes]
+_Renderer = Callable[[Namespace, _Means, datetime], bytes]
 _RENDERERS: Final[Mapping[DocumentKind, tuple[_Renderer, str]]] = {
-    DocumentKind.FEDERATION_METADATA: (federation_metadata_document, "application/xml"),
+    DocumentKind.FEDERATION_METADATA: (_federation_metadata, "application/xml"),
     DocumentKind.OPENID_CONFIGURATION: (_openid_configuration, "application/json"),
     DocumentKind.AUTHORIZATION_SERVER: (_authorization_server, "application/json"),
     DocumentKind.JWKS: (_jwks, "application/jwk-set+json"),
@@ -83,8 +96,8 @@ _RENDERERS: Final[Mapping[DocumentKind, tuple[_Renderer, str]]] = {
 class Publications:
     """Keeps rendered documents until the namespace changes or the next instant at which they would."""
 
-    def __init__(self, key_ring: KeyRing) -> None:
-        self._key_ring = key_ring
+    def __init__(self, key_ring: KeyRing, client_authentication: tuple[str, ...] = discovery.BY_SECRET) -> None:
+        self._means = _Means(key_ring, client_authentication)
         self._kept: dict[tuple[int, DocumentKind], Document] = {}
 
     def document(self, namespace: Namespace, kind: DocumentKind, now: datetime) -> Document:
@@ -93,7 +106,7 @@ class Publications:
         if kept is not None and kept.version == namespace.version and (kept.until is None or now < kept.until):
             return kept
         render, media_type = _RENDERERS[kind]
-        body = render(namespace, self._key_ring, now)
+        body = render(namespace, self._means, now)
         etag = f'"{sha256(body).hexdigest()[:32]}"'
         made = Document(body, media_type, etag, namespace.version, next_change(namespace, now))
         if len(self._kept) >= MAX_KEPT:

@@ -3,38 +3,45 @@
 import json
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from sts.core.model import Credential, Kind, SignatureAlgorithm, Use
 from sts.crypto.jwk import base64url, public_members
 from sts.protocols.addresses import JWKS, OAUTH2
 
+BY_SECRET: Final = ("client_secret_basic", "client_secret_post")
+BY_CERTIFICATE: Final = ("tls_client_auth", "self_signed_tls_client_auth")  # RFC 8705, 2.1.1 and 2.2.1
 
-def openid_configuration(issuer: str, credentials: Sequence[Credential]) -> bytes:
+
+def openid_configuration(
+    issuer: str, credentials: Sequence[Credential], authentication: Sequence[str] = BY_SECRET
+) -> bytes:
     """The document at `.well-known/openid-configuration`; `issuer` ends in a slash, its URL as clients know it.
 
-    There is no authorization endpoint, hence the response type `none` (OpenID Connect Discovery 1.0, 3).
+    `authentication`: how clients may authenticate. There is no authorization endpoint, hence the response type `none`
+    (OpenID Connect Discovery 1.0, 3).
     """
     algorithms = {SignatureAlgorithm.RS256: None} | {key["alg"]: None for key in _keys(credentials)}
-    members = _server(issuer) | {
+    members = _server(issuer, authentication) | {
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": list(algorithms),
     }
     return _document(members)
 
 
-def authorization_server(issuer: str) -> bytes:
+def authorization_server(issuer: str, authentication: Sequence[str] = BY_SECRET) -> bytes:
     """The document at `/.well-known/oauth-authorization-server/<namespace>` (RFC 8414, 2 and 3)."""
-    return _document(_server(issuer))
+    return _document(_server(issuer, authentication))
 
 
-def _server(issuer: str) -> dict[str, object]:
+def _server(issuer: str, authentication: Sequence[str]) -> dict[str, object]:
     return {
         "issuer": issuer,
         "token_endpoint": issuer + OAUTH2,
         "jwks_uri": issuer + JWKS,
         "response_types_supported": ["none"],
         "grant_types_supported": ["client_credentials"],
-        "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+        "token_endpoint_auth_methods_supported": list(authentication),
     }
 
 

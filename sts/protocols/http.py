@@ -35,6 +35,7 @@ class HttpRequest:
     body: bytes = field(repr=False)
     source: str  # address of the caller
     trace_id: str
+    client_certificate: bytes | None = field(default=None, repr=False)  # DER, of the caller's end of the TLS connection
 
 
 @dataclass(frozen=True, slots=True)

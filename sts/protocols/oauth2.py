@@ -5,7 +5,7 @@ from base64 import b64decode, urlsafe_b64encode
 from datetime import datetime
 
 from sts.core.errors import AuthenticationFailed, BadRequest, MissingField, StsError, UnsupportedGrant
-from sts.core.model import IssuedToken, PasswordProof, TokenFormat, TokenRequest
+from sts.core.model import CertificateProof, IssuedToken, PasswordProof, TokenFormat, TokenRequest
 from sts.core.uris import OAUTH_SAML11, OAUTH_SAML20
 from sts.protocols.http import (
     FORM,
@@ -65,13 +65,16 @@ def require_client_credentials(form: Form) -> None:
         raise UnsupportedGrant("the grant type is not supported; use client_credentials")
 
 
-def _client(request: HttpRequest, form: Form) -> PasswordProof:
+def _client(request: HttpRequest, form: Form) -> PasswordProof | CertificateProof:
+    """A secret, in the header or the body, or else the certificate of the TLS connection (RFC 8705, 2)."""
     authorization = request.headers.get("authorization")
     name, secret = form.optional("client_id"), form.optional("client_secret")
     if authorization is None:
-        if name is None or secret is None:
-            raise AuthenticationFailed(detail="the client sent no credentials")
-        return PasswordProof(name, secret.encode())
+        if name is not None and secret is not None:
+            return PasswordProof(name, secret.encode())
+        if name is not None and request.client_certificate is not None:
+            return CertificateProof(request.client_certificate, name)
+        raise AuthenticationFailed(detail="the client sent no credentials")
     if secret is not None:
         raise BadRequest("client credentials are in the Authorization header or in the body, not in both")
     proof = _basic(authorization)

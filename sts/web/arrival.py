@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from typing import Any, Final
@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from sts.core.errors import BadRequest, InsecureTransport, PayloadTooLarge, StsError
 from sts.protocols.http import MAX_BODY, HttpRequest
 from sts.settings import Network, Settings, is_loopback
+from sts.web.client_certificate import client_certificate
 
 Environ = dict[str, Any]
 UNGUARDED: Final = frozenset({"/health/live", "/health/ready", "/metrics"})  # asked by probes, by address, without TLS
@@ -27,6 +28,7 @@ class Arrival:
     source: str
     trace_id: str
     fault: StsError | None = None
+    client_certificate: str = field(default="", repr=False)  # as a trusted proxy wrote it; "" where there is none
 
 
 class Reception:
@@ -39,6 +41,8 @@ class Reception:
         self.requires_tls = not settings.is_plain_http
         self._is_proxy = _proxy_test(settings.trusted_proxies)
         self._namespace_of_host = namespace_of_host
+        header = settings.client_certificate_header
+        self._certificate_variable = "" if header is None else "HTTP_" + header.upper().replace("-", "_")
 
     def receive(self, environ: Environ) -> Arrival:
         """Look at everything but the body; a request that must be refused carries its fault."""
@@ -54,7 +58,8 @@ class Reception:
                 fault = refused
         namespace, route = (owner, path[1:]) if owner is not None else _split(path)
         source = _source(environ, self._is_proxy) if from_proxy else environ.get("REMOTE_ADDR", "")
-        return Arrival(environ["REQUEST_METHOD"], path, namespace, route, source, _trace_id(), fault)
+        certificate = environ.get(self._certificate_variable, "") if from_proxy else ""
+        return Arrival(environ["REQUEST_METHOD"], path, namespace, route, source, _trace_id(), fault, certificate)
 
     def _owner(self, host: str) -> str | None:
         """The namespace that owns a host name, None for our own; raises BadRequest for a stranger's."""
@@ -126,6 +131,7 @@ def read_request(arrival: Arrival, environ: Environ) -> HttpRequest:
         body=_body(environ),
         source=arrival.source,
         trace_id=arrival.trace_id,
+        client_certificate=client_certificate(arrival.client_certificate),
     )
 
 

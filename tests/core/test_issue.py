@@ -38,6 +38,7 @@ from sts.core.model import (
     TokenProof,
     TokenRequest,
 )
+from sts.crypto import issued
 from sts.crypto.certificates import Purpose, generate, parse
 from sts.crypto.signer import private_key_bytes
 from sts.tokens import jwt, saml11, saml20, swt
@@ -82,6 +83,7 @@ class World:
             formats,
             encryptions,
             lambda: f"{next(numbers):032x}",
+            issued,
         )
 
     def group(self, *rules):
