@@ -113,12 +113,17 @@ def selection_options(*uses: Use) -> Callable[[Command], Command]:
     """The options that name one credential of such a ring."""
 
     def add(command: Command) -> Command:
-        index = click.option("--index", type=click.IntRange(min=1), metavar="N", help="Its number in the list.")
-        text = "Its thumbprint: SHA-1 or SHA-256 of a certificate, the fingerprint of a key."
-        thumbprint = click.option("--thumbprint", type=Thumbprint(), metavar="HEX", help=text)
-        return ring_options(*uses)(index(thumbprint(command)))
+        return ring_options(*uses)(credential_options(command))
 
     return add
+
+
+def credential_options(command: Command) -> Command:
+    """--index N and --thumbprint HEX."""
+    index = click.option("--index", type=click.IntRange(min=1), metavar="N", help="Its number in the list.")
+    text = "Its thumbprint: SHA-1 or SHA-256 of a certificate, the fingerprint of a key."
+    thumbprint = click.option("--thumbprint", type=Thumbprint(), metavar="HEX", help=text)
+    return index(thumbprint(command))
 
 
 def ring_name(kind: Kind, arguments: RingArguments) -> RingName:
@@ -128,10 +133,14 @@ def ring_name(kind: Kind, arguments: RingArguments) -> RingName:
 
 def selection(kind: Kind, arguments: SelectionArguments) -> Selection:
     """The credential that the options name, the active one if they name none; raises UsageError for two names."""
-    index, thumbprint = arguments["index"], arguments["thumbprint"]
+    return choose(ring_name(kind, arguments), arguments["index"], arguments["thumbprint"])
+
+
+def choose(ring: RingName, index: int | None, thumbprint: str | None) -> Selection:
+    """One credential of a ring, the active one if nothing names another; raises UsageError for two names."""
     if index is not None and thumbprint is not None:
         raise click.UsageError("--index and --thumbprint exclude each other")
-    return Selection(ring_name(kind, arguments), index, thumbprint)
+    return Selection(ring, index, thumbprint)
 
 
 def explicit_selection(kind: Kind, arguments: SelectionArguments) -> Selection:

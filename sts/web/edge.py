@@ -10,10 +10,11 @@ from typing import Any, Final
 
 from sts.core.errors import StsError
 from sts.core.issue import Parts
+from sts.protocols import addresses
 from sts.protocols.http import Answer
 from sts.web.arrival import Arrival, Environ, Reception, read_request
+from sts.web.context import ARRIVAL, ERROR, NOTED
 from sts.web.metrics import Metrics
-from sts.web.pages import ARRIVAL, ERROR
 from sts.web.problem import problem
 from sts.web.request_log import RequestLog
 from sts.web.token_endpoints import DOORS, Door, Outcome, exchange
@@ -91,8 +92,8 @@ class Edge:
             return start_response(status, headers, exc_info) if exc_info else start_response(status, headers)
 
         body = self._pages(environ, start)
-        error = environ.get(ERROR)
-        self._record(arrival, Outcome(Answer(int(answered[0][:3]), (), b""), error=error), began)
+        outcome = Outcome(Answer(int(answered[0][:3]), (), b""), None, environ.get(ERROR), environ.get(NOTED, {}))
+        self._record(arrival, outcome, began)
         return body
 
     def _record(self, arrival: Arrival, outcome: Outcome, began: float) -> None:
@@ -115,6 +116,7 @@ class Edge:
                 "credential_id": issued.credential_id,
                 "encrypted": issued.encrypted or None,
             }
+        record |= outcome.noted
         if error is not None:
             record |= {"error": error.code, "message": error.message, "detail": error.detail}
             record["alarm"] = error.needs_operator or None
@@ -126,4 +128,6 @@ def _door_name(arrival: Arrival) -> str:
     if arrival.namespace is None:
         return "operators"
     door = DOORS.get(arrival.route.lower())
-    return "documents" if door is None else door.name
+    if door is not None:
+        return door.name
+    return "enrolment" if arrival.route.startswith(addresses.EST) else "documents"

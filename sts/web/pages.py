@@ -1,9 +1,8 @@
-"""What Flask serves: published documents, health."""
+"""What Flask serves: published documents, enrolment, health."""
 
 import traceback
 from datetime import datetime
 from http import HTTPStatus
-from typing import Final
 
 from flask import Blueprint, Flask, Response, current_app, request
 from werkzeug.exceptions import HTTPException
@@ -13,13 +12,11 @@ from sts.assemble import Service
 from sts.core.errors import BadRequest, MethodNotAllowed, NotFound, StoreUnavailable, StsError
 from sts.operations.publish import DocumentKind
 from sts.protocols import addresses
-from sts.protocols.http import MAX_BODY, MAX_FIELDS, Answer
-from sts.web.arrival import Arrival
+from sts.protocols.http import MAX_BODY, MAX_FIELDS
+from sts.web.context import current_arrival, current_service, refused
+from sts.web.enrolment import enrolment
 from sts.web.metrics import Metrics
 from sts.web.problem import problem
-
-ARRIVAL: Final = "sts.arrival"  # where the edge leaves what it found out about the request
-ERROR: Final = "sts.error"  # where it looks for what was refused
 
 documents = Blueprint("documents", __name__)
 health = Blueprint("health", __name__)
@@ -32,21 +29,15 @@ def create_pages(service: Service, metrics: Metrics) -> Flask:
     app.extensions["sts"] = service
     app.extensions["sts-metrics"] = metrics
     app.register_blueprint(documents)
+    app.register_blueprint(enrolment)
     app.register_blueprint(health)
     app.register_error_handler(StsError, _refuse)
     app.register_error_handler(HTTPException, _refuse_http)
     return app
 
 
-def _service() -> Service:
-    service: Service = current_app.extensions["sts"]
-    return service
-
-
 def _refuse(error: StsError) -> Response:
-    arrival: Arrival = request.environ[ARRIVAL]
-    request.environ[ERROR] = error
-    return _response(problem(error, arrival.trace_id, _service().clock()))
+    return refused(error, problem(error, current_arrival().trace_id, current_service().clock()))
 
 
 def _refuse_http(error: HTTPException) -> Response:
@@ -61,12 +52,8 @@ def _refuse_http(error: HTTPException) -> Response:
     return _refuse(BadRequest(error.description or "the request cannot be read"))
 
 
-def _response(answer: Answer) -> Response:
-    return Response(answer.body, answer.status, list(answer.headers))
-
-
 def _publish(namespace: str, kind: DocumentKind) -> BaseResponse:
-    service = _service()
+    service = current_service()
     now: datetime = service.clock()
     document = service.publications.document(service.directory.namespace(namespace), kind, now)
     response = Response(document.body, mimetype=document.media_type)
@@ -113,7 +100,7 @@ def live() -> Response:
 def ready() -> Response:
     """Whether the database answers too."""
     try:
-        with _service().installation.database.reading():
+        with current_service().installation.database.reading():
             return Response("ready\n", mimetype="text/plain", headers={"Cache-Control": "no-store"})
     except StoreUnavailable as error:
         return _refuse(error)

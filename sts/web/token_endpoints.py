@@ -1,7 +1,7 @@
 """The endpoints that answer with tokens: parse, one call, render. They need no framework."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Protocol
 
@@ -53,6 +53,7 @@ class Outcome:
     answer: Answer
     issued: IssuedToken | None = None
     error: StsError | None = None
+    noted: Mapping[str, object] = field(default_factory=dict)  # more for the record
 
 
 def exchange(protocol: TokenProtocol, request: HttpRequest, namespace: str, parts: Parts, now: datetime) -> Outcome:

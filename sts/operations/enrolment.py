@@ -1,0 +1,39 @@
+"""Devices enrol certificates of their namespace's tenant CA, and read which CAs to trust."""
+
+from datetime import datetime
+
+from sts.core import enrolment
+from sts.core.enrolment import Enrolled
+from sts.core.issue import Parts
+from sts.core.model import Namespace
+from sts.core.ports import Directory
+from sts.core.tenant_ca import EnrolmentRequest, needs_first, root_certificates, tenant_ca_certificates
+from sts.operations.authorities import make_first
+from sts.operations.installation import Installation
+
+
+def enrol(installation: Installation, request: EnrolmentRequest, parts: Parts, now: datetime) -> Enrolled:
+    """Issue the certificate that a service identity asks for itself; raises what `core.enrolment.enrol` raises."""
+    _namespace(installation, parts.directory, request.namespace, now)
+    return enrolment.enrol(request, parts, now)
+
+
+def trusted_authorities(
+    installation: Installation, directory: Directory, name: str, now: datetime
+) -> tuple[bytes, ...]:
+    """The certificates (DER) of the CAs to trust: the namespace's, the active one first, and the roots above them.
+
+    During an overlap both tenant CAs are among them. Raises NamespaceNotFound, StoreUnavailable.
+    """
+    namespace = _namespace(installation, directory, name, now)
+    chosen = (*tenant_ca_certificates(namespace, now), *root_certificates(directory.roots(), now))
+    return tuple(credential.certificate for credential in chosen if credential.certificate is not None)
+
+
+def _namespace(installation: Installation, directory: Directory, name: str, now: datetime) -> Namespace:
+    """The namespace with a tenant CA: one that is older than tenant CAs gets its first."""
+    namespace = directory.namespace(name)
+    if needs_first(namespace):
+        make_first(installation, namespace, now)
+        return directory.namespace(name)
+    return namespace
