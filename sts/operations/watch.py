@@ -44,6 +44,15 @@ def look(installation: Installation, now: datetime) -> Look:
     return Look(reading.now, reading.fault)
 
 
+def doubt(installation: Installation, now: datetime) -> str | None:
+    """Why nothing would be done now, None if nothing is in doubt; leaves no mark."""
+    with installation.database.reading() as connection:
+        known = _known_mark(installation)
+        if known is not None and not audit.holds(connection, *known):
+            return RESTORED
+        return read_clock(table.clock_marks(connection), now).fault
+
+
 def accept_restore(installation: Installation, now: datetime) -> bool:
     """Take the database as it is from now on; answers whether it was in doubt."""
     with installation.database.changing(installation.actor, now) as change:
