@@ -5,21 +5,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sts.core.errors import MasterKeyError
 from sts.core.issue import Parts
 from sts.core.model import TokenFormat
 from sts.crypto import issued
 from sts.crypto.roots import load_roots
-from sts.crypto.sealing import MasterKey, check_value, require_check_value
 from sts.operations.installation import Installation
 from sts.operations.publish import Publications
 from sts.protocols.discovery import BY_CERTIFICATE, BY_SECRET
 from sts.settings import Settings
-from sts.store import installation as table
 from sts.store.database import Database
 from sts.store.directory import SqlDirectory
 from sts.store.failures import FailureCounters
 from sts.store.keyring import SealedKeyRing
+from sts.store.master_key_opening import open_master_keys
 from sts.store.passwords import LimitedPasswords
 from sts.store.replay import SqlReplayCache
 from sts.tokens import jwt, saml11, saml20, swt
@@ -53,36 +51,14 @@ def open_installation(settings: Settings, actor: str, now: datetime) -> Installa
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     database = Database(settings.database_url)
     database.migrate()
-    master = _master_key(settings, database, now)
     return Installation(
         home=settings.home,
         base_url=settings.base_url,
         database=database,
-        key_ring=SealedKeyRing(database, master),
+        key_ring=SealedKeyRing(database, open_master_keys(database, settings.master_key_file, now)),
         roots=tuple(load_roots(settings.extra_roots)),
         actor=actor,
     )
-
-
-def _master_key(settings: Settings, database: Database, now: datetime) -> MasterKey:
-    """Load the master key, or make it while nothing depends on one; it must be the one that sealed the database."""
-    path = settings.master_key_file
-    with database.changing("sts", now) as change:
-        if not path.exists():
-            if table.holds_sealed_secrets(change.connection):
-                raise MasterKeyError(
-                    f"the master key {path} is missing, and the database holds secrets that only it opens; "
-                    "restore it from where you keep it apart from the database, or name it in STS_MASTER_KEY_FILE"
-                )
-            MasterKey.create(path)
-            table.save_master_key_check(change, check_value(MasterKey.load(path)))
-        master = MasterKey.load(path)
-        known = table.master_key_check(change.connection)
-        if known is None:
-            table.save_master_key_check(change, check_value(master))
-        else:
-            require_check_value(master, known)
-    return master
 
 
 def assemble(settings: Settings, clock: Clock = utc_now) -> Service:

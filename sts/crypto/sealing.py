@@ -4,6 +4,7 @@ A sealed secret is `version | key id | nonce | AES-256-GCM(KEK, DEK) | nonce | A
 has a data key of its own, and the associated data binds it to its namespace, its credential and its use.
 """
 
+import glob
 import hashlib
 import hmac
 import os
@@ -28,8 +29,9 @@ _ID_SIZE: Final = 8
 _NONCE_SIZE: Final = 12
 _TAG_SIZE: Final = 16
 _DATA_KEY_SIZE: Final = 32
-_HEADER_END: Final = len(_VERSION) + _ID_SIZE
-_DATA_KEY_END: Final = _HEADER_END + _NONCE_SIZE + _DATA_KEY_SIZE + _TAG_SIZE
+_DRAFT: Final = ".draft"
+HEADER_SIZE: Final = len(_VERSION) + _ID_SIZE  # bytes that say under which master key a secret is sealed
+_DATA_KEY_END: Final = HEADER_SIZE + _NONCE_SIZE + _DATA_KEY_SIZE + _TAG_SIZE
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,7 @@ class SealContext:
 
 
 _CHECK_CONTEXT: Final = SealContext("installation", "master-key", "check")
+FINGERPRINT_CONTEXT: Final = SealContext("installation", "fingerprint-key", "fingerprint")
 _CHECK_SECRET: Final = b"sts master key check value"
 
 
@@ -60,7 +63,7 @@ class MasterKey:
 
     id: bytes
     _encryption: AESGCM = field(repr=False)
-    _fingerprints: bytes = field(repr=False)
+    fingerprint_key: bytes = field(repr=False)  # the first master key gives it to its database, which keeps it
 
     @classmethod
     def from_bytes(cls, secret: bytes) -> Self:
@@ -104,6 +107,15 @@ class MasterKey:
         return cls.from_bytes(secret)
 
 
+def clear_drafts(path: Path) -> None:
+    """Remove what a process left that died while it wrote a master key of this name, or of one that begins with it.
+
+    Only while nobody can be writing one.
+    """
+    for draft in path.parent.glob(f".{glob.escape(path.name)}.*{_DRAFT}"):
+        draft.unlink(missing_ok=True)
+
+
 def seal(master: MasterKey, secret: bytes, context: SealContext) -> bytes:
     """Encrypt a secret so that it opens only under this master key and in this context."""
     associated_data = context.associated_data
@@ -113,31 +125,56 @@ def seal(master: MasterKey, secret: bytes, context: SealContext) -> bytes:
     return b"".join((_VERSION, master.id, wrap_nonce, wrapped, nonce, body))
 
 
-def unseal(master: MasterKey, sealed: bytes, context: SealContext) -> bytes:
-    """Open a sealed secret; raises KeyUnreadable when it was changed, moved, or sealed under another master key."""
+def header(key_id: bytes) -> bytes:
+    """What everything begins with that was sealed under the master key of this id."""
+    return _VERSION + key_id
+
+
+def key_id(sealed: bytes, context: SealContext) -> bytes:
+    """The id of the master key that a secret was sealed under; raises KeyUnreadable for what nothing here sealed."""
     if sealed[:1] != _VERSION:
         raise _unreadable(context, "its format is not known")
-    if sealed[1:_HEADER_END] != master.id:
+    return sealed[1:HEADER_SIZE]
+
+
+def unseal(master: MasterKey, sealed: bytes, context: SealContext) -> bytes:
+    """Open a sealed secret; raises KeyUnreadable when it was changed, moved, or sealed under another master key."""
+    if key_id(sealed, context) != master.id:
         raise _unreadable(context, "it was sealed under another master key")
     associated_data = context.associated_data
-    wrap_nonce, nonce_end = _HEADER_END + _NONCE_SIZE, _DATA_KEY_END + _NONCE_SIZE
+    wrap_nonce, nonce_end = HEADER_SIZE + _NONCE_SIZE, _DATA_KEY_END + _NONCE_SIZE
     try:
         data_key = master._encryption.decrypt(
-            sealed[_HEADER_END:wrap_nonce], sealed[wrap_nonce:_DATA_KEY_END], b"dek|" + associated_data
+            sealed[HEADER_SIZE:wrap_nonce], sealed[wrap_nonce:_DATA_KEY_END], b"dek|" + associated_data
         )
         return AESGCM(data_key).decrypt(sealed[_DATA_KEY_END:nonce_end], sealed[nonce_end:], associated_data)
     except (InvalidTag, ValueError) as error:
         raise _unreadable(context, "it is damaged or belongs elsewhere") from error
 
 
-def fingerprint(master: MasterKey, key: bytes) -> str:
-    """A name for a secret key: 64 hexadecimal digits that tell nothing about it without the master key."""
-    return hmac.digest(master._fingerprints, key, hashlib.sha256).hex()
+def fingerprint(fingerprint_key: bytes, key: bytes) -> str:
+    """A name for a secret key: 64 hexadecimal digits that tell nothing about it without the fingerprint key."""
+    return hmac.digest(fingerprint_key, key, hashlib.sha256).hex()
+
+
+def seal_fingerprint_key(master: MasterKey, fingerprint_key: bytes) -> bytes:
+    """Seal the key of all fingerprints, as the database keeps it."""
+    return seal(master, fingerprint_key, FINGERPRINT_CONTEXT)
 
 
 def check_value(master: MasterKey) -> bytes:
     """What the database keeps, to tell at every start whether the master key is still the right one."""
     return seal(master, _CHECK_SECRET, _CHECK_CONTEXT)
+
+
+def check_key_id(value: bytes) -> bytes:
+    """The id of the master key that a check value was made under; raises MasterKeyError for what is none."""
+    try:
+        return key_id(value, _CHECK_CONTEXT)
+    except KeyUnreadable as error:
+        raise MasterKeyError(
+            "the check value of the master key in the database is damaged", detail=error.detail
+        ) from error
 
 
 def require_check_value(master: MasterKey, value: bytes) -> None:
@@ -149,6 +186,15 @@ def require_check_value(master: MasterKey, value: bytes) -> None:
             "this is not the master key that the database was sealed under; restore that one",
             detail=error.detail,
         ) from error
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the names in a folder outlast a power cut."""
+    directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
 
 
 def _derive(secret: bytes, info: bytes, size: int) -> bytes:
@@ -163,7 +209,7 @@ def _unreadable(context: SealContext, reason: str) -> KeyUnreadable:
 
 def _write_new(path: Path, secret: bytes) -> None:
     """Write the whole file or none: whoever finds the name finds all of the bytes."""
-    descriptor, name = tempfile.mkstemp(prefix=".", dir=path.parent)
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=_DRAFT, dir=path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(secret)
@@ -172,11 +218,7 @@ def _write_new(path: Path, secret: bytes) -> None:
         os.link(name, path)
     finally:
         Path(name).unlink()
-    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
+    sync_folder(path.parent)
 
 
 def _require_private(path: Path, status: os.stat_result) -> None:

@@ -1,22 +1,38 @@
 """One way to fill whatever stands behind the ports, and to look at it as another process does."""
 
+import atexit
+import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
 from typing import Protocol, Self
 
 from sts.core.model import Credential, Namespace, RelyingParty, RuleGroup, ServiceIdentity
 from sts.core.ports import Directory, KeyRing, ReplayCache
-from sts.crypto.sealing import MasterKey
 from sts.store import credentials, namespaces, relying_parties, rule_groups, service_identities
 from sts.store.changes import Change
 from sts.store.database import Database
 from sts.store.directory import SqlDirectory
 from sts.store.keyring import SealedKeyRing
+from sts.store.master_key_files import MasterKeyFiles
 from sts.store.replay import SqlReplayCache
 from tests.core.builders import NOW
 
 BASE_URL = "https://sts.example"
-MASTER = MasterKey.from_bytes(b"m" * 32)
+MASTER = b"m" * 32
+
+
+@cache
+def master_key_files() -> MasterKeyFiles:
+    """The master key of every backend, in a file that goes with this process."""
+    folder = Path(tempfile.mkdtemp(prefix="sts-master-key-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    path = folder / "master.key"
+    path.touch(0o600)
+    path.write_bytes(MASTER)
+    return MasterKeyFiles(path)
 
 
 class Backend(Protocol):
@@ -56,7 +72,7 @@ class SqlBackend:
         self.database = Database(url)
         self.database.migrate()
         self.directory = SqlDirectory(self.database, BASE_URL)
-        self.key_ring = SealedKeyRing(self.database, MASTER)
+        self.key_ring = SealedKeyRing(self.database, master_key_files())
         self.replays = SqlReplayCache(self.database)
 
     def other_process(self) -> Self:

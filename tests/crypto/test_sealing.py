@@ -1,5 +1,6 @@
 """Envelope encryption under the master key."""
 
+import hmac
 import stat
 from pathlib import Path
 
@@ -11,7 +12,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sts.core.errors import KeyUnreadable, MasterKeyError
-from sts.crypto.sealing import MasterKey, SealContext, check_value, fingerprint, require_check_value, seal, unseal
+from sts.crypto.sealing import (
+    MasterKey,
+    SealContext,
+    check_key_id,
+    check_value,
+    clear_drafts,
+    fingerprint,
+    header,
+    key_id,
+    require_check_value,
+    seal,
+    unseal,
+)
 
 SECRET = bytes(range(32))
 MASTER = MasterKey.from_bytes(SECRET)
@@ -79,10 +92,41 @@ def test_master_key_behind_a_symbolic_link_loads(tmp_path: Path) -> None:
 
 
 def test_fingerprint_is_stable_and_keyed() -> None:
-    assert fingerprint(MASTER, b"key") == fingerprint(MASTER, b"key")
-    assert len(bytes.fromhex(fingerprint(MASTER, b"key"))) == 32
-    assert fingerprint(MASTER, b"key") != fingerprint(OTHER, b"key")
-    assert fingerprint(MASTER, b"key") != fingerprint(MASTER, b"yek")
+    first, other = MASTER.fingerprint_key, OTHER.fingerprint_key
+    assert fingerprint(first, b"key") == fingerprint(first, b"key")
+    assert len(bytes.fromhex(fingerprint(first, b"key"))) == 32
+    assert fingerprint(first, b"key") != fingerprint(other, b"key")
+    assert fingerprint(first, b"key") != fingerprint(first, b"yek")
+
+
+def test_fingerprint_is_what_it_was_before_databases_kept_the_key_of_fingerprints() -> None:
+    """Computed here step by step, as the first version did from the master key alone."""
+    derived = HKDF(hashes.SHA256(), 32, None, b"sts fingerprints").derive(SECRET)
+    assert fingerprint(MASTER.fingerprint_key, b"key") == hmac.digest(derived, b"key", "sha256").hex()
+
+
+def test_sealed_secret_and_check_value_name_their_master_key() -> None:
+    sealed = seal(MASTER, b"secret", CONTEXT)
+    assert key_id(sealed, CONTEXT) == MASTER.id
+    assert sealed.startswith(header(MASTER.id))
+    assert check_key_id(check_value(OTHER)) == OTHER.id
+
+
+@pytest.mark.parametrize("value", [b"", b"\x02" + bytes(100)])
+def test_what_was_not_sealed_here_names_no_master_key(value: bytes) -> None:
+    with pytest.raises(KeyUnreadable):
+        key_id(value, CONTEXT)
+    with pytest.raises(MasterKeyError, match="check value of the master key"):
+        check_key_id(value)
+
+
+def test_drafts_of_killed_writers_are_cleared_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "master.key"
+    MasterKey.create(path)
+    for name in (".master.key.abc.draft", ".master.key.next.abc.draft", ".other.abc.draft", "master.key.draft"):
+        (tmp_path / name).touch()
+    clear_drafts(path)
+    assert {each.name for each in tmp_path.iterdir()} == {"master.key", ".other.abc.draft", "master.key.draft"}
 
 
 def test_check_value_opens_under_its_master_key_only() -> None:

@@ -11,7 +11,6 @@ from cryptography.x509 import load_der_x509_certificate
 from sts.core.model import KeyType
 from sts.crypto import certificates
 from sts.crypto.certificates import Purpose
-from sts.crypto.sealing import MasterKey
 from sts.crypto.signer import private_key_bytes
 from sts.operations.apply import Applied, ApplyRequest, apply
 from sts.operations.configuration.known import load_known
@@ -19,6 +18,8 @@ from sts.operations.configuration.model import Known, Surroundings
 from sts.operations.installation import Installation
 from sts.store.database import Database
 from sts.store.keyring import SealedKeyRing
+from sts.store.master_key_files import MasterKeyFiles
+from sts.store.master_key_opening import open_master_keys
 
 NOW = datetime(2026, 11, 21, 22, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -54,14 +55,14 @@ def workbench(home: Path, base_url: str = BASE_URL) -> Workbench:
     """A new installation in a folder."""
     database = Database(f"sqlite:///{home}/sts.db")
     database.migrate()
-    key_ring = SealedKeyRing(database, MasterKey.create(home / "master.key"))
+    key_ring = SealedKeyRing(database, open_master_keys(database, home / "master.key", NOW))
     return Workbench(Installation(home, base_url, database, key_ring, (), "tests"))
 
 
 def reopened(home: Path, base_url: str = BASE_URL) -> Workbench:
     """An installation that is there already."""
     database = Database(f"sqlite:///{home}/sts.db")
-    key_ring = SealedKeyRing(database, MasterKey.load(home / "master.key"))
+    key_ring = SealedKeyRing(database, MasterKeyFiles(home / "master.key"))
     return Workbench(Installation(home, base_url, database, key_ring, (), "tests"))
 
 

@@ -35,6 +35,7 @@ from sts.store import (
     namespaces,
     relying_parties,
     rule_groups,
+    sealed_rows,
     service_identities,
     tables,
 )
@@ -324,21 +325,25 @@ def test_symmetric_key_of_a_service_identity_is_named_and_removed(sql: SqlBacken
             service_identities.sealed_symmetric_key(connection, contoso, stored)
 
 
-def test_installation_remembers_its_master_key_and_what_it_seals(sql: SqlBackend) -> None:
+def test_installation_remembers_its_master_key(sql: SqlBackend) -> None:
     with sql.change() as change:
         assert installation.master_key_check(change.connection) is None
         for value in (b"first", b"second"):
             installation.save_master_key_check(change, value)
     with sql.database.reading() as connection:
         assert installation.master_key_check(connection) == b"second"
-        assert not installation.holds_sealed_secrets(connection)
+
+
+def test_sealed_rows_are_those_that_hold_a_secret(sql: SqlBackend) -> None:
+    def count() -> int:
+        with sql.database.reading() as connection:
+            return sealed_rows.count(connection)
+
+    assert count() == 0
     contoso = sql.save_namespace(CONTOSO)
     stored = sql.insert_credential(contoso, builders.key(), b"k" * 32)
-    with sql.database.reading() as connection:
-        assert installation.holds_sealed_secrets(connection)
-    sql.delete_credential(contoso, stored)
-    with sql.database.reading() as connection:
-        assert not installation.holds_sealed_secrets(connection)
+    assert count() == 1
     sql.save_service_identity(contoso, IDENTITY, b"k" * 32)
-    with sql.database.reading() as connection:
-        assert installation.holds_sealed_secrets(connection)
+    assert count() == 2
+    sql.delete_credential(contoso, stored)
+    assert count() == 1
