@@ -10,7 +10,7 @@ import jwt
 import pytest
 
 from sts.core.model import Credential, Kind, Use
-from sts.protocols.discovery import authorization_server, jwks, openid_configuration
+from sts.protocols.discovery import BY_CERTIFICATE, BY_SECRET, authorization_server, jwks, openid_configuration
 from tests.crypto.identities import NOT_AFTER, NOT_BEFORE, certificate, signer
 
 ISSUER = "https://sts.example/contoso/"
@@ -116,3 +116,12 @@ def test_document_names_the_issuer_exactly_and_the_addresses(document: Callable[
 def test_algorithms_are_those_of_the_keys_and_rs256(kinds: tuple[str, ...], algorithms: list[str]) -> None:
     found = json.loads(openid_configuration(ISSUER, [credential(kind) for kind in kinds]))
     assert found["id_token_signing_alg_values_supported"] == algorithms
+
+
+def test_certificates_of_clients_are_offered_where_they_are_read() -> None:
+    methods = (*BY_SECRET, *BY_CERTIFICATE)
+    for document in (openid_configuration(ISSUER, [], methods), authorization_server(ISSUER, methods)):
+        assert json.loads(document)["token_endpoint_auth_methods_supported"] == [
+            *("client_secret_basic", "client_secret_post"),
+            *("tls_client_auth", "self_signed_tls_client_auth"),
+        ]

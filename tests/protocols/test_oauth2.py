@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from sts.core.errors import AuthenticationFailed, BadRequest, MissingField, RelyingPartyNotFound, UnsupportedGrant
-from sts.core.model import PasswordProof, TokenFormat
+from sts.core.model import CertificateProof, PasswordProof, TokenFormat
 from sts.core.uris import OAUTH_SAML11, OAUTH_SAML20
 from sts.protocols import oauth2
 from sts.protocols.http import HttpRequest
@@ -35,6 +35,38 @@ def test_client_authenticates_with_basic_or_post(request_: HttpRequest) -> None:
     assert (request.namespace, request.realm) == ("contoso", REALM)
     assert request.formats == set(TokenFormat)
     assert (request.source, request.trace_id) == ("192.0.2.1", TRACE_ID)
+
+
+# (the request, who asks): a secret decides where there is one
+CERTIFIED = {
+    "certificate": (post(GRANT | {"client_id": "worker"}), CertificateProof(b"der", "worker")),
+    "empty secret": (post(GRANT | {"client_id": "worker", "client_secret": ""}), CertificateProof(b"der", "worker")),
+    "and a secret": (post(GRANT | CLIENT), PROOF),
+    "and Basic": (post(GRANT, authorization=basic(f"worker:{SECRET}")), PROOF),
+}
+
+
+@pytest.mark.parametrize(("request_", "proof"), CERTIFIED.values(), ids=CERTIFIED.keys())
+def test_client_authenticates_with_its_certificate_where_it_sends_no_secret(
+    request_: HttpRequest, proof: PasswordProof | CertificateProof
+) -> None:
+    assert oauth2.parse(replace(request_, client_certificate=b"der"), "contoso").proof == proof
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [post(GRANT), post(GRANT | {"client_id": ""}), post(GRANT | {"client_secret": SECRET})],
+    ids=["nothing", "empty client_id", "a secret without a client_id"],
+)
+def test_client_with_a_certificate_must_say_its_client_id(request_: HttpRequest) -> None:
+    with pytest.raises(AuthenticationFailed):
+        oauth2.parse(replace(request_, client_certificate=b"der"), "contoso")
+
+
+def test_a_header_that_authenticates_nobody_is_not_mended_by_a_certificate() -> None:
+    request = post(GRANT | {"client_id": "worker"}, authorization="Bearer abc")
+    with pytest.raises(AuthenticationFailed):
+        oauth2.parse(replace(request, client_certificate=b"der"), "contoso")
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,8 @@ PROXIES = (ip_network("10.0.0.0/8"), ip_network("::1"))
 HOSTS = {"contoso.sts.example": "contoso"}
 
 
-def reception(base_url: str = "https://sts.example") -> Reception:
-    settings = Settings(Path("."), base_url, "sqlite://", Path("k"), trusted_proxies=PROXIES)
+def reception(base_url: str = "https://sts.example", **changes: Any) -> Reception:
+    settings = Settings(Path("."), base_url, "sqlite://", Path("k"), trusted_proxies=PROXIES, **changes)
     return Reception(settings, HOSTS.get)
 
 
@@ -107,6 +107,30 @@ SOURCES = [
 def test_only_trusted_hops_say_who_is_calling_g10(peer, forwarded, expected):
     arrival = reception().receive(environ(REMOTE_ADDR=peer, HTTP_X_FORWARDED_FOR=forwarded))
     assert arrival.source == expected
+
+
+# (peer, the header of the settings, the header of the request, what is read of it)
+CERTIFICATES = {
+    "a trusted proxy's": ("10.0.0.1", "Client-Cert", "HTTP_CLIENT_CERT", ":AA==:"),
+    "a header of another name": ("10.0.0.1", "X-SSL-Client-Cert", "HTTP_X_SSL_CLIENT_CERT", ":AA==:"),
+    "a stranger's": ("203.0.113.9", "Client-Cert", "HTTP_CLIENT_CERT", ""),
+    "a header that the settings do not name": ("10.0.0.1", "X-SSL-Client-Cert", "HTTP_CLIENT_CERT", ""),
+    "no header in the settings": ("10.0.0.1", None, "HTTP_CLIENT_CERT", ""),
+}
+
+
+@pytest.mark.parametrize(("peer", "name", "variable", "expected"), CERTIFICATES.values(), ids=CERTIFICATES.keys())
+def test_only_a_trusted_proxy_says_with_which_certificate_its_client_came(peer, name, variable, expected):
+    sent = environ(REMOTE_ADDR=peer, **{variable: ":AA==:"})
+    arrival = reception(client_certificate_header=name).receive(sent)
+    assert arrival.client_certificate == expected
+    assert read_request(arrival, sent).client_certificate == (b"\0" if expected else None)
+
+
+def test_a_forwarded_certificate_that_cannot_be_read_is_refused():
+    sent = environ(REMOTE_ADDR="10.0.0.1", HTTP_CLIENT_CERT="(null)")
+    with pytest.raises(BadRequest, match="that the proxy forwards"):
+        read_request(reception(client_certificate_header="Client-Cert").receive(sent), sent)
 
 
 def body_environ(body: bytes, **changes: Any) -> dict[str, Any]:
