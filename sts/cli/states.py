@@ -24,6 +24,7 @@ from sts.cli.output import named, print_credentials, tell
 from sts.core.credentials import instant
 from sts.core.model import Kind, Use
 from sts.operations import credential_states
+from sts.operations.credential_states import Breakage
 from sts.operations.installation import Installation
 from sts.operations.rings import NOUNS, Listing, Selection, list_credentials, look_up
 
@@ -73,17 +74,19 @@ def _add_make_primary(group: click.Group, kind: Kind, uses: Sequence[Use]) -> No
 def _add_revoke(group: click.Group, kind: Kind, uses: Sequence[Use]) -> None:
     @group.command(epilog=examples(f"sts {NOUNS[kind]} revoke --namespace contoso --index 2"))
     @selection_options(*uses)
+    @click.option("--force", is_flag=True, help="Even if relying parties will break; without it they are named.")
     @yes_option
     @json_option
-    def revoke(yes: bool, as_json: bool, **chosen: Unpack[SelectionArguments]) -> None:
+    def revoke(force: bool, yes: bool, as_json: bool, **chosen: Unpack[SelectionArguments]) -> None:
         """Revoke one for good: it signs and decrypts nothing any more, and is no longer published.
 
-        Nothing takes the place of a revoked primary by itself.
+        A published successor takes the place of a revoked primary at once.
         """
         now = utc_now()
         installation = open_home(now)
         wanted = _confirmed("Revoke", installation, explicit_selection(kind, chosen), yes=yes)
-        outcome = credential_states.revoke(installation, wanted, now)
+        breakage = Breakage.ACCEPTED if force else Breakage.REFUSED
+        outcome = credential_states.revoke(installation, wanted, now, breakage)
         tell(outcome, f"revoked {named(outcome.row)}", as_json=as_json)
 
 

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from sts.core.model import Credential, KeyType, Kind, Use
 from sts.operations import credential_states, new_credentials
+from sts.operations.credential_states import Breakage
 from sts.operations.new_credentials import CertificateOrder, KeyOrder
 from sts.operations.rings import Outcome, RingName, Selection
 from tests.flows.world import World
@@ -58,7 +59,7 @@ def promote(world: World, ring: RingName, chosen: Credential, at: datetime | Non
 
 def revoke(world: World, ring: RingName, chosen: Credential) -> Outcome:
     """Revoke a credential."""
-    return credential_states.revoke(world.service.installation, _selection(ring, chosen), world.now)
+    return credential_states.revoke(world.service.installation, _selection(ring, chosen), world.now, Breakage.ACCEPTED)
 
 
 def delete(world: World, ring: RingName, chosen: Credential) -> Outcome:
