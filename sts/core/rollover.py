@@ -185,9 +185,14 @@ def destruction_instant(credential: Credential) -> datetime:
     return end + SECOND
 
 
+def due_from(step: Step) -> datetime:
+    """From when a step is to be carried out; a promotion a minute ahead, so that every node flips at its instant."""
+    return step.at - (ANNOUNCED if step.kind is StepKind.PROMOTE else timedelta(0))
+
+
 def is_due(step: Step, now: datetime) -> bool:
-    """Whether a step is to be carried out; a promotion a minute ahead, so that every node flips at its instant."""
-    return step.at - (ANNOUNCED if step.kind is StepKind.PROMOTE else timedelta(0)) <= now
+    """Whether a step is to be carried out."""
+    return due_from(step) <= now
 
 
 def takes_over_at(step: Step, now: datetime) -> datetime:

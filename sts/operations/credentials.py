@@ -16,6 +16,7 @@ from sts.core.model import (
     Origin,
     Use,
 )
+from sts.core.rollover import RingName, policy_of
 from sts.crypto import certificates
 from sts.crypto.certificates import Certificate, Purpose
 from sts.crypto.signer import private_key_bytes
@@ -85,13 +86,19 @@ def import_key(value: bytes, not_before: datetime, not_after: datetime) -> Mater
 
 
 def create_initial(change: Change, key_ring: SealedKeyRing, namespace: Namespace, host: str) -> tuple[Credential, ...]:
-    """Give a new namespace its signing certificate, decryption certificate and symmetric key, each primary at once."""
+    """Give a new namespace its signing certificate, decryption certificate and symmetric key, each primary at once.
+
+    They are made as the policies of their rings say.
+    """
     begin = change.now.replace(microsecond=0)
     made = []
-    for use in (Use.SIGNING, Use.DECRYPTION):
-        request = CertificateRequest(default_subject(namespace.name, host, use), begin)
-        made.append(store(change, key_ring, Ring(namespace, use), make_certificate(request, use)))
-    made.append(store(change, key_ring, Ring(namespace, kind=Kind.SYMMETRIC), make_key(begin)))
+    for name in (RingName.SIGNING, RingName.DECRYPTION):
+        policy = policy_of(namespace, name)
+        subject = default_subject(namespace.name, host, name.use)
+        request = CertificateRequest(subject, begin, policy.lifetime, policy.key_type or KeyType.RSA2048)
+        made.append(store(change, key_ring, Ring(namespace, name.use), make_certificate(request, name.use)))
+    key = make_key(begin, policy_of(namespace, RingName.SIGNING_KEYS).lifetime)
+    made.append(store(change, key_ring, Ring(namespace, kind=Kind.SYMMETRIC), key))
     promoted = [replace(credential, primary_from=begin) for credential in made]
     return tuple(table.save(change, namespace, credential) for credential in promoted)
 

@@ -17,3 +17,4 @@ class Installation:
     key_ring: SealedKeyRing = field(repr=False)
     roots: tuple[bytes, ...] = field(repr=False)  # DER certificates of the issuers that imports may chain to
     actor: str  # who is named in the audit records
+    mark: Path | None = None  # where the mark of the newest change lies; None: beside the master key

@@ -67,7 +67,7 @@ def accept_restore(installation: Installation, now: datetime) -> bool:
 
 
 def _path(installation: Installation) -> Path:
-    return installation.key_ring.master_keys.path.with_name(MARK)
+    return installation.mark or installation.key_ring.master_keys.path.with_name(MARK)
 
 
 def _known_mark(installation: Installation) -> tuple[int, str] | None:
