@@ -5,6 +5,7 @@ import socket
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -24,6 +25,7 @@ STOP_LIMIT: Final = 8  # seconds for the requests under way when the service is 
 DEFAULT_HOST: Final = "127.0.0.1"
 DEFAULT_PORT: Final = 8000
 _APPLICATION: Final = "sts.web.wsgi:application"
+_METRICS_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"  # where the workers' counters meet; read as they start
 _LOG_STREAM: Final = {"formatter": "generic", "class": "logging.StreamHandler", "stream": "ext://sys.stderr"}
 _LOG: Final[dict[str, Any]] = {"handlers": {"console": _LOG_STREAM, "access": _LOG_STREAM}}
 
@@ -76,7 +78,9 @@ def serve(
     if settings.is_plain_http:
         warn((f"{settings.base_url} is plain http: passwords and tokens cross it in the clear, for this machine only",))
     click.echo(f"listening at {endpoint.url}; Ctrl-C ends it", err=True)
-    server.serve()
+    with TemporaryDirectory(prefix="sts-metrics-") as folder:
+        os.environ.setdefault(_METRICS_FOLDER, folder)
+        server.serve()
 
 
 def default_endpoint(base_url: str) -> Endpoint:
