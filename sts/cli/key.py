@@ -132,8 +132,8 @@ def export(destination: str | None, show: bool, as_json: bool, **chosen: Unpack[
         raise click.UsageError("say where the key goes: --destination FILE, or --show on a terminal")
     if show and not sys.stdout.isatty():
         raise OperatorError("a key is shown on a terminal only; write it to a file with --destination FILE")
-    now = utc_now()
-    copy = _export(open_home(now), selection(Kind.SYMMETRIC, chosen), destination)
+    wanted = selection(Kind.SYMMETRIC, chosen)
+    copy = _export(open_home(utc_now()), wanted, destination)
     if show:
         click.echo(copy.value)
         warn((f"this was {named(copy.row)}",))

@@ -21,7 +21,7 @@ from sts.cli.output import warn
 from sts.core.errors import OperatorError
 from sts.settings import Settings, is_loopback
 
-STOP_LIMIT: Final = 8  # seconds for the requests under way when the service is told to end
+STOP_LIMIT: Final = 5  # seconds for the requests under way when the service is told to end
 DEFAULT_HOST: Final = "127.0.0.1"
 DEFAULT_PORT: Final = 8000
 _APPLICATION: Final = "sts.web.wsgi:application"
