@@ -66,9 +66,8 @@ def _print_in_process(installation: Installation, options: Options) -> None:
 
 
 def _print_over_http(installation: Installation, workers: int, options: Options) -> None:
-    print(
-        f"over HTTP, {workers} worker{'s' * (workers > 1)}   tokens/s  tokens/CPU-s  wall ratio  CPU ratio   p50 ms   p99 ms"
-    )
+    heading = f"over HTTP, {workers} worker{'s' * (workers > 1)}"
+    print(f"{heading:21}  tokens/s tokens/CPU-s  wall ratio   CPU ratio   p50 ms   p99 ms")
     environ = installation.environ
     with RawRate(workers) as raw:
         with serving(sts(workers, installation.port), installation.port, environ) as server:
