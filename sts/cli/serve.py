@@ -6,7 +6,7 @@ import ssl
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Final
+from typing import Any, Final, TypedDict, Unpack
 from urllib.parse import urlsplit
 
 import click
@@ -46,6 +46,13 @@ class Endpoint:
         return f"{'http' if self.certificate is None else 'https'}://{host}:{self.port}"
 
 
+class _Listening(TypedDict):
+    host: str | None
+    port: int | None
+    tls_certificate: str | None
+    tls_key: str | None
+
+
 @click.command(
     epilog=examples(
         "sts serve",
@@ -58,22 +65,18 @@ class Endpoint:
 @click.option("--workers", type=click.IntRange(1, 256), metavar="N", help="Processes; by default one for each core.")
 @click.option("--tls-certificate", metavar="FILE", help="PEM: the server's certificate and its chain.")
 @click.option("--tls-key", metavar="FILE", help="PEM: the private key of it.")
-def serve(
-    host: str | None, port: int | None, workers: int | None, tls_certificate: str | None, tls_key: str | None
-) -> None:
+def serve(workers: int | None, **given: Unpack[_Listening]) -> None:
     """Run the service until Ctrl-C or SIGTERM; requests under way are answered first.
 
     Behind a proxy that ends TLS, name the proxy in STS_TRUSTED_PROXIES. Settings are environment variables: STS_HOME,
     STS_BASE_URL, STS_DATABASE_URL, STS_MASTER_KEY_FILE, STS_TRUSTED_PROXIES, STS_EXTRA_ROOTS, STS_WORKERS,
     STS_LOG_FORMAT.
     """
-    if (tls_certificate is None) != (tls_key is None):
+    if (given["tls_certificate"] is None) != (given["tls_key"] is None):
         raise click.UsageError("--tls-certificate and --tls-key belong together")
     settings = Settings.from_environ(os.environ)
     _prepare(settings)
-    default = default_endpoint(settings.base_url)
-    files = (Path(tls_certificate), Path(tls_key)) if tls_certificate and tls_key else (None, None)
-    endpoint = Endpoint(host or default.host, port or default.port, *files)
+    endpoint = _endpoint(settings, given)
     server = _server(endpoint, workers or settings.workers)
     if settings.is_plain_http:
         warn((f"{settings.base_url} is plain http: passwords and tokens cross it in the clear, for this machine only",))
@@ -81,6 +84,13 @@ def serve(
     with TemporaryDirectory(prefix="sts-metrics-") as folder:
         os.environ.setdefault(_METRICS_FOLDER, folder)
         server.serve()
+
+
+def _endpoint(settings: Settings, given: _Listening) -> Endpoint:
+    default = default_endpoint(settings.base_url)
+    certificate, key = given["tls_certificate"], given["tls_key"]
+    files = (Path(certificate), Path(key)) if certificate and key else (None, None)
+    return Endpoint(given["host"] or default.host, given["port"] or default.port, *files)
 
 
 def default_endpoint(base_url: str) -> Endpoint:

@@ -40,6 +40,14 @@ def test_generate_hands_the_new_key_out_when_asked(console: Console) -> None:
     assert content(file) == content(again)
 
 
+def test_a_key_that_could_not_be_written_is_there_and_the_operator_is_told_how_to_get_it(console: Console) -> None:
+    message = console.refused("key", "generate", *RING, "--destination", console.home / "no" / "such.key")
+    assert "the key was made, but the file" in message
+    remedy = message.partition("`sts ")[2].partition(" FILE`")[0]
+    console.ok(*remedy.split(), console.home / "found.key")
+    assert len(content(console.home / "found.key")) == 32
+
+
 @pytest.mark.parametrize("source", ["{home}/in.key", "file:{home}/in.key", "env:KEY", "-"])
 def test_a_key_comes_in_from_where_it_lies(console: Console, source: str) -> None:
     (console.home / "in.key").write_text(f"{VALUE}\n")
