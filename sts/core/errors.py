@@ -185,6 +185,7 @@ class MetadataUnavailable(StsError):
     """Federation metadata cannot be signed."""
 
     code = "ACS20002"
+    needs_operator = True
 
 
 class StoreUnavailable(StsError):
