@@ -40,6 +40,11 @@ class Endpoint:
     key: Path | None = None  # PEM
 
     @property
+    def default_threads(self) -> int:
+        """One thread a worker is the fastest; without a proxy in front, slow clients must not stop the others."""
+        return 1 if self.certificate is None else 16
+
+    @property
     def url(self) -> str:
         """The address as people write it."""
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -63,21 +68,29 @@ class _Listening(TypedDict):
 @click.option("--host", metavar="ADDRESS", help="Where to listen; by default the loopback host of STS_BASE_URL.")
 @click.option("--port", type=click.IntRange(1, 65535), metavar="N", help="By default that of STS_BASE_URL, or 8000.")
 @click.option("--workers", type=click.IntRange(1, 256), metavar="N", help="Processes; by default one for each core.")
+@click.option(
+    "--threads",
+    type=click.IntRange(1, 256),
+    metavar="N",
+    help="For each worker; by default 1, and 16 with --tls-certificate, where no proxy holds back slow clients.",
+)
 @click.option("--tls-certificate", metavar="FILE", help="PEM: the server's certificate and its chain.")
 @click.option("--tls-key", metavar="FILE", help="PEM: the private key of it.")
-def serve(workers: int | None, **given: Unpack[_Listening]) -> None:
+def serve(workers: int | None, threads: int | None, **given: Unpack[_Listening]) -> None:
     """Run the service until Ctrl-C or SIGTERM; requests under way are answered first.
 
-    Behind a proxy that ends TLS, name the proxy in STS_TRUSTED_PROXIES. Settings are environment variables: STS_HOME,
-    STS_BASE_URL, STS_DATABASE_URL, STS_MASTER_KEY_FILE, STS_TRUSTED_PROXIES, STS_EXTRA_ROOTS, STS_WORKERS,
-    STS_LOG_FORMAT.
+    Behind a proxy that ends TLS, name the proxy in STS_TRUSTED_PROXIES. A client that sends half a request holds a
+    thread until it hangs up: let strangers in through a proxy that buffers requests.
+
+    Settings are environment variables: STS_HOME, STS_BASE_URL, STS_DATABASE_URL, STS_MASTER_KEY_FILE,
+    STS_TRUSTED_PROXIES, STS_EXTRA_ROOTS, STS_WORKERS, STS_LOG_FORMAT.
     """
     if (given["tls_certificate"] is None) != (given["tls_key"] is None):
         raise click.UsageError("--tls-certificate and --tls-key belong together")
     settings = Settings.from_environ(os.environ)
     _prepare(settings)
     endpoint = _endpoint(settings, given)
-    server = _server(endpoint, workers or settings.workers)
+    server = _server(endpoint, workers or settings.workers, threads or endpoint.default_threads)
     if settings.is_plain_http:
         warn((f"{settings.base_url} is plain http: passwords and tokens cross it in the clear, for this machine only",))
     click.echo(f"listening at {endpoint.url}; Ctrl-C ends it", err=True)
@@ -106,7 +119,7 @@ def _prepare(settings: Settings) -> None:
     open_installation(settings, operator(), utc_now()).database.close()
 
 
-def _server(endpoint: Endpoint, workers: int) -> Any:
+def _server(endpoint: Endpoint, workers: int, threads: int) -> Any:
     try:
         return Granian(
             target=_APPLICATION,
@@ -114,7 +127,7 @@ def _server(endpoint: Endpoint, workers: int) -> Any:
             port=endpoint.port,
             interface=Interfaces.WSGI,
             workers=workers,
-            blocking_threads=1,
+            blocking_threads=threads,
             http=HTTPModes.http1,
             websockets=False,
             log_level=LogLevels.error,
