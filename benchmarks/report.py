@@ -29,9 +29,7 @@ class Options:
 def main() -> None:
     """Measure and print."""
     options = _options()
-    print(
-        f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} before; ratios are to the raw private-key operation\n"
-    )
+    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; ratios are to the raw private-key operation\n")
     with installed() as installation:
         _print_in_process(installation, options)
         for workers in options.workers:
@@ -68,7 +66,8 @@ def _print_in_process(installation: Installation, options: Options) -> None:
 
 
 def _print_over_http(installation: Installation, workers: int, options: Options) -> None:
-    print(f"over HTTP, {workers} worker{'s' * (workers > 1)}   tokens/s  wall ratio  CPU ratio   p50 ms   p99 ms")
+    heading = f"over HTTP, {workers} worker{'s' * (workers > 1)}"
+    print(f"{heading:21}  tokens/s tokens/CPU-s  wall ratio   CPU ratio   p50 ms   p99 ms")
     environ = installation.environ
     with RawRate(workers) as raw:
         with serving(sts(workers, installation.port), installation.port, environ) as server:
@@ -90,18 +89,16 @@ def _print_server(server: Server, first: Target, options: Options) -> None:
 
 
 def _print_runs(name: str, runs: list[Run], goal: float | None) -> None:
-    rate = middle(runs, lambda run: run.answers.per_second)
+    rate = middle(runs, lambda run: run.answers.per_second) or 0.0
+    cpu_rate = middle(runs, lambda run: run.per_cpu_second) or 0.0
     wall, cpu = middle(runs, lambda run: run.wall_ratio), middle(runs, lambda run: run.cpu_ratio)
-    p50, p99 = middle(runs, lambda run: run.answers.p50), middle(runs, lambda run: run.answers.p99)
-    print(
-        f"  {name:20} {rate:8.0f} {_ratio(wall)} {_ratio(cpu)} {(p50 or 0) * 1000:8.1f} {(p99 or 0) * 1000:8.1f}"
-        f" {_goal(goal)}",
-        flush=True,
-    )
+    p50, p99 = ((middle(runs, of) or 0.0) * 1000 for of in (lambda run: run.answers.p50, lambda run: run.answers.p99))
+    figures = f"{rate:8.0f} {cpu_rate:12.0f} {_ratio(wall)} {_ratio(cpu)} {p50:8.1f} {p99:8.1f}"
+    print(f"  {name:20} {figures} {_goal(goal)}".rstrip(), flush=True)
 
 
 def _ratio(figure: float | None) -> str:
-    return "          -" if figure is None else f"{figure:11.2f}"
+    return f"{'-':>11}" if figure is None else f"{figure:11.2f}"
 
 
 def _goal(goal: float | None) -> str:

@@ -51,10 +51,13 @@ def installed() -> Iterator[Installation]:
 
 
 def run(installation: Installation, *arguments: str) -> None:
-    """Run one `sts` command there, quietly; raises CalledProcessError with what it said."""
+    """Run one `sts` command there, quietly; raises RuntimeError with what it said if it is refused."""
     command = [str(BIN / "sts"), *arguments]
-    environ = os.environ | installation.environ
-    subprocess.run(command, env=environ, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    done = subprocess.run(
+        command, env=os.environ | installation.environ, stdin=subprocess.DEVNULL, capture_output=True, text=True
+    )
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command)}: {done.stderr}")
 
 
 def target(installation: Installation, relying_party: str) -> Target:

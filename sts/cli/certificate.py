@@ -122,8 +122,8 @@ def import_(as_json: bool, **given: Unpack[_Import]) -> None:
 @json_option
 def download(destination: str, pem: bool, as_json: bool, **chosen: Unpack[SelectionArguments]) -> None:
     """Write a certificate to a file: the active one unless you name another. Private keys never leave."""
-    now = utc_now()
-    copy = credential_files.download_certificate(open_home(now), selection(Kind.CERTIFICATE, chosen), now)
+    now, wanted = utc_now(), selection(Kind.CERTIFICATE, chosen)
+    copy = credential_files.download_certificate(open_home(now), wanted, now)
     write_public(destination, copy.pem if pem else copy.der)
     if as_json:
         print_json(copy.row)

@@ -67,11 +67,18 @@ def generate(destination: str | None, as_json: bool, **order: Unpack[_Order]) ->
     name = ring_name(Kind.SYMMETRIC, order)
     installation = open_home(now)
     outcome = new_credentials.generate_key(installation, KeyOrder(name, order["not_before"], order["not_after"]), now)
-    where = ""
+    where = "" if destination is None else f", written to {destination}"
     if destination is not None:
-        _export(installation, Selection(name, thumbprint=outcome.row.thumbprint_sha256), destination)
-        where = f", written to {destination}"
+        _hand_out(installation, Selection(name, thumbprint=outcome.row.thumbprint_sha256), destination)
     tell(outcome, f"generated {named(outcome.row)}, not primary{where}", as_json=as_json)
+
+
+def _hand_out(installation: Installation, made: Selection, destination: str) -> None:
+    try:
+        _export(installation, made, destination)
+    except OperatorError as error:
+        remedy = f"sts key export {made.ring.arguments} --thumbprint {made.thumbprint} --destination FILE"
+        raise OperatorError(f"the key was made, but {error.message}; hand it out with `{remedy}`") from error
 
 
 class _Import(RingArguments):
@@ -132,8 +139,8 @@ def export(destination: str | None, show: bool, as_json: bool, **chosen: Unpack[
         raise click.UsageError("say where the key goes: --destination FILE, or --show on a terminal")
     if show and not sys.stdout.isatty():
         raise OperatorError("a key is shown on a terminal only; write it to a file with --destination FILE")
-    now = utc_now()
-    copy = _export(open_home(now), selection(Kind.SYMMETRIC, chosen), destination)
+    wanted = selection(Kind.SYMMETRIC, chosen)
+    copy = _export(open_home(utc_now()), wanted, destination)
     if show:
         click.echo(copy.value)
         warn((f"this was {named(copy.row)}",))

@@ -69,7 +69,7 @@ def _cells(row: CredentialRow) -> tuple[object, ...]:
 def _cell(value: object) -> str:
     if value is None:
         return "-"
-    return instant(value) if isinstance(value, datetime) else printable(str(value))
+    return instant(value) if isinstance(value, datetime) else printable(str(value)).replace("\n", "\\n")
 
 
 def printable(text: str) -> str:

@@ -5,7 +5,8 @@ import socket
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from tempfile import TemporaryDirectory
+from typing import Any, Final, TypedDict, Unpack
 from urllib.parse import urlsplit
 
 import click
@@ -20,10 +21,11 @@ from sts.cli.output import warn
 from sts.core.errors import OperatorError
 from sts.settings import Settings, is_loopback
 
-STOP_LIMIT: Final = 8  # seconds for the requests under way when the service is told to end
+STOP_LIMIT: Final = 5  # seconds for the requests under way when the service is told to end
 DEFAULT_HOST: Final = "127.0.0.1"
 DEFAULT_PORT: Final = 8000
 _APPLICATION: Final = "sts.web.wsgi:application"
+_METRICS_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"  # where the workers' counters meet; read as they start
 _LOG_STREAM: Final = {"formatter": "generic", "class": "logging.StreamHandler", "stream": "ext://sys.stderr"}
 _LOG: Final[dict[str, Any]] = {"handlers": {"console": _LOG_STREAM, "access": _LOG_STREAM}}
 
@@ -38,10 +40,22 @@ class Endpoint:
     key: Path | None = None  # PEM
 
     @property
+    def default_threads(self) -> int:
+        """One thread a worker is the fastest; without a proxy in front, slow clients must not stop the others."""
+        return 1 if self.certificate is None else 16
+
+    @property
     def url(self) -> str:
         """The address as people write it."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{'http' if self.certificate is None else 'https'}://{host}:{self.port}"
+
+
+class _Listening(TypedDict):
+    host: str | None
+    port: int | None
+    tls_certificate: str | None
+    tls_key: str | None
 
 
 @click.command(
@@ -54,29 +68,42 @@ class Endpoint:
 @click.option("--host", metavar="ADDRESS", help="Where to listen; by default the loopback host of STS_BASE_URL.")
 @click.option("--port", type=click.IntRange(1, 65535), metavar="N", help="By default that of STS_BASE_URL, or 8000.")
 @click.option("--workers", type=click.IntRange(1, 256), metavar="N", help="Processes; by default one for each core.")
+@click.option(
+    "--threads",
+    type=click.IntRange(1, 256),
+    metavar="N",
+    help="For each worker; by default 1, and 16 with --tls-certificate, where no proxy holds back slow clients.",
+)
 @click.option("--tls-certificate", metavar="FILE", help="PEM: the server's certificate and its chain.")
 @click.option("--tls-key", metavar="FILE", help="PEM: the private key of it.")
-def serve(
-    host: str | None, port: int | None, workers: int | None, tls_certificate: str | None, tls_key: str | None
-) -> None:
+def serve(workers: int | None, threads: int | None, **given: Unpack[_Listening]) -> None:
     """Run the service until Ctrl-C or SIGTERM; requests under way are answered first.
 
-    Behind a proxy that ends TLS, name the proxy in STS_TRUSTED_PROXIES. Settings are environment variables: STS_HOME,
-    STS_BASE_URL, STS_DATABASE_URL, STS_MASTER_KEY_FILE, STS_TRUSTED_PROXIES, STS_EXTRA_ROOTS, STS_WORKERS,
-    STS_LOG_FORMAT.
+    Behind a proxy that ends TLS, name the proxy in STS_TRUSTED_PROXIES. A client that sends half a request holds a
+    thread until it hangs up: let strangers in through a proxy that buffers requests.
+
+    Settings are environment variables: STS_HOME, STS_BASE_URL, STS_DATABASE_URL, STS_MASTER_KEY_FILE,
+    STS_TRUSTED_PROXIES, STS_EXTRA_ROOTS, STS_WORKERS, STS_LOG_FORMAT.
     """
-    if (tls_certificate is None) != (tls_key is None):
+    if (given["tls_certificate"] is None) != (given["tls_key"] is None):
         raise click.UsageError("--tls-certificate and --tls-key belong together")
     settings = Settings.from_environ(os.environ)
     _prepare(settings)
-    default = default_endpoint(settings.base_url)
-    files = (Path(tls_certificate), Path(tls_key)) if tls_certificate and tls_key else (None, None)
-    endpoint = Endpoint(host or default.host, port or default.port, *files)
-    server = _server(endpoint, workers or settings.workers)
+    endpoint = _endpoint(settings, given)
+    server = _server(endpoint, workers or settings.workers, threads or endpoint.default_threads)
     if settings.is_plain_http:
         warn((f"{settings.base_url} is plain http: passwords and tokens cross it in the clear, for this machine only",))
     click.echo(f"listening at {endpoint.url}; Ctrl-C ends it", err=True)
-    server.serve()
+    with TemporaryDirectory(prefix="sts-metrics-") as folder:
+        os.environ.setdefault(_METRICS_FOLDER, folder)
+        server.serve()
+
+
+def _endpoint(settings: Settings, given: _Listening) -> Endpoint:
+    default = default_endpoint(settings.base_url)
+    certificate, key = given["tls_certificate"], given["tls_key"]
+    files = (Path(certificate), Path(key)) if certificate and key else (None, None)
+    return Endpoint(given["host"] or default.host, given["port"] or default.port, *files)
 
 
 def default_endpoint(base_url: str) -> Endpoint:
@@ -92,7 +119,7 @@ def _prepare(settings: Settings) -> None:
     open_installation(settings, operator(), utc_now()).database.close()
 
 
-def _server(endpoint: Endpoint, workers: int) -> Any:
+def _server(endpoint: Endpoint, workers: int, threads: int) -> Any:
     try:
         return Granian(
             target=_APPLICATION,
@@ -100,7 +127,7 @@ def _server(endpoint: Endpoint, workers: int) -> Any:
             port=endpoint.port,
             interface=Interfaces.WSGI,
             workers=workers,
-            blocking_threads=1,
+            blocking_threads=threads,
             http=HTTPModes.http1,
             websockets=False,
             log_level=LogLevels.error,

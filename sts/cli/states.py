@@ -64,8 +64,8 @@ def _add_make_primary(group: click.Group, kind: Kind, uses: Sequence[Use]) -> No
 
         The one before it stays and keeps verifying. With --at every node changes over at the same instant.
         """
-        now = utc_now()
-        outcome = credential_states.make_primary(open_home(now), explicit_selection(kind, chosen), now, at)
+        now, wanted = utc_now(), explicit_selection(kind, chosen)
+        outcome = credential_states.make_primary(open_home(now), wanted, now, at)
         begin = outcome.row.primary_from
         since = "" if begin is None else f" from {instant(begin)}"
         tell(outcome, f"primary{since}: {named(outcome.row)}", as_json=as_json)
@@ -82,9 +82,9 @@ def _add_revoke(group: click.Group, kind: Kind, uses: Sequence[Use]) -> None:
 
         A published successor takes the place of a revoked primary at once.
         """
-        now = utc_now()
+        now, wanted = utc_now(), explicit_selection(kind, chosen)
         installation = open_home(now)
-        wanted = _confirmed("Revoke", installation, explicit_selection(kind, chosen), yes=yes)
+        wanted = _confirmed("Revoke", installation, wanted, yes=yes)
         breakage = Breakage.ACCEPTED if force else Breakage.REFUSED
         outcome = credential_states.revoke(installation, wanted, now, breakage)
         tell(outcome, f"revoked {named(outcome.row)}", as_json=as_json)
@@ -97,9 +97,9 @@ def _add_delete(group: click.Group, kind: Kind, uses: Sequence[Use]) -> None:
     @json_option
     def delete(yes: bool, as_json: bool, **chosen: Unpack[SelectionArguments]) -> None:
         """Destroy one for good. The primary cannot be deleted: make another primary or revoke it first."""
-        now = utc_now()
+        now, wanted = utc_now(), explicit_selection(kind, chosen)
         installation = open_home(now)
-        wanted = _confirmed("Destroy the key of", installation, explicit_selection(kind, chosen), yes=yes)
+        wanted = _confirmed("Destroy the key of", installation, wanted, yes=yes)
         outcome = credential_states.delete(installation, wanted, now)
         tell(outcome, f"deleted {named(outcome.row)}", as_json=as_json)
 

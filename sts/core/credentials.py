@@ -106,10 +106,11 @@ def _expired_and_not_replaced(alive: Iterable[Credential], now: datetime) -> boo
 class _Unavailable(Exception):
     """Nothing in the ring may sign: the credential that stands in the way, if one does, and why."""
 
-    def __init__(self, reason: str, blocking: Credential | None = None) -> None:
+    def __init__(self, reason: str, blocking: Credential | None = None, *, has_others: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
         self.blocking = blocking
+        self.has_others = has_others  # that could be promoted instead
 
 
 def _select(members: Ring, now: datetime) -> Credential:
@@ -118,7 +119,8 @@ def _select(members: Ring, now: datetime) -> Credential:
     if holder is not None:
         if holder.deleted_at is None and is_valid(holder, now):
             return holder
-        raise _Unavailable(_why_not(holder, now), holder)
+        has_others = any(c.deleted_at is None and is_valid(c, now) for c in members)
+        raise _Unavailable(_why_not(holder, now), holder, has_others=has_others)
     usable = [c for c in members if c.deleted_at is None and is_valid(c, now)]
     if usable:
         return min(usable, key=lambda c: (c.not_before, c.id))
@@ -153,11 +155,12 @@ def _why_none(members: Ring, now: datetime) -> str:
 def _refusal(unavailable: _Unavailable, kind: Kind, arguments: str, later: datetime | None) -> IssuingFailed:
     noun = "certificate" if kind is Kind.CERTIFICATE else "key"
     what = "signing certificate" if kind is Kind.CERTIFICATE else "symmetric signing key"
+    make = f"make one with `sts {noun} generate {arguments} --use signing`"
     if unavailable.blocking is None:
-        remedy = f"make one with `sts {noun} generate {arguments} --use signing`"
-        text = f"no {what} can sign: {unavailable.reason}; {remedy}"
+        text = f"no {what} can sign: {unavailable.reason}; {make}"
     else:
-        remedy = f"promote another with `sts {noun} make-primary {arguments} --use signing --thumbprint ...`"
+        another = f"promote another with `sts {noun} make-primary {arguments} --use signing --thumbprint ...`"
+        remedy = another if unavailable.has_others else f"{make} and {another}"
         text = f"the primary {what} {describe(unavailable.blocking)} {unavailable.reason}; {remedy}"
     if later is not None:
         text += f", or wait until {instant(later)}"
@@ -266,18 +269,17 @@ def promote(members: Sequence[Credential], chosen: Credential, now: datetime, at
     """
     instant_ = _promotion_instant(members, chosen, now, at)
     if chosen.deleted_at is not None or not is_valid(chosen, instant_):
-        raise Conflict(
-            f"{describe(chosen)} cannot become primary on {instant(instant_)}: it {_why_not(chosen, instant_)}"
-        )
+        reason = _why_not(chosen, instant_)
+        if not has_expired(chosen, now):
+            reason = reason.replace("expired on", "ends on")
+        raise Conflict(f"{describe(chosen)} cannot become primary on {instant(instant_)}: it {reason}")
     present = primary(members, now)
-    changed = [replace(chosen, primary_from=instant_, demoted_at=None)]
-    for other in members:
-        if other is chosen or other.deleted_at is not None:
-            continue
-        if other.primary_from is not None and other.primary_from >= instant_ and other.primary_from > now:
-            changed.append(replace(other, primary_from=None))
-        elif other is present:
-            changed.append(replace(other, demoted_at=instant_))
+    later = [c for c in members if c.primary_from is not None and c.primary_from >= instant_ and c.primary_from > now]
+    cleared = [replace(c, primary_from=None) for c in later if c is not chosen and c.deleted_at is None]
+    displaced = primary((c for c in members if c not in later), instant_)  # by then another may have been promoted
+    changed = [replace(chosen, primary_from=instant_, demoted_at=None), *cleared]
+    if displaced is not None and displaced is not chosen and displaced.deleted_at is None and chosen is not present:
+        changed.append(replace(displaced, demoted_at=instant_))
     return Promotion(instant_, tuple(changed), _promotion_warnings(present, chosen, instant_, now))
 
 

@@ -191,6 +191,7 @@ class MetadataUnavailable(StsError):
     """Federation metadata cannot be signed."""
 
     code = "ACS20002"
+    needs_operator = True
 
 
 class StoreUnavailable(StsError):

@@ -156,11 +156,17 @@ def _by_self_issued_token(namespace: Namespace, proof: TokenProof, parts: Parts,
             raise InvalidSignature(wrong.message, detail=unusable.detail) from unusable
         raise
     token = _read_self_issued(namespace, usable, proof, parts, now)
-    if token.audience is not None and token.audience not in {namespace.issuer + path for path in TOKEN_ENDPOINTS}:
+    if token.audience is not None and token.audience not in _own_addresses(namespace):
         raise InvalidAudience("the token is for another audience", detail=f"audience {token.audience[:200]!r}")
     if token.expires_at is not None:
         parts.replays.use(namespace, usable.name, token.id, token.expires_at + SKEW, now)
     return _principal(namespace, usable, AuthenticationMethod.UNSPECIFIED, now)
+
+
+def _own_addresses(namespace: Namespace) -> frozenset[str]:
+    """What may stand as the audience of a token for us: the namespace and its token endpoints, by every host name."""
+    roots = (namespace.issuer, *(f"https://{host}/" for host in namespace.hosts))
+    return frozenset(root + path for root in roots for path in TOKEN_ENDPOINTS)
 
 
 def _with_symmetric_key(identity: ServiceIdentity | None) -> ServiceIdentity:

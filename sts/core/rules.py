@@ -38,8 +38,9 @@ def _refuse_too_many(claims: Sequence[Claim]) -> None:
 
 
 def _refuse_too_long(claims: Iterable[Claim]) -> None:
-    if any(max(len(claim.type), len(claim.value)) > MAX_VALUE_LENGTH for claim in claims):
-        raise RulesFailed(f"a claim is longer than the limit ({MAX_VALUE_LENGTH} characters)")
+    for claim in claims:
+        if len(claim.value) > MAX_VALUE_LENGTH or len(claim.type) > MAX_VALUE_LENGTH:
+            raise RulesFailed(f"a claim is longer than the limit ({MAX_VALUE_LENGTH} characters)")
 
 
 def _one_pass(rules: Iterable[Rule], known: Collection[Claim]) -> list[Claim]:

@@ -105,10 +105,11 @@ def escape_attribute(value: str) -> str:
 
 def instant(value: datetime) -> str:
     """An aware datetime as xs:dateTime in UTC with milliseconds; raises ValueError for a naive one."""
-    if value.tzinfo is None:
-        raise ValueError("an instant needs a time zone")
-    utc = value if value.tzinfo is UTC else value.astimezone(UTC)
-    return utc.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+    if value.tzinfo is not UTC:
+        if value.tzinfo is None:
+            raise ValueError("an instant needs a time zone")
+        value = value.astimezone(UTC)
+    return value.isoformat("T", "milliseconds")[:-6] + "Z"  # without its +00:00
 
 
 def parse_instant(text: str) -> datetime:

@@ -39,7 +39,7 @@ def make_primary(
         chosen = select(change.connection, opened, selection, now)
         promotion = rules.promote(opened.members, chosen, now, at)
         _save(change, opened, promotion.changed)
-        _audit(change, opened, chosen, "make-primary", {"primary_from": instant(promotion.primary_from)})
+        _audit(change, opened, chosen, "make-primary", primary_from=instant(promotion.primary_from))
         warnings = (*promotion.warnings, *_hold(change, opened))
         return Outcome(_row(change, installation, selection, chosen), warnings)
 
@@ -75,7 +75,7 @@ def revoke(
             _refuse_breaking(change, opened, chosen, now)
         kept = _without_schedule(opened.members, chosen, now)
         _save(change, opened, [replace(c, revoked_at=_whole(now)) if c.id == chosen.id else c for c in kept])
-        _audit(change, opened, chosen, "revoke", {})
+        _audit(change, opened, chosen, "revoke")
         if successor is not None:
             _promote_successor(change, installation, selection, successor, now)
         return Outcome(_row(change, installation, selection, chosen), warnings)
@@ -97,7 +97,7 @@ def _promote_successor(
     fresh = next(c for c in opened.members if c.id == successor.id)
     promotion = rules.promote(opened.members, fresh, now)
     _save(change, opened, promotion.changed)
-    _audit(change, opened, fresh, "make-primary", {"primary_from": instant(promotion.primary_from)})
+    _audit(change, opened, fresh, "make-primary", primary_from=instant(promotion.primary_from))
 
 
 def _refuse_breaking(change: Change, opened: OpenRing, chosen: Credential, now: datetime) -> None:
@@ -139,7 +139,7 @@ def delete(installation: Installation, selection: Selection, now: datetime) -> O
         row = row_of(opened, chosen, now)
         _save(change, opened, _without_schedule(opened.members, chosen, now))
         table.delete(change, opened.namespace, chosen)
-        _audit(change, opened, chosen, "delete", {})
+        _audit(change, opened, chosen, "delete")
         return Outcome(row)
 
 
@@ -174,7 +174,7 @@ def _save(change: Change, opened: OpenRing, changed: Sequence[Credential]) -> No
         table.save(change, opened.namespace, credential)
 
 
-def _audit(change: Change, opened: OpenRing, chosen: Credential, verb: str, details: dict[str, str]) -> None:
+def _audit(change: Change, opened: OpenRing, chosen: Credential, verb: str, **details: str) -> None:
     known = {"scope": chosen.scope, "use": str(chosen.use), "thumbprint": chosen.thumbprint}
     change.audit(opened.namespace.name, f"{chosen.kind}.{verb}", f"credential:{chosen.id}", {**known, **details})
 

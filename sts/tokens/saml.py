@@ -18,9 +18,19 @@ from sts.core.errors import (
     PayloadTooLarge,
     UnwritableClaim,
 )
-from sts.core.model import Claim, Kind, TokenFormat, TokenView, Trusted, Use, VerificationKey, VerifiedToken
+from sts.core.model import (
+    Claim,
+    Kind,
+    TokenDescriptor,
+    TokenFormat,
+    TokenView,
+    Trusted,
+    Use,
+    VerificationKey,
+    VerifiedToken,
+)
 from sts.crypto import certificates
-from sts.crypto.xml import NS, escape_text, parse, parse_instant
+from sts.crypto.xml import NS, escape_text, instant, parse, parse_instant
 from sts.crypto.xmldsig import MAX_CANDIDATES, Expected, verify
 from sts.tokens.lifetime import Lifetime, check_lifetime
 from sts.tokens.text import refuse_uncarriable
@@ -79,6 +89,13 @@ def statements(claims: Sequence[Claim]) -> tuple[str | None, dict[str, list[str]
     if len(names) > 1:
         raise UnwritableClaim(f"A SAML token names one subject, but there are {len(names)} nameidentifier claims.")
     return (names[0] if names else None), values
+
+
+def statement_instants(descriptor: TokenDescriptor) -> tuple[str, str]:
+    """Answer when the assertion is issued and when its subject signed in, which mostly is the same instant."""
+    issued, signed_in = descriptor.issued_at, descriptor.authenticated_at
+    text = instant(issued)
+    return text, text if signed_in is issued else instant(signed_in)
 
 
 def refused(reason: str) -> InvalidSamlToken:

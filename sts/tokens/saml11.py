@@ -47,16 +47,17 @@ def write(descriptor: TokenDescriptor, signer: Signer) -> bytes:
     name, or a claim holds a character that XML cannot carry.
     """
     name, values = saml.statements(descriptor.claims)
+    issued, authenticated = saml.statement_instants(descriptor)
     identifier = "_" + descriptor.id
     subject = f"<saml:Subject>{_name_identifier(name)}{_CONFIRMATION}</saml:Subject>"
     before = (
-        f'{_START}{identifier}" IssueInstant="{instant(descriptor.issued_at)}"'
+        f'{_START}{identifier}" IssueInstant="{issued}"'
         f' Issuer="{escape_attribute(descriptor.issuer)}" MajorVersion="1" MinorVersion="1">'
         f'<saml:Conditions NotBefore="{instant(descriptor.not_before)}"'
         f' NotOnOrAfter="{instant(descriptor.expires_at)}"><saml:AudienceRestrictionCondition><saml:Audience>'
         f"{escape_text(descriptor.audience)}</saml:Audience></saml:AudienceRestrictionCondition></saml:Conditions>"
         f"{_attribute_statement(subject, values)}"
-        f'<saml:AuthenticationStatement AuthenticationInstant="{instant(descriptor.authenticated_at)}"'
+        f'<saml:AuthenticationStatement AuthenticationInstant="{authenticated}"'
         f' AuthenticationMethod="{_METHODS[descriptor.authentication_method]}">{subject}</saml:AuthenticationStatement>'
     )
     return sign_canonical(before, "</saml:Assertion>", identifier, signer)

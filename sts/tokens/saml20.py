@@ -29,17 +29,17 @@ def write(descriptor: TokenDescriptor, signer: Signer) -> bytes:
     when there is more than one, a claim has no type, or holds a character that XML cannot carry.
     """
     name, values = saml.statements(descriptor.claims)
+    issued, authenticated = saml.statement_instants(descriptor)
     identifier = "_" + descriptor.id
     before = (
-        f'{_START}{identifier}" IssueInstant="{instant(descriptor.issued_at)}" Version="2.0">'
-        f"<Issuer>{escape_text(descriptor.issuer)}</Issuer>"
+        f'{_START}{identifier}" IssueInstant="{issued}" Version="2.0"><Issuer>{escape_text(descriptor.issuer)}</Issuer>'
     )
     after = (
         f"<Subject>{_name_id(name)}{_CONFIRMATION}"
         f'<Conditions NotBefore="{instant(descriptor.not_before)}" NotOnOrAfter="{instant(descriptor.expires_at)}">'
         f"<AudienceRestriction><Audience>{escape_text(descriptor.audience)}</Audience></AudienceRestriction>"
         f"</Conditions>{_attribute_statement(values)}"
-        f'<AuthnStatement AuthnInstant="{instant(descriptor.authenticated_at)}"><AuthnContext>'
+        f'<AuthnStatement AuthnInstant="{authenticated}"><AuthnContext>'
         f"<AuthnContextClassRef>{descriptor.authentication_method.value}</AuthnContextClassRef>"
         "</AuthnContext></AuthnStatement></Assertion>"
     )

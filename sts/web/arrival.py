@@ -144,6 +144,8 @@ def _body(environ: Environ) -> bytes:
     if not declared and "HTTP_TRANSFER_ENCODING" not in environ:
         return b""
     body: bytes = environ["wsgi.input"].read(int(declared) if declared else MAX_BODY + 1)
+    if declared and len(body) < int(declared):
+        raise BadRequest("the message is incomplete", detail=f"{len(body)} of {declared} bytes came")
     if len(body) > MAX_BODY:
         raise PayloadTooLarge("the message is too large", detail="no length declared")
     return body

@@ -101,6 +101,7 @@ class Edge:
         self._books.metrics.count(_door_name(arrival), outcome.answer.status, seconds, issued)
         record: dict[str, object] = {
             "trace_id": arrival.trace_id,
+            "namespace": arrival.namespace,
             "source": arrival.source,
             "method": arrival.method,
             "path": arrival.path,

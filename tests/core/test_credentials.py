@@ -209,7 +209,13 @@ REFUSALS = {
         [credential(1, **PRIMARY, **EXPIRED), credential(2, primary_from=NOW + 2 * DAY)],
         ["expired on", "or wait until 2026-06-03T12:00:00Z"],
     ),
-    "expired, no instant ahead": ([credential(1, **PRIMARY, **EXPIRED)], ["expired on"]),
+    "expired, no instant ahead": (
+        [credential(1, **PRIMARY, **EXPIRED)],
+        [
+            "expired on",
+            "make one with `sts certificate generate --namespace contoso --use signing` and promote another",
+        ],
+    ),
     "future-only": (
         [credential(1, not_before=NOW + 2 * DAY), credential(2, not_before=NOW + DAY)],
         ["none is valid", "CN=credential-1", "or wait until 2026-06-02T12:00:00Z"],
@@ -336,6 +342,18 @@ def test_promoting_at_an_instant_clears_later_schedules_and_keeps_earlier_ones()
         3: None,
         4: NOW + 2 * DAY,
     }
+
+
+def test_what_a_schedule_displaces_is_what_is_primary_by_then():
+    held = [credential(1, **PRIMARY, demoted_at=NOW + DAY), credential(2, primary_from=NOW + DAY), credential(3)]
+    after = {c.id: c for c in promote(held, held[2], NOW, at=NOW + 2 * DAY).changed}
+    assert {n: after[n].demoted_at for n in after} == {2: NOW + 2 * DAY, 3: None}
+
+
+def test_making_the_present_primary_primary_again_cancels_a_schedule():
+    held = [credential(1, **PRIMARY, demoted_at=NOW + DAY), credential(2, primary_from=NOW + DAY)]
+    after = {c.id: c for c in promote(held, held[0], NOW).changed}
+    assert (after[1].primary_from, after[1].demoted_at, after[2].primary_from) == (NOW, None, None)
 
 
 @pytest.mark.parametrize("other_id", [1, 9])

@@ -239,6 +239,13 @@ def test_a_self_issued_token_may_be_for_the_namespace_or_one_of_its_token_endpoi
     assert world.ask(proof=self_issued(Audience="https://sts.example/contoso/" + path)).principal == "worker"
 
 
+@pytest.mark.parametrize("path", AUDIENCES)
+def test_the_namespaces_own_host_names_are_its_addresses_too(world, path):
+    world.directory.namespaces["contoso"] = namespace(hosts=("contoso.sts.example",))
+    proof = self_issued(Audience="https://contoso.sts.example/" + path)
+    assert world.ask(proof=proof).principal == "worker"
+
+
 def test_what_a_self_issued_token_claims_beyond_its_issuer_is_ignored(world):
     issued = world.ask(proof=self_issued(role="admin"))
     assert "admin" not in [claim.value for claim in jwt.view(issued.token).claims]

@@ -170,6 +170,14 @@ def test_a_body_that_is_no_proper_form_is_refused(still_world: World, door: Door
 
 
 @EACH_PROTOCOL
+def test_a_message_that_breaks_off_is_not_taken_for_a_shorter_one(still_world: World, door: Door) -> None:
+    body = b"wrap_name=worker&client_id=worker&grant_type=client_credentials"
+    longer = {"CONTENT_LENGTH": str(len(body) + 1)}
+    answer = still_world.post(door.path, body, environ_overrides=longer)
+    assert (answer.status_code, "the message is incomplete" in answer.text) == (400, True)
+
+
+@EACH_PROTOCOL
 def test_a_secret_in_the_address_is_refused_even_if_it_is_right(world: World, door: Door) -> None:
     answer = world.post(f"{door.path}?client_secret=correct+horse", b"")
     assert answer.status_code == 400

@@ -1,15 +1,17 @@
 """Two processes on one database: what one changes, the other sees once it has polled."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
 import pytest
 
 from sts.core.claims import ROLE
+from sts.operations import namespaces
 from tests.flows.doors import ONE_OF_EACH, Caller, realm_of
 from tests.flows.operators import NAMESPACE, dedicated, delete, generate, promote, revoke, ring_of
 from tests.flows.self_issued import present, self_issued
-from tests.flows.tokens import PARTIES, content_of, signer_of
+from tests.flows.tokens import PARTIES, Unverified, content_of, read_saml, signer_of
 from tests.flows.world import CONTOSO, World, lend, open_world
 
 METADATA = "FederationMetadata/2007-06/FederationMetadata.xml"
@@ -150,3 +152,38 @@ def test_polling_twice_changes_nothing(world: World, other: World) -> None:
     known = other.namespace
     poll(other)
     assert other.namespace is known
+
+
+def test_a_deleted_namespace_is_gone_and_another_of_its_name_has_other_keys(world: World, other: World) -> None:
+    published, token = other.get(METADATA).data, other.token("saml20")
+    namespaces.delete(world.service.installation, "contoso", world.now)
+    for each in (world, other):
+        poll(each)
+        assert [door(each, Caller(realm_of("swt"))).status_code for door in ONE_OF_EACH] == [404, 404, 404]
+        assert each.get(METADATA).status_code == 404
+    world.apply(CONTOSO)
+    poll(other)
+    for each in (world, other):
+        assert each.get(METADATA).status_code == 200
+        assert each.get(METADATA).data != published
+        for party in PARTIES:
+            assert content_of(each, party, each.token(party)).claims[ROLE] == ["sender"]
+    for certificate in (c.certificate for c in world.namespace.credentials if c.certificate is not None):
+        with pytest.raises(Unverified):
+            read_saml(token, certificate, world.now)
+
+
+def test_sixteen_clients_at_once_use_an_assertion_once(world: World, other: World) -> None:
+    for number in range(3):
+        assertion = self_issued(world, 500 + number)
+        with ThreadPoolExecutor(16) as pool:
+            answers = list(pool.map(lambda each, token=assertion: present(each, token), [world, other] * 8))
+        assert sorted(answer.status_code for answer in answers) == [200] + [401] * 15
+
+
+def test_a_cold_process_serves_many_at_once(world: World) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(world.oauth, PARTIES * 8))
+        documents = list(pool.map(world.get, [METADATA] * 8))
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({document.data for document in documents}) == 1
