@@ -36,11 +36,18 @@ class Document:
     etag: str
     version: int
     until: datetime | None  # the instant from which it may read differently
+    kept: timedelta = MAX_AGE  # how long readers may keep it at most
 
     def max_age(self, now: datetime) -> int:
         """For how many seconds readers may keep it."""
-        left = MAX_AGE if self.until is None else min(MAX_AGE, self.until - now)
+        left = self.kept if self.until is None else min(self.kept, self.until - now)
         return max(0, int(left.total_seconds()))
+
+
+def _kept(namespace: Namespace, now: datetime) -> timedelta:
+    """Short-lived certificates must be read more often: a 400th of the shortest life that is published."""
+    published = (*published_signing(namespace, now), *published_decryption(namespace, now))
+    return min([MAX_AGE, *((c.not_after - c.not_before) / 400 for c in published)])
 
 
 def federation_metadata_document(namespace: Namespace, key_ring: KeyRing, now: datetime) -> bytes:
@@ -108,7 +115,8 @@ class Publications:
         render, media_type = _RENDERERS[kind]
         body = render(namespace, self._means, now)
         etag = f'"{sha256(body).hexdigest()[:32]}"'
-        made = Document(body, media_type, etag, namespace.version, next_change(namespace, now))
+        until, readable = next_change(namespace, now), _kept(namespace, now)
+        made = Document(body, media_type, etag, namespace.version, until, readable)
         if len(self._kept) >= MAX_KEPT:
             self._kept = {}
         self._kept[namespace.id, kind] = made

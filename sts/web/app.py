@@ -12,6 +12,7 @@ from sts.web.edge import Books, Edge, StartResponse
 from sts.web.metrics import Metrics
 from sts.web.pages import create_pages
 from sts.web.request_log import RequestLog
+from sts.web.rollover_thread import RolloverMetrics, RolloverThread
 
 
 class Application:
@@ -19,7 +20,7 @@ class Application:
 
     def __init__(self, service: Service, log: RequestLog) -> None:
         self.service = service
-        metrics = Metrics()
+        self.metrics = metrics = Metrics()
         reception = Reception(service.settings, service.directory.namespace_of_host)
         pages = create_pages(service, metrics)
         self._edge = Edge(reception, service.parts, pages, Books(log, metrics), service.clock)
@@ -37,6 +38,7 @@ def create_app(settings: Settings | None = None) -> Application:
     service = assemble(settings or Settings.from_environ(os.environ))
     Poller(service.installation.database).start()
     application = Application(service, RequestLog(service.settings.log_format))
+    RolloverThread(service.installation, service.clock, RolloverMetrics(application.metrics.registry)).start()
     gc.collect()
     gc.freeze()  # what is loaded by now stays: the collector need not look at it again and again
     return application

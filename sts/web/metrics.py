@@ -16,13 +16,13 @@ class Metrics:
     """The counters of one process."""
 
     def __init__(self) -> None:
-        self._registry = CollectorRegistry()
+        self.registry = CollectorRegistry()
         self._requests = Counter(
-            "sts_requests", "Requests by door and HTTP status.", ("door", "status"), registry=self._registry
+            "sts_requests", "Requests by door and HTTP status.", ("door", "status"), registry=self.registry
         )
-        self._issued = Counter("sts_tokens_issued", "Tokens issued by format.", ("format",), registry=self._registry)
+        self._issued = Counter("sts_tokens_issued", "Tokens issued by format.", ("format",), registry=self.registry)
         self._seconds = Histogram(
-            "sts_request_seconds", "Time to answer by door.", ("door",), registry=self._registry, buckets=_BUCKETS
+            "sts_request_seconds", "Time to answer by door.", ("door",), registry=self.registry, buckets=_BUCKETS
         )
         self._seen: dict[tuple[str, int, str], tuple[Counter, Histogram, Counter | None]] = {}
 
@@ -45,7 +45,7 @@ class Metrics:
     def render(self) -> bytes:
         """Every counter, of all workers where they share a folder."""
         if SHARED_FOLDER not in os.environ:
-            return generate_latest(self._registry)
+            return generate_latest(self.registry)
         everybody = CollectorRegistry()
         MultiProcessCollector(everybody)  # type: ignore[no-untyped-call]  # the library does not annotate it
         return generate_latest(everybody)
