@@ -156,7 +156,25 @@ def judge(certificate: Certificate, now: datetime, purpose: Purpose) -> tuple[st
 
     Raises InvalidCertificate.
     """
-    return (*_judge_dates(certificate, now), *_judge_usage(_decode(certificate.der), purpose))
+    return (*_judge_dates(certificate, now), *judge_usage(_decode(certificate.der), purpose))
+
+
+def judge_usage(certificate: x509.Certificate, purpose: Purpose) -> list[str]:
+    """Judge what it may be used for; answers what is odd but tolerable; raises InvalidCertificate."""
+    if purpose.encrypts and not isinstance(certified_key(certificate), rsa.RSAPublicKey):
+        raise InvalidCertificate(f"a certificate to {purpose.value} must have an RSA key")
+    constraints = extension(certificate, x509.BasicConstraints)
+    if purpose is Purpose.CA and not (constraints and constraints.ca):
+        raise InvalidCertificate("the certificate is not that of a CA: its basic constraints do not say so")
+    if purpose is Purpose.CA and extension(certificate, x509.NameConstraints) is not None:
+        raise InvalidCertificate("the CA may certify certain names only (name constraints), which nobody would check")
+    usage = extension(certificate, x509.KeyUsage)
+    if usage is not None and not any(getattr(usage, bit) for bit in _SUFFICIENT_USAGES[purpose]):
+        raise InvalidCertificate(f"the certificate's key usage does not allow it to {purpose.value}")
+    extended = extension(certificate, x509.ExtendedKeyUsage)
+    if extended is not None and purpose is not Purpose.CA and _OTHER_THAN_TLS_SERVER.isdisjoint(extended):
+        return [f"the certificate's extended key usage does not foresee that it is used to {purpose.value}"]
+    return []
 
 
 def generate(
@@ -280,21 +298,6 @@ def _judge_dates(certificate: Certificate, now: datetime) -> list[str]:
         )
     if now < certificate.not_before:
         return [f"the certificate is not valid before {certificate.not_before:{_INSTANT}}"]
-    return []
-
-
-def _judge_usage(certificate: x509.Certificate, purpose: Purpose) -> list[str]:
-    if purpose.encrypts and not isinstance(certified_key(certificate), rsa.RSAPublicKey):
-        raise InvalidCertificate(f"a certificate to {purpose.value} must have an RSA key")
-    constraints = extension(certificate, x509.BasicConstraints)
-    if purpose is Purpose.CA and not (constraints and constraints.ca):
-        raise InvalidCertificate("the certificate is not that of a CA: its basic constraints do not say so")
-    usage = extension(certificate, x509.KeyUsage)
-    if usage is not None and not any(getattr(usage, bit) for bit in _SUFFICIENT_USAGES[purpose]):
-        raise InvalidCertificate(f"the certificate's key usage does not allow it to {purpose.value}")
-    extended = extension(certificate, x509.ExtendedKeyUsage)
-    if extended is not None and purpose is not Purpose.CA and _OTHER_THAN_TLS_SERVER.isdisjoint(extended):
-        return [f"the certificate's extended key usage does not foresee that it is used to {purpose.value}"]
     return []
 
 

@@ -7,11 +7,11 @@ from functools import lru_cache
 from typing import Final
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from sts.core.errors import AuthenticationFailed, InvalidCertificate
-from sts.crypto.certificates import extension, load
-from sts.crypto.roots import require_issued
+from sts.crypto.certificates import Purpose, extension, judge_usage, load
 
 _CLIENT_USAGES: Final = (ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE)
 
@@ -53,7 +53,7 @@ def proved_code(proof: bytes, authority: bytes, now: datetime) -> str:
     """
     leaf = _leaf(load(proof).der, now)
     code = _common_name(leaf)
-    require_issued(leaf, authority, now)
+    _require_issued_by(leaf, _authority(authority), now)
     return code
 
 
@@ -91,11 +91,11 @@ def _require_client_usage(leaf: x509.Certificate) -> None:
 
 def _require_issued_by_one(leaf: x509.Certificate, authorities: Sequence[bytes], now: datetime) -> None:
     refusal = InvalidCertificate(f"no CA that is trusted now is its issuer {leaf.issuer.rfc4514_string()}")
-    for authority in authorities:
-        if _subject(authority) != leaf.issuer:
+    for authority in map(_authority, authorities):
+        if authority.subject != leaf.issuer:
             continue
         try:
-            require_issued(leaf, authority, now)
+            _require_issued_by(leaf, authority, now)
         except InvalidCertificate as error:
             refusal = error
         else:
@@ -103,6 +103,23 @@ def _require_issued_by_one(leaf: x509.Certificate, authorities: Sequence[bytes],
     raise refusal
 
 
+def _require_issued_by(leaf: x509.Certificate, authority: x509.Certificate, now: datetime) -> None:
+    """Return if this very CA issued it and may; a chain of two needs no more (RFC 5280, 6.1.3).
+
+    The library's own verifier of chains takes no certificate of version 1, which is what OpenSSL makes of a request
+    unless it is told otherwise.
+    """
+    judge_usage(authority, Purpose.CA)
+    if not authority.not_valid_before_utc <= now.replace(microsecond=0) <= authority.not_valid_after_utc:
+        raise InvalidCertificate("the CA that should have issued the certificate is not valid now")
+    try:
+        leaf.verify_directly_issued_by(authority)
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm) as error:
+        raise InvalidCertificate(
+            "the certificate was not issued by the CA that should have", detail=str(error) or None
+        ) from error
+
+
 @lru_cache(maxsize=4096)
-def _subject(authority: bytes) -> x509.Name:
-    return x509.load_der_x509_certificate(authority).subject
+def _authority(der: bytes) -> x509.Certificate:
+    return x509.load_der_x509_certificate(der)

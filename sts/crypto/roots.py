@@ -47,34 +47,17 @@ def require_chain(certificate: x509.Certificate, roots: tuple[bytes, ...], momen
     """
     if not roots:
         raise _untrusted("there are no roots")
-    try:
-        _verify(certificate, _store(roots), moment)
-    except VerificationError as error:
-        raise _untrusted(str(error)) from error
-
-
-def require_issued(certificate: x509.Certificate, authority: bytes, moment: datetime) -> None:
-    """Return if this very CA (DER) issued the certificate and both are valid at the moment; raises InvalidCertificate.
-
-    The CA need not be a root: it is trusted for itself. Checked as `require_chain` does.
-    """
-    try:
-        _verify(certificate, _authority_store(authority), moment)
-    except VerificationError as error:
-        raise InvalidCertificate(
-            "the certificate is not valid under the CA that should have issued it", detail=str(error)
-        ) from error
-
-
-def _verify(certificate: x509.Certificate, store: Store, moment: datetime) -> None:
     verifier = (
         PolicyBuilder()
-        .store(store)
+        .store(_store(roots))
         .time(moment)
         .extension_policies(ca_policy=_authority_policy(), ee_policy=ExtensionPolicy.permit_all())
         .build_client_verifier()
     )
-    verifier.verify(certificate, [])
+    try:
+        verifier.verify(certificate, [])
+    except VerificationError as error:
+        raise _untrusted(str(error)) from error
 
 
 def _untrusted(detail: str) -> InvalidCertificate:
@@ -105,11 +88,6 @@ def _store(roots: tuple[bytes, ...]) -> Store:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return Store([x509.load_der_x509_certificate(each) for each in roots])
-
-
-@lru_cache(maxsize=1024)
-def _authority_store(authority: bytes) -> Store:
-    return Store([x509.load_der_x509_certificate(authority)])
 
 
 def _authority_policy() -> ExtensionPolicy:

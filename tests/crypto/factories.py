@@ -48,6 +48,12 @@ class Factory:
         return self.issue(f"CN={code}", **{"extensions": (), **changes})
 
 
+def self_made(name: str = "own") -> bytes:
+    """A certificate that nobody vouches for, to be pinned."""
+    key = elliptic_key(f"self-made {name}")
+    return certificate(Leaf(key.public_key(), f"CN={name}"), Issuer(f"CN={name}", key))
+
+
 FACTORY = Factory()
 STRANGER = Factory("stranger")
 NAMESAKE = Factory(generation=2)

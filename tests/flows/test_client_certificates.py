@@ -1,0 +1,142 @@
+"""A device of a factory gets tokens with its certificate, from the day the factory's CA is verified until it goes."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import jwt
+import pytest
+
+from sts.operations import trusted_cas
+from tests.crypto.factories import FACTORY, NAMESAKE, STRANGER, self_made
+from tests.flows.certified import behind_a_proxy, byte_sequence, escaped_pem, present, trust
+from tests.flows.test_no_sql import statements
+from tests.flows.tokens import PARTIES
+from tests.flows.world import CONTOSO, SECRET, World, decode, lend, members, open_world
+
+
+@pytest.fixture
+def world(pattern: Path, tmp_path: Path) -> Iterator[World]:
+    """A service of the test's own, behind a proxy."""
+    shutil.copytree(pattern, tmp_path, dirs_exist_ok=True)
+    yield from lend(behind_a_proxy(tmp_path))
+
+
+def pin(world: World, certificate: bytes) -> None:
+    (world.home / "pinned.cer").write_bytes(certificate)
+    world.apply(CONTOSO.replace("{name: old,", "{name: old, certificate: pinned.cer,"))
+
+
+@pytest.mark.parametrize("write", [byte_sequence, escaped_pem], ids=["RFC 9440", "nginx"])
+def test_a_device_of_a_verified_ca_gets_a_token_in_its_own_name(world: World, write) -> None:
+    device = write(FACTORY.issue())
+    assert present(world, device).status_code == 401
+    trust(world)
+    answer = present(world, device)
+    claims = jwt.decode(members(answer)["access_token"], options={"verify_signature": False})
+    assert claims["nameid"] == "worker"
+    assert world.records()[-1]["principal"] == "worker"
+    assert world.records()[-1]["source"] == "10.0.0.1"
+
+
+@pytest.mark.parametrize("party", PARTIES)
+def test_a_certificate_serves_for_tokens_of_every_format(world: World, party: str) -> None:
+    trust(world)
+    assert present(world, FACTORY.issue(), party=party).status_code == 200
+
+
+def test_a_saml_assertion_tells_that_a_certificate_authenticated(world: World) -> None:
+    trust(world)
+    assertion = decode(members(present(world, FACTORY.issue(), party="saml20"))["access_token"])
+    assert assertion.count(b"urn:oasis:names:tc:SAML:2.0:ac:classes:X509") == 1
+
+
+def test_a_pinned_certificate_serves_while_it_is_pinned(world: World) -> None:
+    own, other = self_made(), self_made()
+    assert present(world, own, client_id="old").status_code == 401
+    pin(world, own)
+    assert present(world, own, client_id="old").status_code == 200
+    assert present(world, other, client_id="old").status_code == 401
+    assert present(world, own, client_id="worker").status_code == 401
+    pin(world, other)
+    assert present(world, own, client_id="old").status_code == 401
+
+
+def test_a_factory_changes_its_ca_without_a_gap(world: World) -> None:
+    old = trust(world)
+    devices = FACTORY.issue(), NAMESAKE.issue()
+    assert [present(world, each).status_code for each in devices] == [200, 401]
+    new = trust(world, NAMESAKE)
+    assert [present(world, each).status_code for each in devices] == [200, 200]
+    trusted_cas.remove(world.service.installation, old, world.now)
+    assert [present(world, each).status_code for each in devices] == [401, 200]
+    trusted_cas.replace(world.service.installation, new, FACTORY.certificate(), world.now)
+    assert [present(world, each).status_code for each in devices] == [401, 401]
+
+
+def test_a_change_reaches_the_other_workers(world: World) -> None:
+    neighbour = behind_a_proxy(world.home)
+    assert present(neighbour, FACTORY.issue()).status_code == 401
+    named = trust(world)
+    neighbour.service.directory.poll()
+    assert present(neighbour, FACTORY.issue()).status_code == 200
+    trusted_cas.remove(world.service.installation, named, world.now)
+    neighbour.service.directory.poll()
+    assert present(neighbour, FACTORY.issue()).status_code == 401
+    neighbour.close()
+
+
+def test_certificates_end_with_their_dates_and_those_of_their_ca(world: World) -> None:
+    trust(world)
+    device = FACTORY.issue()
+    world.move(days=9)
+    assert present(world, device).status_code == 200
+    world.move(days=1)
+    assert present(world, device).status_code == 401
+    world.move(days=3650)
+    late = FACTORY.issue(not_before=world.now.replace(microsecond=0), not_after=world.now.replace(year=2099))
+    assert present(world, late).status_code == 401
+    assert "no CA that is trusted now" in world.records()[-1]["detail"]
+
+
+def test_where_there_is_a_secret_it_decides(world: World) -> None:
+    trust(world)
+    device, foreign = FACTORY.issue(), STRANGER.issue()
+    assert present(world, device, client_secret="wrong").status_code == 401
+    assert present(world, foreign, client_secret=SECRET).status_code == 200
+    assert present(world, None, client_secret=SECRET).status_code == 200
+    assert present(world, None).status_code == 401
+
+
+def test_certificates_cost_no_sql_once_the_process_is_warm(world: World) -> None:
+    trust(world)
+    own = self_made()
+    pin(world, own)
+    assert present(world, FACTORY.issue()).status_code == 200
+    assert present(world, own, client_id="old").status_code == 200
+    with statements() as seen:
+        for _ in range(20):
+            assert present(world, FACTORY.issue()).status_code == 200
+            assert present(world, own, client_id="old").status_code == 200
+            assert present(world, STRANGER.issue()).status_code == 401
+    assert seen == []
+
+
+def test_discovery_offers_certificates_where_they_are_read(world: World, pattern: Path, tmp_path: Path) -> None:
+    secrets = ["client_secret_basic", "client_secret_post"]
+    plain = open_world(shutil.copytree(pattern, tmp_path / "plain"))
+    documents = ("/contoso/.well-known/openid-configuration", "/.well-known/oauth-authorization-server/contoso")
+    for path in documents:
+        for service, methods in (
+            (world, [*secrets, "tls_client_auth", "self_signed_tls_client_auth"]),
+            (plain, secrets),
+        ):
+            answer = service.client.get(path, base_url="http://127.0.0.1:8000")
+            assert members(answer)["token_endpoint_auth_methods_supported"] == methods
+    plain.close()
+
+
+def test_the_ca_of_another_namespace_vouches_for_nobody_here(world: World) -> None:
+    world.apply("namespace: fabrikam\n")
+    trust(world, namespace="fabrikam")
+    assert present(world, FACTORY.issue()).status_code == 401
