@@ -9,6 +9,7 @@ from sts.cli.audit import audit
 from sts.cli.ca_certificate import ca_certificate
 from sts.cli.certificate import certificate
 from sts.cli.key import key
+from sts.cli.master_key import master_key
 from sts.cli.metadata import metadata
 from sts.cli.namespace import namespace
 from sts.cli.options import examples
@@ -49,6 +50,6 @@ def main() -> None:
 
 for command in (
     *(serve, apply, export, schema, namespace, certificate, key, ca_certificate, trusted_ca),
-    *(metadata, token, audit),
+    *(metadata, token, audit, master_key),
 ):
     main.add_command(command)

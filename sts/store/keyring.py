@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from threading import Lock
 from typing import Final
 
-from sts.core.errors import KeyUnreadable, MasterKeyError
+from sts.core.errors import KeyUnreadable
 from sts.core.model import Credential, Kind, Namespace, ServiceIdentity
 from sts.crypto import sealing
 from sts.crypto.authority import SoftwareAuthority
@@ -55,7 +55,7 @@ class SealedKeyRing:
             with self._database.reading() as connection:
                 self._database.feed.begin(connection)
                 sealed = service_identities.sealed_symmetric_key(connection, namespace, identity)
-            key = self._unseal(sealed, SealContext(namespace.name, identity.id, SHARED_KEY))
+            key = self.master_keys.unseal(sealed, SealContext(namespace.name, identity.id, SHARED_KEY))
             self._shared_keys.put(identity.id, (identity, key))
             return key
 
@@ -63,7 +63,7 @@ class SealedKeyRing:
         """Answer a credential's secret, PKCS#8 DER or 32 bytes, for an export or a self-test; raises KeyUnreadable."""
         with self._database.reading() as connection:
             sealed = credentials.sealed_secret(connection, namespace, credential.id)
-        return self._unseal(sealed, SealContext(namespace.name, credential.id, credential.use))
+        return self.master_keys.unseal(sealed, SealContext(namespace.name, credential.id, credential.use))
 
     def test(self, connection: Connection, namespace: Namespace, credential: Credential) -> None:
         """Read a stored secret back in the transaction that stored it, open it and use it; raises KeyUnreadable.
@@ -71,7 +71,7 @@ class SealedKeyRing:
         What a private key signs must verify under the credential's certificate.
         """
         sealed = credentials.sealed_secret(connection, namespace, credential.id)
-        secret = self._unseal(sealed, SealContext(namespace.name, credential.id, credential.use))
+        secret = self.master_keys.unseal(sealed, SealContext(namespace.name, credential.id, credential.use))
         if credential.kind is Kind.CERTIFICATE:
             require_signing(load_private_key(secret), _certificate(credential))
         elif self.fingerprint(secret) != credential.thumbprint_sha256:
@@ -137,17 +137,7 @@ class SealedKeyRing:
         with self._database.reading() as connection:
             self._database.feed.begin(connection)
             sealed = credentials.sealed_secret(connection, namespace, credential.id)
-        return self._unseal(sealed, SealContext(namespace.name, credential.id, credential.use))
-
-    def _unseal(self, sealed: bytes, context: SealContext) -> bytes:
-        try:
-            master = self.master_keys.find(sealing.key_id(sealed, context))
-        except MasterKeyError as error:
-            raise KeyUnreadable(
-                "a stored key cannot be opened",
-                detail=f"{context.associated_data.decode()} cannot be opened: {error.message}",
-            ) from error
-        return sealing.unseal(master, sealed, context)
+        return self.master_keys.unseal(sealed, SealContext(namespace.name, credential.id, credential.use))
 
     def _sealing_key(self) -> MasterKey:
         with self._database.reading() as connection:
@@ -159,7 +149,7 @@ class SealedKeyRing:
             sealed = installation.fingerprint_key(connection)
         if sealed is None:
             return self._sealing_key().fingerprint_key
-        return self._unseal(sealed, sealing.FINGERPRINT_CONTEXT)
+        return self.master_keys.unseal(sealed, sealing.FINGERPRINT_CONTEXT)
 
 
 def _certificate(credential: Credential) -> bytes:

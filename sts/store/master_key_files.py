@@ -6,12 +6,14 @@ key is found by its id whatever its file is called just then.
 """
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 from typing import Final
 
-from sts.core.errors import MasterKeyError
-from sts.crypto.sealing import MasterKey, clear_drafts, sync_folder
+from sts.core.errors import KeyUnreadable, MasterKeyError
+from sts.crypto import sealing
+from sts.crypto.sealing import MasterKey, SealContext
 from sts.store.faultpoints import faultpoint
 
 NEXT: Final = ".next"
@@ -38,6 +40,17 @@ class MasterKeyFiles:
             )
         return found
 
+    def unseal(self, sealed: bytes, context: SealContext) -> bytes:
+        """Open a secret under the master key that it names; raises KeyUnreadable."""
+        try:
+            master = self.find(sealing.key_id(sealed, context))
+        except MasterKeyError as error:
+            raise KeyUnreadable(
+                "a stored key cannot be opened",
+                detail=f"{context.associated_data.decode()} cannot be opened: {error.message}",
+            ) from error
+        return sealing.unseal(master, sealed, context)
+
     def holds(self, key_id: bytes) -> bool:
         """Whether one of the files is the key of this id; raises MasterKeyError when one cannot be used."""
         return key_id in self._read()
@@ -60,13 +73,12 @@ class MasterKeyFiles:
         faultpoint("master-key.next-made")
         return made
 
-    def settle(self, sealing: bytes) -> bool:
+    def settle(self, key_id: bytes) -> bool:
         """Give the key that seals the database the name `master.key`, and keep the one before it; say if it was so.
 
         Done again after a crash, by every process that finds it undone. Raises MasterKeyError when it cannot be done.
         """
-        coming = self.next()
-        if coming is None or coming.id != sealing:
+        if not self._is_coming(key_id):
             return False
         try:
             require_no_link(self.path)
@@ -74,13 +86,13 @@ class MasterKeyFiles:
             faultpoint("master-key.previous-kept")
             self.next_path.replace(self.path)
             faultpoint("master-key.renamed")
-            sync_folder(self.path.parent)
-        except FileNotFoundError:  # another process did it at the same time
-            return False
-        except OSError as error:
+            sealing.sync_folder(self.path.parent)
+        except (OSError, MasterKeyError) as error:
+            if not self._is_coming(key_id):  # another process did it at the same time
+                return False
             raise MasterKeyError(
-                f"the master key files cannot be renamed ({error.strerror}): keep {self.path.name} as"
-                f" {self.previous_path.name} and give {self.next_path.name} the name {self.path.name} yourself"
+                f"the files of the master key cannot be renamed: {error}. Keep {self.path} as {self.previous_path.name}"
+                f" and give {self.next_path.name} the name {self.path.name} yourself"
             ) from error
         return True
 
@@ -88,27 +100,28 @@ class MasterKeyFiles:
         """Remove `master.key.previous`; raises MasterKeyError."""
         try:
             self.previous_path.unlink(missing_ok=True)
-            sync_folder(self.path.parent)
+            sealing.sync_folder(self.path.parent)
         except OSError as error:
             raise MasterKeyError(f"the master key {self.previous_path} cannot be removed: {error.strerror}") from error
         self._read()
 
     def clear_drafts(self) -> None:
         """Remove half-written keys that killed processes left; only while nobody can be writing one."""
-        clear_drafts(self.path)
+        sealing.clear_drafts(self.path)
+
+    def _is_coming(self, key_id: bytes) -> bool:
+        coming = self.next()
+        return coming is not None and coming.id == key_id
 
     def _keep_previous(self) -> None:
         """A second name for the present key, so that at no instant either key is without one."""
         if not self.path.exists():
             return
-        kept = self.previous()
-        if kept is None:
+        with suppress(FileExistsError):
             os.link(self.path, self.previous_path)
-        elif kept.id != self.present().id:
-            raise MasterKeyError(
-                f"a rotation of the master key is done but for its files: {self.previous_path} is an older key than"
-                f" {self.path}; move it to where you keep such keys, and start again"
-            )
+        kept = self.previous()
+        if kept is None or kept.id != self.present().id:
+            raise MasterKeyError(f"{self.previous_path} is an older master key already; move it to where you keep such")
 
     def _read(self) -> dict[bytes, MasterKey]:
         """What the files hold now, read in an order in which no key is missed that `settle` renames meanwhile."""

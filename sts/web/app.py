@@ -13,6 +13,7 @@ from sts.web.metrics import Metrics
 from sts.web.pages import create_pages
 from sts.web.request_log import RequestLog
 from sts.web.rollover_thread import RolloverMetrics, RolloverThread
+from sts.web.rotation_thread import RotationThread
 
 
 class Application:
@@ -39,6 +40,7 @@ def create_app(settings: Settings | None = None) -> Application:
     Poller(service.installation.database).start()
     application = Application(service, RequestLog(service.settings.log_format))
     RolloverThread(service.installation, service.clock, RolloverMetrics(application.metrics.registry)).start()
+    RotationThread(service.installation, service.clock).start()
     gc.collect()
     gc.freeze()  # what is loaded by now stays: the collector need not look at it again and again
     return application
