@@ -37,11 +37,14 @@ class RingState:
     policy: RingPolicy
     hold: Hold | None = None
 
+    def planned(self, now: datetime) -> tuple[Step, ...]:
+        """What the plan says, whoever is to do it."""
+        return rollover.plan(self.members, self.policy, MAX_AGE, now)
+
     def steps(self, now: datetime) -> tuple[Step, ...]:
-        """What the plan says, for a manual or held ring nothing but what time itself ends."""
-        steps = rollover.plan(self.members, self.policy, MAX_AGE, now)
+        """What happens by itself: what the plan says, nothing in a manual or held ring."""
         if self.hold is None and rollover.is_automatic(self.members, self.policy, now):
-            return steps
+            return self.planned(now)
         return ()
 
 
