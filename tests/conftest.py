@@ -6,13 +6,22 @@ stays a skip.
 
 import os
 import re
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from typing import TypeVar
 
 import pytest
 
+from tests.faults import Launcher, launching
+
 MISSING = re.compile("(is|are) not (installed|here)")
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
+
+
+@pytest.fixture(scope="session")
+def launcher() -> Iterator[Launcher]:
+    """Runs `sts` in processes of their own that can be killed."""
+    with launching() as launched:
+        yield launched
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,12 +1,16 @@
 """Processes that are killed at a named point (sts/store/faultpoints.py)."""
 
 import ast
+import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from sts.store.faultpoints import VARIABLE, faultpoint
 
@@ -33,13 +37,59 @@ def environment(home: Path, point: str | None = None, **more: str) -> Mapping[st
     return {**kept, "STS_HOME": str(home), "PYTHONPATH": str(ROOT), **fault, **more}
 
 
-def run_program(home: Path, *arguments: str, point: str | None = None) -> subprocess.CompletedProcess[str]:
-    """Run `sts` as a real process, to its end or to its death at a point."""
-    command = [sys.executable, "-c", "from sts.cli.main import main; main()", *arguments]
-    environ = environment(home, point)
-    return subprocess.run(command, env=environ, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
+@dataclass(frozen=True)
+class Ended:
+    """How a process ended and what it printed."""
+
+    status: int
+    stdout: str
+    stderr: str
+
+    @property
+    def was_killed(self) -> bool:
+        """Whether it died at its point, rather than passing none."""
+        return self.status == -signal.SIGKILL
 
 
-def was_killed(process: subprocess.CompletedProcess[str]) -> bool:
-    """Whether it died at its point, rather than passing none."""
-    return process.returncode == -signal.SIGKILL
+class Launcher:
+    """Runs `sts` in processes of their own, forked from one that has the program in memory: hundreds take seconds."""
+
+    def __init__(self, process: subprocess.Popen[str], folder: Path) -> None:
+        self._process = process
+        self._folder = folder
+
+    def run(self, home: Path, *arguments: str, point: str | None = None, **environ: str) -> Ended:
+        """Run one command to its end, or to its death at a point."""
+        (ended,) = self.run_together(1, home, *arguments, point=point, **environ)
+        return ended
+
+    def run_together(
+        self, times: int, home: Path, *arguments: str, point: str | None = None, **environ: str
+    ) -> Sequence[Ended]:
+        """Run the same command in several processes at once, to the end of the last."""
+        order = {"arguments": arguments, "environ": environment(home, point, **environ), "times": times}
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.write(json.dumps({**order, "folder": str(self._folder)}) + "\n")
+        self._process.stdin.flush()
+        statuses = json.loads(self._process.stdout.readline())
+        return [Ended(status, self._printed(number, 1), self._printed(number, 2)) for number, status in statuses]
+
+    def _printed(self, number: int, descriptor: int) -> str:
+        return (self._folder / f"{number}.{descriptor}").read_text()
+
+
+@contextmanager
+def launching() -> Iterator[Launcher]:
+    """Lend a launcher."""
+    with TemporaryDirectory() as folder:
+        with subprocess.Popen(
+            [sys.executable, "-m", "tests.launcher"],
+            cwd=ROOT,
+            env=environment(Path(folder)),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as process:
+            yield Launcher(process, Path(folder))
+            process.communicate()
