@@ -161,7 +161,7 @@ def _save(change: Change, namespace: Namespace, authority: TrustedCA, verb: str)
 
 
 def _audit(change: Change, namespace: Namespace, authority: TrustedCA, verb: str) -> None:
-    details = {"certificate": authority.certificate.thumbprint, "version": authority.version}
+    details = {"thumbprint": authority.certificate.thumbprint, "version": authority.version}
     change.audit(namespace.name, f"trusted-ca.{verb}", f"trusted-ca:{authority.name}", details)
 
 

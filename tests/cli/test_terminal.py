@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from sts.core.model import KeyType
+from sts.crypto.certificates import Purpose, generate
 from tests.cli.console import PROGRAM, Console
 from tests.operations.workbench import ENVIRONMENT, write_pkcs12
 
@@ -60,6 +61,20 @@ def test_a_certificate_is_destroyed_once_somebody_says_yes(
     ended, screen = typed(console, "certificate", "delete", "--namespace", "contoso", "--index", "2", answer=answer)
     assert (ended, "Destroy the key of signing CN=extra" in screen) == (status, True)
     assert len(subjects(console)) == left
+
+
+@pytest.mark.parametrize(("answer", "status", "left"), [("y", 0, 0), ("n", 1, 1), ("", 1, 1)])
+def test_a_ca_is_no_longer_trusted_once_somebody_says_yes(
+    console: Console, answer: str, status: int, left: int
+) -> None:
+    now = datetime.now(UTC).replace(microsecond=0)
+    der = generate("CN=factory", KeyType.P256, now, now + timedelta(days=1), Purpose.CA)[1]
+    (console.home / "factory.cer").write_bytes(der)
+    named = ("--namespace", "contoso", "--name", "factory")
+    console.ok("trusted-ca", "add", *named, "--certificate", console.home / "factory.cer")
+    ended, screen = typed(console, "trusted-ca", "remove", *named, answer=answer)
+    assert (ended, "Stop trusting factory of contoso?" in screen) == (status, True)
+    assert len(console.json("trusted-ca", "list", "--namespace", "contoso")) == left
 
 
 def test_a_key_is_shown_on_a_terminal(console: Console) -> None:
