@@ -82,14 +82,16 @@ class Launcher:
 @contextmanager
 def launching() -> Iterator[Launcher]:
     """Lend a launcher."""
-    with TemporaryDirectory() as folder:
-        with subprocess.Popen(
+    with (
+        TemporaryDirectory() as folder,
+        subprocess.Popen(
             [sys.executable, "-m", "tests.launcher"],
             cwd=ROOT,
             env=environment(Path(folder)),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-        ) as process:
-            yield Launcher(process, Path(folder))
-            process.communicate()
+        ) as process,
+    ):
+        yield Launcher(process, Path(folder))
+        process.communicate()
