@@ -33,7 +33,7 @@ def list_(as_json: bool) -> None:
 @click.argument("name", metavar="NAME")
 @json_option
 def create(name: str, as_json: bool) -> None:
-    """Make a namespace with a signing certificate, a decryption certificate and a symmetric key, each primary."""
+    """Make a namespace with a signing and a decryption certificate, a symmetric key and a tenant CA, each primary."""
     now = utc_now()
     made = namespaces.create(open_home(now), name, now)
     if as_json:

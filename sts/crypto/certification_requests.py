@@ -60,13 +60,13 @@ def _public_key(request: x509.CertificateSigningRequest) -> PublicKey:
 
 def _require_possession(request: x509.CertificateSigningRequest) -> None:
     try:
-        digest, proven = request.signature_hash_algorithm, request.is_signature_valid
+        if not isinstance(request.signature_hash_algorithm, _DIGESTS):
+            raise InvalidCertificate("the certification request must be signed with SHA-256, SHA-384 or SHA-512")
+        proven = request.is_signature_valid
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise InvalidCertificate(
             "the certification request is signed with an algorithm that does not fit its key", detail=str(error)
         ) from error
-    if not isinstance(digest, _DIGESTS):
-        raise InvalidCertificate("the certification request must be signed with SHA-256, SHA-384 or SHA-512")
     if not proven:
         raise InvalidCertificate("the signature of the certification request is not that of its key")
 

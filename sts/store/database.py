@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime
+from threading import Lock
 from typing import Any, Final
 
 from alembic import command
@@ -35,6 +36,7 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self.feed = ChangeFeed()
+        self._turn = Lock()
         self._url = _with_driver(make_url(url))
         self._engine = _engine(self._url)
         is_sqlite = self._engine.dialect.name == "sqlite"
@@ -75,7 +77,7 @@ class Database:
         It is committed with its audit records and change records, or not at all; this process's snapshots are told at
         once, the other processes' when they poll.
         """
-        with _unavailability_refused(), self._exclusively() as connection:
+        with self._in_turn(), _unavailability_refused(), self._exclusively() as connection:
             change = Change(connection, actor, now)
             yield change
             change.flush()
@@ -89,6 +91,16 @@ class Database:
     def close(self) -> None:
         """Close the idle connections."""
         self._engine.dispose()
+
+    @contextmanager
+    def _in_turn(self) -> Iterator[None]:
+        """One change at a time in a process: those that wait hold no connection, which the one that works may need."""
+        if not self._turn.acquire(timeout=_BUSY_TIMEOUT / 1000):
+            raise StoreUnavailable("The database is too busy; try again later.", detail="other changes take their time")
+        try:
+            yield
+        finally:
+            self._turn.release()
 
     @contextmanager
     def _exclusively(self) -> Iterator[Connection]:

@@ -174,4 +174,4 @@ def test_issuing_writes_no_audit_record(world: World) -> None:
     present(world, self_issued(world))
     world.wrap(wrap_password="wrong")
     assert length() == before
-    assert {c.use for c in world.namespace.credentials} == {Use.SIGNING, Use.DECRYPTION}
+    assert {c.use for c in world.namespace.credentials} == {Use.SIGNING, Use.DECRYPTION, Use.TENANT_CA}

@@ -33,7 +33,9 @@ service_identities:
 rule_groups:
   - {name: everything, rules: [{input: {issuer: LOCAL AUTHORITY}}]}
 """
-NEW_NAMESPACE = "created namespace contoso: with a signing certificate, a decryption certificate and a symmetric key"
+NEW_NAMESPACE = (
+    "created namespace contoso: with a signing certificate, a decryption certificate, a symmetric key and a tenant CA"
+)
 DATES = "not_before: 2026-01-01T00:00:00Z, not_after: 2027-01-01T00:00:00Z"
 
 
@@ -42,21 +44,24 @@ def bench(tmp_path: Path) -> Workbench:
     return workbench(tmp_path)
 
 
-def test_a_new_namespace_gets_its_three_primaries_at_once(bench: Workbench) -> None:
+def test_a_new_namespace_gets_its_four_primaries_at_once(bench: Workbench) -> None:
     assert bench.changes("namespace: contoso\n") == [NEW_NAMESPACE]
     namespace = bench.known().namespace
     assert namespace is not None
-    assert [(c.use, c.kind, c.subject) for c in namespace.credentials] == [
+    assert [(c.use, c.kind, c.subject) for c in namespace.credentials[:3]] == [
         (Use.SIGNING, Kind.CERTIFICATE, "CN=contoso.sts.example"),
         (Use.DECRYPTION, Kind.CERTIFICATE, "CN=contoso.sts.example decryption"),
         (Use.SIGNING, Kind.SYMMETRIC, None),
     ]
+    authority = namespace.credentials[3]
+    assert (authority.use, authority.kind) == (Use.TENANT_CA, Kind.CERTIFICATE)
+    assert (authority.subject or "").startswith("CN=contoso tenant CA ")
     for credential in namespace.credentials:
         assert credential.primary_from == credential.published_at == credential.created_at == NOW
     assert published_signing(namespace, NOW) == namespace.credentials[:1]
     assert decryption_credentials(namespace, NOW) == namespace.credentials[1:2]
     lives = [c.not_after - c.not_before for c in namespace.credentials]
-    assert lives == [730 * DAY, 730 * DAY, 3650 * DAY]
+    assert lives == [730 * DAY, 730 * DAY, 3650 * DAY, 730 * DAY]
     assert bench.installation.key_ring.signer(namespace, namespace.credentials[0]).sign(b"data")
 
 

@@ -238,6 +238,7 @@ def test_a_namespace_comes_and_goes_with_its_credentials(bench: Workbench) -> No
     made = namespaces.create(bench.installation, "fabrikam", NOW)
     assert [(c.use, c.kind) for c in made.credentials] == [
         *((Use.SIGNING, Kind.CERTIFICATE), (Use.DECRYPTION, Kind.CERTIFICATE), (Use.SIGNING, Kind.SYMMETRIC)),
+        (Use.TENANT_CA, Kind.CERTIFICATE),
     ]
     assert [each.name for each in namespaces.list_all(bench.installation)] == ["contoso", "fabrikam"]
     with pytest.raises(Conflict, match="there is a namespace 'fabrikam' already"):

@@ -100,7 +100,7 @@ def _desired(configuration: Configuration, present: Namespace) -> Namespace:
 
 def _namespace_change(present: Namespace | None, desired: Namespace) -> AppliedChange | None:
     if present is None:
-        made = {"with": "a signing certificate, a decryption certificate and a symmetric key"}
+        made = {"with": "a signing certificate, a decryption certificate, a symmetric key and a tenant CA"}
         return AppliedChange(Action.CREATE, "namespace", desired.name, made)
     details = differences(namespace_form(present), namespace_form(desired))
     return AppliedChange(Action.CHANGE, "namespace", desired.name, details) if details else None
