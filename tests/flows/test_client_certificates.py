@@ -1,13 +1,23 @@
 """A device of a factory gets tokens with its certificate, from the day the factory's CA is verified until it goes."""
 
+import base64
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import jwt
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization.pkcs7 import load_der_pkcs7_certificates
+from cryptography.x509.oid import NameOID
 
-from sts.operations import trusted_cas
+from sts.operations import tenant_ca, trusted_cas
+from sts.operations.rings import Selection
+from sts.operations.tenant_ca import ProofOrder
+from sts.operations.trusted_cas import TrustedCAName
+from tests.crypto.authorities import elliptic_key
 from tests.crypto.factories import FACTORY, NAMESAKE, STRANGER, self_made
 from tests.flows.certified import behind_a_proxy, byte_sequence, escaped_pem, present, trust
 from tests.flows.test_no_sql import statements
@@ -28,7 +38,7 @@ def pin(world: World, certificate: bytes) -> None:
 
 
 @pytest.mark.parametrize("write", [byte_sequence, escaped_pem], ids=["RFC 9440", "nginx"])
-def test_a_device_of_a_verified_ca_gets_a_token_in_its_own_name(world: World, write) -> None:
+def test_a_device_of_a_verified_ca_gets_a_token_in_its_own_name(world: World, write: Callable[[bytes], str]) -> None:
     device = write(FACTORY.issue())
     assert present(world, device).status_code == 401
     trust(world)
@@ -140,3 +150,33 @@ def test_the_ca_of_another_namespace_vouches_for_nobody_here(world: World) -> No
     world.apply("namespace: fabrikam\n")
     trust(world, namespace="fabrikam")
     assert present(world, FACTORY.issue()).status_code == 401
+
+
+def test_a_tenant_ca_is_trusted_by_another_namespace_once_it_has_proved_itself(world: World) -> None:
+    world.apply("namespace: fabrikam\n")
+    installation, fabrikam = world.service.installation, Selection(tenant_ca.ring_of("fabrikam"))
+    named = TrustedCAName("contoso", "fabrikam")
+    trusted_cas.add(installation, named, tenant_ca.download(installation, fabrikam, world.now).der, world.now)
+    code = trusted_cas.new_code(installation, named, world.now).code
+    proof = tenant_ca.prove(installation, ProofOrder(fabrikam, code), world.now).certificate.der
+    assert trusted_cas.verify(installation, named, proof, world.now).status == "Verified"
+
+
+def test_a_certificate_that_a_device_enrolled_for_a_day_gets_it_tokens_that_day(world: World) -> None:
+    key = elliptic_key("device")
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "worker")])
+    request = x509.CertificateSigningRequestBuilder(name).sign(key, SHA256()).public_bytes(Encoding.DER)
+    answer = world.post(
+        ".well-known/est/simpleenroll",
+        base64.encodebytes(request),
+        content_type="application/pkcs10",
+        auth=("worker", SECRET),
+    )
+    assert answer.status_code == 200, answer.text
+    (issued,) = load_der_pkcs7_certificates(base64.b64decode(answer.data))
+    device = issued.public_bytes(Encoding.DER)
+    assert present(world, device).status_code == 200
+    assert present(world, device, client_id="old").status_code == 401
+    world.move(hours=24, seconds=1)
+    assert present(world, device).status_code == 401
+    assert "not valid now" in world.records()[-1]["detail"]
