@@ -14,6 +14,7 @@ from sts.cli.metadata import metadata
 from sts.cli.namespace import namespace
 from sts.cli.options import examples
 from sts.cli.output import printable
+from sts.cli.rollover import rollover
 from sts.cli.serve import serve
 from sts.cli.token import token
 from sts.cli.trusted_ca import trusted_ca
@@ -50,6 +51,6 @@ def main() -> None:
 
 for command in (
     *(serve, apply, export, schema, namespace, certificate, key, ca_certificate, trusted_ca),
-    *(metadata, token, audit, master_key),
+    *(rollover, metadata, token, audit, master_key),
 ):
     main.add_command(command)

@@ -27,6 +27,11 @@ class ClockReading:
     now: datetime  # never before what was agreed on
     fault: str | None = None  # why nothing may be done now
 
+    @property
+    def again_at(self) -> datetime | None:
+        """When a second look can agree with this one, None where it is not needed or of no use."""
+        return None if self.marks.doubted is None else self.marks.doubted + SECOND_LOOK
+
 
 def read_clock(marks: ClockMarks, now: datetime) -> ClockReading:
     """Hold a look at the clock against the earlier ones; `now` is aware UTC.
@@ -38,11 +43,14 @@ def read_clock(marks: ClockMarks, now: datetime) -> ClockReading:
     if marks.agreed is None:
         return ClockReading(ClockMarks(agreed=now), now)
     if now < marks.agreed - BEHIND:
-        fault = f"the clock says {instant(now)}, but it was {instant(marks.agreed)} already; it must be set right"
+        fault = (
+            f"the clock says {instant(now)}, but it was {instant(marks.agreed)} already: set it right, or if it is "
+            "right now and was wrong then, run `sts rollover accept-restore`"
+        )
         return ClockReading(ClockMarks(marks.agreed), marks.agreed, fault)
     if now <= marks.agreed + AHEAD or _confirms(marks.doubted, now):
         return ClockReading(ClockMarks(agreed=max(now, marks.agreed)), max(now, marks.agreed))
-    doubted = marks.doubted if marks.doubted is not None and marks.doubted <= now else now
+    doubted = marks.doubted if marks.doubted is not None and marks.doubted <= now <= marks.doubted + AHEAD else now
     fault = f"the clock says {instant(now)}, and the last look was at {instant(marks.agreed)}; a second look must agree"
     return ClockReading(ClockMarks(marks.agreed, doubted), marks.agreed, fault)
 

@@ -69,6 +69,7 @@ class Run:
 
     done: tuple[Done, ...]
     fault: str | None = None
+    again_at: datetime | None = None  # when another run may find that there is no fault
 
 
 def states(connection: Connection, base_url: str, namespace: str | None = None) -> tuple[RingState, ...]:
@@ -99,7 +100,7 @@ def run(
     """
     seen = watch.look(installation, now)
     if seen.fault is not None:
-        return Run((), seen.fault)
+        return Run((), seen.fault, seen.again_at)
     done: list[Done] = []
     with installation.database.reading() as connection:
         rings = states(connection, installation.base_url, namespace)

@@ -10,11 +10,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from sts.core.clock import read_clock
+from sts.core.clock import BEHIND, ClockMarks, read_clock
+from sts.core.credentials import instant
 from sts.core.errors import OperatorError
 from sts.operations.installation import Installation
 from sts.store import audit
 from sts.store import installation as table
+from sts.store.changes import Change
 
 MARK: Final = "newest-change"  # in the folder of the master key
 RESTORED: Final = (
@@ -29,6 +31,7 @@ class Look:
 
     now: datetime  # what to take for now: never before what was agreed on
     fault: str | None = None  # why nothing may be done
+    again_at: datetime | None = None  # when another look may find that there is no fault
 
 
 def look(installation: Installation, now: datetime) -> Look:
@@ -41,7 +44,7 @@ def look(installation: Installation, now: datetime) -> Look:
         if known is not None and not audit.holds(connection, *known):
             return Look(reading.now, RESTORED)
     _save_mark(installation, head.sequence, head.hash)
-    return Look(reading.now, reading.fault)
+    return Look(reading.now, reading.fault, reading.again_at)
 
 
 def doubt(installation: Installation, now: datetime) -> str | None:
@@ -54,16 +57,27 @@ def doubt(installation: Installation, now: datetime) -> str | None:
 
 
 def accept_restore(installation: Installation, now: datetime) -> bool:
-    """Take the database as it is from now on; answers whether it was in doubt."""
+    """Take the database as it is from now on, and a clock that is behind too; answers whether either was in doubt."""
     with installation.database.changing(installation.actor, now) as change:
         known = _known_mark(installation)
-        in_doubt = known is not None and not audit.holds(change.connection, *known)
-        if in_doubt:
+        is_older = known is not None and not audit.holds(change.connection, *known)
+        if is_older:
             change.audit("", "rollover.accept-restore", "database", {})
+        is_behind = _accept_clock(change, now)
     with installation.database.reading() as connection:
         head = audit.head(connection)
     _save_mark(installation, head.sequence, head.hash)
-    return in_doubt
+    return is_older or is_behind
+
+
+def _accept_clock(change: Change, now: datetime) -> bool:
+    """Believe a clock that is behind what was agreed on: it was wrong then. One that is ahead needs a second look."""
+    marks = table.clock_marks(change.connection)
+    if marks.agreed is None or now >= marks.agreed - BEHIND:
+        return False
+    table.save_clock_marks(change.connection, ClockMarks(agreed=now.replace(microsecond=0)))
+    change.audit("", "rollover.accept-clock", "clock", {"agreed": instant(marks.agreed)})
+    return True
 
 
 def _path(installation: Installation) -> Path:
