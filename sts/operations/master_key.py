@@ -11,6 +11,7 @@ from sts.operations.master_key_rotation import SUBJECT, sealing_key_id, turn_if_
 from sts.store import installation as table
 from sts.store import sealed_rows
 from sts.store.connection import Connection
+from sts.store.faultpoints import faultpoint
 from sts.store.master_key_files import require_no_link
 
 _LEFT: Final = (
@@ -127,5 +128,6 @@ def discard_previous(installation: Installation, now: datetime) -> str:
         ):
             raise Conflict(f"the database holds secrets that only {files.previous_path} opens; {_COPY}")
         change.audit("", "master-key.discard", SUBJECT, {"key": previous.id.hex()})
+    faultpoint("discard-master-key.recorded")
     files.discard_previous()
     return previous.id.hex()
