@@ -9,6 +9,8 @@ from typing import Self
 
 from sts.core.errors import KeyUnreadable, NamespaceNotFound, ReplayedToken
 from sts.core.model import (
+    INSTALLATION,
+    INSTALLATION_SCOPE,
     NAMESPACE_SCOPE,
     Credential,
     Kind,
@@ -18,6 +20,7 @@ from sts.core.model import (
     ServiceIdentity,
     relying_party_scope,
 )
+from sts.crypto.authority import SoftwareAuthority
 from sts.crypto.signer import SoftwareSigner, load_private_key
 
 
@@ -48,6 +51,9 @@ class MemoryDirectory:
     def service_identity(self, namespace: Namespace, name: str) -> ServiceIdentity | None:
         return self.service_identities.get((namespace.id, name))
 
+    def roots(self) -> tuple[Credential, ...]:
+        return self._scope(INSTALLATION, INSTALLATION_SCOPE)
+
     def _scope(self, namespace: Namespace, scope: str) -> tuple[Credential, ...]:
         return tuple(c for owner, c in self.credentials.values() if owner == namespace.id and c.scope == scope)
 
@@ -67,6 +73,11 @@ class MemoryKeyRing:
             return SoftwareSigner.from_private_key(load_private_key(secret), credential.certificate)
         key_id = base64.urlsafe_b64encode(bytes.fromhex(credential.thumbprint)).rstrip(b"=").decode()
         return SoftwareSigner.from_symmetric(secret, key_id)
+
+    def authority(self, namespace: Namespace, credential: Credential) -> SoftwareAuthority:
+        if credential.id not in self.secrets or credential.certificate is None:
+            raise KeyUnreadable("the key is not there any more")
+        return SoftwareAuthority.from_private_key(load_private_key(self.secrets[credential.id]), credential.certificate)
 
     def shared_key(self, namespace: Namespace, identity: ServiceIdentity) -> bytes:
         if identity.id not in self.shared_keys:

@@ -6,6 +6,8 @@ import pytest
 
 from sts.core.errors import NamespaceNotFound
 from sts.core.model import (
+    INSTALLATION,
+    INSTALLATION_SCOPE,
     ClaimPattern,
     Namespace,
     RelyingParty,
@@ -13,6 +15,7 @@ from sts.core.model import (
     RuleGroup,
     ServiceIdentity,
     TokenFormat,
+    Use,
     relying_party_scope,
 )
 from tests.contract.backends import Backend
@@ -94,6 +97,24 @@ def test_service_identity_is_found_by_its_exact_name(backend: Backend) -> None:
     assert backend.directory.service_identity(contoso, "worker") == stored
     for name in ("Worker", "", "worker\0", "\ud800", "w" * 100_000):
         assert backend.directory.service_identity(contoso, name) is None
+
+
+def test_roots_are_the_installations_and_a_change_of_them_arrives(backend: Backend) -> None:
+    contoso = backend.save_namespace(CONTOSO)
+    backend.insert_credential(contoso, builders.credential(use=Use.TENANT_CA), b"k" * 32)
+    processes = (backend, backend.other_process())
+    root = builders.credential(use=Use.ROOT_CA, scope=INSTALLATION_SCOPE)
+    for expected in range(3):
+        for process in processes:
+            process.settle()
+            assert len(process.directory.roots()) == expected
+            assert len(process.directory.roots()) == expected
+            assert [c.use for c in process.directory.namespace("contoso").credentials] == [Use.TENANT_CA]
+        stored = backend.insert_credential(INSTALLATION, root, b"k" * 32)
+    backend.delete_credential(INSTALLATION, stored)
+    for process in processes:
+        process.settle()
+        assert [c.deleted_at is None for c in process.directory.roots()] == [True, True, False]
 
 
 def test_every_kind_of_change_arrives_in_this_process_and_in_the_other(backend: Backend) -> None:

@@ -10,13 +10,16 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 
 from sts.core.errors import KeyUnreadable
-from sts.core.model import KeyType, Namespace, ServiceIdentity
+from sts.core.model import KeyType, Namespace, ServiceIdentity, Use
+from sts.core.tenant_ca import Subscriber
 from sts.crypto import certificates
+from sts.crypto.authority import make_root
 from sts.crypto.certificates import Purpose
 from sts.crypto.signer import private_key_bytes
 from tests.contract.backends import Backend
 from tests.core import builders
 from tests.core.builders import DAY, NOW
+from tests.crypto.wishes import request
 
 CONTOSO = Namespace(id=0, name="contoso", issuer="https://sts.example/contoso/")
 
@@ -41,6 +44,23 @@ def test_certificate_signs_with_its_private_key(backend: Backend) -> None:
     assert isinstance(public, ec.EllipticCurvePublicKey)
     public.verify(utils.encode_dss_signature(r, s), b"data", ec.ECDSA(hashes.SHA256()))
     assert signer.certificate == der
+
+
+def test_tenant_ca_certifies_until_it_is_destroyed(backend: Backend) -> None:
+    key, der = make_root(Subscriber("contoso tenant CA", NOW, NOW + DAY), KeyType.P256)
+    contoso = backend.save_namespace(CONTOSO)
+    held = builders.credential(use=Use.TENANT_CA, certificate=der)
+    stored = backend.insert_credential(contoso, held, private_key_bytes(key))
+    other = backend.other_process()
+    for process in (backend, other):
+        process.directory.namespace("contoso")
+        issued = process.key_ring.authority(contoso, stored).certify(request(), Subscriber("worker", NOW, NOW + DAY))
+        assert certificates.parse(issued.der).issuer == "CN=contoso tenant CA"
+    backend.delete_credential(contoso, stored)
+    other.settle()
+    for process in (backend, other):
+        with pytest.raises(KeyUnreadable):
+            process.key_ring.authority(contoso, stored)
 
 
 def test_destroyed_credential_does_not_sign_any_more(backend: Backend) -> None:
