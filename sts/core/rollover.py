@@ -18,7 +18,6 @@ from sts.core.credentials import (
     SPREAD,
     Ring,
     has_expired,
-    is_valid,
     primary,
 )
 from sts.core.model import Credential, KeyType, Kind, Namespace, Origin, RingPolicy, Use
@@ -146,7 +145,8 @@ def _succession(members: Ring, policy: RingPolicy, max_age: timedelta, now: date
 
 def next_in_line(members: Ring, present: Credential, now: datetime) -> Credential | None:
     """The live successor of the present primary: scheduled or named as such first, then whatever ends last."""
-    waiting = [c for c in members if _is_live(c, now) and _waits(c, now) and c.not_after > present.not_after]
+    able = now + SPREAD  # the earliest instant at which it could take over
+    waiting = [c for c in members if _is_live(c, able) and _waits(c, now) and c.not_after > present.not_after]
     if not waiting:
         return None
     return max(waiting, key=lambda c: (c.primary_from is not None, c.predecessor_id == present.id, c.not_after, c.id))
@@ -198,8 +198,3 @@ def is_due(step: Step, now: datetime) -> bool:
 def takes_over_at(step: Step, now: datetime) -> datetime:
     """The `primary_from` of a promotion that is carried out now: its instant, never before every node has read it."""
     return max(step.at, now.replace(microsecond=0) + SPREAD)
-
-
-def can_take_over(credential: Credential, at: datetime) -> bool:
-    """Whether a successor would be able to sign at an instant."""
-    return credential.deleted_at is None and is_valid(credential, at)

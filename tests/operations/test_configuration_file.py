@@ -195,6 +195,7 @@ ONE_FAULT = [
     (NAMESPACE + "session: 31d\n", "line 2: session: a session lasts at most 30d"),
     (NAMESPACE + "session: 8\n", "line 2: session: text belongs here"),
     (NAMESPACE + "rollover: {signing: {lead: 3y}}\n", "line 2: rollover.signing.lead: lead (3y) must be shorter"),
+    (NAMESPACE + "rollover: {signing: {lead: 71h}}\n", "line 2: rollover.signing.lead: lead (71h) leaves partners"),
     (NAMESPACE + "rollover: {signing: {turn: 90d}}\n", "line 2: rollover.signing.turn: turn (90d) must be shorter"),
     (NAMESPACE + "rollover: {decryption: {key_type: p256}}\n", "line 2: rollover.decryption.key_type:"),
     (NAMESPACE + "rollover: {signing-keys: {key_type: p256}}\n", "line 2: rollover.signing-keys.key_type: there is no"),

@@ -5,25 +5,20 @@ from datetime import timedelta
 from typing import Final
 
 from sts.core.model import KeyType, RingPolicy
+from sts.core.rollover import DEFAULT_POLICIES, RingName, spans
 from sts.operations.configuration.addresses import check_host, host_of
 from sts.operations.configuration.entries import Entry
 from sts.operations.configuration.sources import Sources
+from sts.operations.publish import MAX_AGE
 from sts.operations.spans import format_span, parse_span
 
 RESERVED_NAMES: Final = frozenset({"api", "console", "health", "metrics", "static", ".well-known", ".", ".."})
 LONGEST_SESSION: Final = timedelta(days=30)
 SHORTEST_LIFE: Final = timedelta(minutes=1)
 
-_YEAR: Final = timedelta(days=365)
 _LEAD: Final = timedelta(days=90)
 _TURN: Final = timedelta(days=45)
 _SECOND: Final = timedelta(seconds=1)
-_DEFAULTS: Final[Mapping[str, RingPolicy]] = {
-    "signing": RingPolicy(True, 2 * _YEAR, key_type=KeyType.RSA2048),
-    "decryption": RingPolicy(True, 2 * _YEAR, key_type=KeyType.RSA2048),
-    "tenant-ca": RingPolicy(True, 2 * _YEAR, key_type=KeyType.RSA3072),
-    "signing-keys": RingPolicy(False, 10 * _YEAR),
-}
 
 
 def read_name(entry: Entry) -> str:
@@ -63,8 +58,8 @@ def read_rollover(entry: Entry) -> Mapping[str, RingPolicy] | None:
     section = entry.entry("rollover")
     if section is None:
         return None
-    rings = {ring: section.entry(ring) for ring in _DEFAULTS}
-    return {ring: _policy(found, _DEFAULTS[ring]) for ring, found in rings.items() if found is not None}
+    rings = {ring: section.entry(ring.value) for ring in RingName}
+    return {ring.value: _policy(found, DEFAULT_POLICIES[ring]) for ring, found in rings.items() if found is not None}
 
 
 def _policy(entry: Entry, default: RingPolicy) -> RingPolicy:
@@ -79,13 +74,24 @@ def _policy(entry: Entry, default: RingPolicy) -> RingPolicy:
         entry.fault("lead", f"lead ({format_span(lead)}) must be shorter than lifetime ({format_span(lifetime)})")
     if turn >= lead:
         entry.fault("turn", f"turn ({format_span(turn)}) must be shorter than lead ({format_span(lead)})")
-    return RingPolicy(
+    policy = RingPolicy(
         automatic=entry.flag("automatic", default=default.automatic),
         lifetime=lifetime,
         lead=lead,
         turn=turn,
         key_type=KeyType(key_type) if key_type is not None else default.key_type,
     )
+    least = _least_lead(policy)
+    if policy.automatic and lead < least:
+        text = f"lead ({format_span(lead)}) leaves partners no time to learn of the next: at least {format_span(least)}"
+        entry.fault("lead", text)
+    return policy
+
+
+def _least_lead(policy: RingPolicy) -> timedelta:
+    """How long before the end the next one must be there, to be public long enough and take over in time."""
+    span = spans(policy.lifetime, policy, MAX_AGE)
+    return span.in_public + span.critical
 
 
 def _half(span: timedelta) -> timedelta:

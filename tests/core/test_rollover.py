@@ -1,0 +1,382 @@
+"""The plan of a ring (rollover.md): tables first, then every policy and every interruption."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from sts.core.credentials import LONGEST_TOKEN, SPREAD, Ring, metadata_credential, next_change, primary, promote
+from sts.core.credentials import published_signing as published
+from sts.core.errors import IssuingFailed
+from sts.core.model import Credential, KeyType, Kind, Namespace, Origin, RingPolicy, Use
+from sts.core.rollover import (
+    ANNOUNCED,
+    DEFAULT_POLICIES,
+    RingName,
+    Spans,
+    Step,
+    StepKind,
+    is_automatic,
+    is_due,
+    next_in_line,
+    plan,
+    policy_of,
+    spans,
+    takes_over_at,
+)
+from tests.core.builders import DAY, NOW, SECOND, credential, key, namespace
+
+HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
+MAX_AGE = HOUR
+POLICY = DEFAULT_POLICIES[RingName.SIGNING]
+END = NOW + 365 * DAY  # of the present primary below
+PRESENT = credential(1, primary_from=NOW - 365 * DAY)  # two years: from a year ago to a year ahead
+
+
+def successor(published: timedelta, id: int = 2, **changes: Any) -> Credential:
+    """A two-year certificate that was published at a span from the end of the present primary."""
+    at = END + published
+    dates = {"not_before": at, "not_after": at + 730 * DAY, "created_at": at, "published_at": at}
+    return credential(id, **{**dates, "predecessor_id": 1, **changes})
+
+
+def steps(*members: Credential, now: datetime = NOW, policy: RingPolicy = POLICY) -> list[tuple[str, timedelta, int]]:
+    """What the plan says: the step, its instant from the end of the present primary, and whom it is about."""
+    found = plan(members, policy, MAX_AGE, now)
+    return [(s.kind.value, s.at - END, 0 if s.credential is None else s.credential.id) for s in found]
+
+
+@pytest.mark.parametrize(
+    ("life", "expected"),
+    [
+        pytest.param(730 * DAY, Spans(90 * DAY, 45 * DAY, DAY, 2 * DAY), id="two years: the seed's numbers"),
+        pytest.param(3650 * DAY, Spans(90 * DAY, 45 * DAY, DAY, 2 * DAY), id="ten years"),
+        pytest.param(180 * DAY, Spans(90 * DAY, 45 * DAY, DAY, 2 * DAY), id="half a year"),
+        pytest.param(100 * DAY, Spans(50 * DAY, 25 * DAY, DAY, 2 * DAY), id="a hundred days"),
+        pytest.param(30 * DAY, Spans(15 * DAY, 7.5 * DAY, 7.2 * HOUR, 14.4 * HOUR), id="a month"),
+        pytest.param(DAY, Spans(12 * HOUR, 6 * HOUR, 864 * SECOND, 1728 * SECOND), id="a day"),
+        pytest.param(4 * MINUTE, Spans(2 * MINUTE, MINUTE, 2 * SECOND, 4 * SECOND), id="four minutes, whole seconds"),
+    ],
+)
+def test_spans_scale_with_the_life_of_the_present_primary(life: timedelta, expected: Spans) -> None:
+    assert spans(life, POLICY, MAX_AGE) == expected
+
+
+@pytest.mark.parametrize(
+    ("lead", "turn", "expected"),
+    [
+        pytest.param(30 * DAY, 10 * DAY, (30 * DAY, 10 * DAY), id="as it says"),
+        pytest.param(30 * DAY, 29 * DAY, (30 * DAY, 15 * DAY), id="the turn is at most half the lead"),
+        pytest.param(700 * DAY, 45 * DAY, (365 * DAY, 45 * DAY), id="the lead is at most half the life"),
+    ],
+)
+def test_a_policy_says_the_spans_within_the_life(
+    lead: timedelta, turn: timedelta, expected: tuple[timedelta, timedelta]
+) -> None:
+    found = spans(730 * DAY, replace(POLICY, lead=lead, turn=turn), MAX_AGE)
+    assert (found.lead, found.turn) == expected
+
+
+@pytest.mark.parametrize(
+    ("max_age", "in_public"),
+    [(HOUR, DAY), (12 * HOUR, DAY), (DAY, 2 * DAY), (30 * DAY, 2 * 730 * DAY / 400)],
+)
+def test_the_time_in_public_is_twice_what_readers_may_keep(max_age: timedelta, in_public: timedelta) -> None:
+    assert spans(730 * DAY, POLICY, max_age).in_public == in_public
+
+
+@pytest.mark.parametrize(
+    ("members", "now", "expected"),
+    [
+        pytest.param((), NOW, [("publish", NOW - END, 0)], id="an empty ring gets its first at once"),
+        pytest.param((PRESENT,), NOW, [("publish", -90 * DAY, 1)], id="the next one is made 90 days before the end"),
+        pytest.param(
+            (PRESENT, successor(-90 * DAY)), END - 90 * DAY, [("promote", -45 * DAY, 2)], id="on time: 45 days before"
+        ),
+        pytest.param(
+            (PRESENT, successor(-650 * DAY)), END - 90 * DAY, [("promote", -45 * DAY, 2)], id="made years ahead: waits"
+        ),
+        pytest.param(
+            (PRESENT, successor(-60 * DAY)), END - 60 * DAY, [("promote", -15 * DAY, 2)], id="late: its full turn"
+        ),
+        pytest.param(
+            (PRESENT, successor(-30 * DAY)), END - 30 * DAY, [("promote", -2 * DAY, 2)], id="later: before the end"
+        ),
+        pytest.param((PRESENT, successor(-DAY)), END - DAY, [("promote", 0 * DAY, 2)], id="a day before: at the end"),
+        pytest.param(
+            (PRESENT, successor(-HOUR)), END - HOUR, [("promote", 23 * HOUR, 2)], id="never before a day in public"
+        ),
+        pytest.param(
+            (PRESENT, successor(-90 * DAY, not_before=END - 10 * DAY)),
+            END - 60 * DAY,
+            [("promote", -10 * DAY, 2)],
+            id="not before it is valid",
+        ),
+        pytest.param(
+            (PRESENT, successor(-90 * DAY, primary_from=END - 3 * DAY)), END - 50 * DAY, [], id="scheduled already"
+        ),
+        pytest.param(
+            (PRESENT, successor(-90 * DAY, revoked_at=END - 80 * DAY)),
+            END - 80 * DAY,
+            [("publish", -90 * DAY, 1), ("destroy", 640 * DAY + SECOND, 2)],
+            id="a revoked successor is replaced",
+        ),
+        pytest.param(
+            (PRESENT, successor(-90 * DAY, deleted_at=END - 80 * DAY)),
+            END - 80 * DAY,
+            [("publish", -90 * DAY, 1)],
+            id="a deleted successor is replaced",
+        ),
+        pytest.param(
+            (PRESENT, credential(2, not_after=END - DAY)),
+            NOW,
+            [("publish", -90 * DAY, 1), ("destroy", -DAY + SECOND, 2)],
+            id="what ends first is no successor",
+        ),
+        pytest.param(
+            (PRESENT, successor(-90 * DAY), successor(-89 * DAY, 3, predecessor_id=None)),
+            END - 80 * DAY,
+            [("promote", -45 * DAY, 2)],
+            id="the named successor before one that somebody made",
+        ),
+        pytest.param((credential(1),), NOW, [], id="a ring that never had a primary waits for a person"),
+        pytest.param((replace(PRESENT, revoked_at=NOW),), NOW, [], id="a revoked primary waits for a person"),
+        pytest.param(
+            (replace(PRESENT, revoked_at=NOW), credential(2)),
+            NOW,
+            [("destroy", SECOND, 2)],
+            id="nothing takes the place of a revoked primary by itself",
+        ),
+        pytest.param((PRESENT,), END + DAY, [("publish", -90 * DAY, 1)], id="expired unnoticed: due since long"),
+    ],
+)
+def test_what_happens_next(members: Ring, now: datetime, expected: list[tuple[str, timedelta, int]]) -> None:
+    found = steps(*members, now=now)
+    assert [step for step in found if step[0] != "destroy" or step in expected] == expected
+
+
+def test_a_deleted_primary_waits_for_a_person() -> None:
+    gone = replace(PRESENT, primary_from=NOW - DAY, deleted_at=NOW)
+    before = credential(2, primary_from=NOW - 300 * DAY, demoted_at=NOW - DAY)
+    assert [kind for kind, *_ in steps(gone, before)] == ["destroy"]
+
+
+@pytest.mark.parametrize(
+    ("now", "urgent"),
+    [(END - 90 * DAY, False), (END - 2 * DAY - SECOND, False), (END - 2 * DAY, True), (END + DAY, True)],
+)
+def test_making_a_successor_is_urgent_from_the_critical_instant(now: datetime, urgent: bool) -> None:
+    (step,) = plan((PRESENT,), POLICY, MAX_AGE, now)
+    assert step.urgent is urgent
+
+
+@pytest.mark.parametrize(
+    ("retired", "instant"),
+    [
+        pytest.param(credential(2, demoted_at=NOW), END, id="at its end"),
+        pytest.param(credential(2, demoted_at=END - HOUR), END + 23 * HOUR, id="a day after it signed last"),
+        pytest.param(credential(2, demoted_at=END + DAY), END + DAY + LONGEST_TOKEN, id="demoted after its end"),
+        pytest.param(credential(2), END, id="never primary"),
+        pytest.param(credential(2, revoked_at=NOW), END, id="revoked"),
+        pytest.param(credential(2, use=Use.DECRYPTION, demoted_at=NOW), END + 30 * DAY, id="decryption: 30 days later"),
+        pytest.param(key(2, demoted_at=NOW), END, id="a symmetric key"),
+    ],
+)
+def test_a_private_key_is_destroyed_once_nothing_can_need_it(retired: Credential, instant: datetime) -> None:
+    present = replace(PRESENT, use=retired.use, kind=retired.kind)
+    destroyed = [step for step in plan((present, retired), POLICY, MAX_AGE, NOW) if step.kind is StepKind.DESTROY]
+    assert [(step.credential, step.at) for step in destroyed] == [(retired, instant + SECOND)]
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        pytest.param((PRESENT,), id="the primary, expired or not"),
+        pytest.param((PRESENT, credential(2, origin=Origin.IMPORTED, demoted_at=NOW)), id="an imported one"),
+        pytest.param((PRESENT, credential(2, deleted_at=NOW)), id="one that is destroyed already"),
+    ],
+)
+def test_what_is_never_destroyed_by_itself(kept: Ring) -> None:
+    assert [kind for kind, *_ in steps(*kept, now=END + 900 * DAY) if kind == "destroy"] == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "early", "due"),
+    [
+        (StepKind.PUBLISH, timedelta(0), True),
+        (StepKind.PUBLISH, SECOND, False),
+        (StepKind.PROMOTE, ANNOUNCED, True),
+        (StepKind.PROMOTE, ANNOUNCED + SECOND, False),
+        (StepKind.DESTROY, timedelta(0), True),
+        (StepKind.DESTROY, SECOND, False),
+    ],
+)
+def test_a_step_is_due_from_its_instant_and_a_promotion_a_minute_ahead(
+    kind: StepKind, early: timedelta, due: bool
+) -> None:
+    assert is_due(Step(kind, NOW, PRESENT), NOW - early) is due
+
+
+@pytest.mark.parametrize(
+    ("now", "expected"),
+    [(NOW - ANNOUNCED, NOW), (NOW - SPREAD, NOW), (NOW, NOW + SPREAD), (NOW + DAY, NOW + DAY + SPREAD)],
+)
+def test_a_promotion_takes_effect_at_its_instant_or_when_every_node_has_read_it(
+    now: datetime, expected: datetime
+) -> None:
+    assert takes_over_at(Step(StepKind.PROMOTE, NOW, PRESENT), now) == expected
+
+
+@pytest.mark.parametrize(
+    ("members", "policy", "automatic"),
+    [
+        ((PRESENT,), POLICY, True),
+        ((), POLICY, True),
+        ((PRESENT,), replace(POLICY, automatic=False), False),
+        ((replace(PRESENT, origin=Origin.IMPORTED),), POLICY, False),
+        ((PRESENT, credential(2, origin=Origin.IMPORTED)), POLICY, True),
+    ],
+)
+def test_a_ring_is_automatic_where_the_policy_says_so_and_the_primary_was_made_here(
+    members: Ring, policy: RingPolicy, automatic: bool
+) -> None:
+    assert is_automatic(members, policy, NOW) is automatic
+
+
+def test_a_namespace_has_the_default_policy_until_it_says_otherwise() -> None:
+    own = RingPolicy(automatic=False, lifetime=DAY)
+    spoken = namespace(rollover={"signing": own})
+    assert policy_of(spoken, RingName.SIGNING) is own
+    assert policy_of(spoken, RingName.DECRYPTION) == DEFAULT_POLICIES[RingName.DECRYPTION]
+    assert {name for name in RingName if DEFAULT_POLICIES[name].automatic} == {
+        *(RingName.SIGNING, RingName.DECRYPTION, RingName.TENANT_CA)
+    }
+
+
+def test_a_scheduled_credential_is_next_in_line_whoever_was_made_for_it() -> None:
+    scheduled = successor(-80 * DAY, 3, predecessor_id=None, primary_from=END - DAY)
+    assert next_in_line((PRESENT, successor(-90 * DAY), scheduled), PRESENT, END - 70 * DAY) == scheduled
+
+
+class Actor:
+    """Carries out the plan of one ring in memory, whenever it is awake."""
+
+    def __init__(self, policy: RingPolicy, born: datetime) -> None:
+        self.policy = policy
+        self.members: Ring = (self._made(1, born, primary_from=born),)
+
+    @property
+    def namespace(self) -> Namespace:
+        return namespace(*self.members, rollover={"signing": self.policy})
+
+    def awake(self, now: datetime) -> None:
+        for _ in range(20):
+            due = [step for step in plan(self.members, self.policy, MAX_AGE, now) if is_due(step, now)]
+            if not due:
+                return
+            self._carry_out(due[0], now)
+        raise AssertionError("the ring does not come to rest")
+
+    def _carry_out(self, step: Step, now: datetime) -> None:
+        if step.kind is StepKind.PUBLISH:
+            assert step.credential is not None
+            self.members += (self._made(len(self.members) + 1, now, predecessor_id=step.credential.id),)
+        elif step.kind is StepKind.PROMOTE:
+            assert step.credential is not None
+            self._promote(step, step.credential, now)
+        else:
+            assert step.credential is not None
+            assert now > step.credential.not_after, "destroyed only after the end"
+            self._replace(replace(step.credential, deleted_at=now))
+
+    def _promote(self, step: Step, chosen: Credential, now: datetime) -> None:
+        present = primary(self.members, now)
+        assert present is not None
+        assert chosen.published_at is not None
+        at = takes_over_at(step, now)
+        life = present.not_after - present.not_before
+        assert at >= chosen.published_at + spans(life, self.policy, MAX_AGE).in_public
+        self._replace(*promote(self.members, chosen, now, at).changed)
+
+    def _replace(self, *changed: Credential) -> None:
+        by_id = {c.id: c for c in changed}
+        self.members = tuple(by_id.get(c.id, c) for c in self.members)
+
+    def _made(self, id: int, now: datetime, **changes: Any) -> Credential:
+        dates = {"not_before": now, "not_after": now + self.policy.lifetime, "created_at": now, "published_at": now}
+        return credential(id, **{**dates, **changes})
+
+
+def check(ring: Namespace, now: datetime) -> None:
+    """What must hold at every instant."""
+    in_office = [
+        c
+        for c in ring.credentials
+        if c.primary_from is not None and c.primary_from <= now and (c.demoted_at is None or c.demoted_at > now)
+    ]
+    assert len([c for c in in_office if c.deleted_at is None]) <= 1, "at most one primary"
+    try:
+        signer = metadata_credential(ring, now)
+    except IssuingFailed:
+        return
+    assert published(ring, now)[0] == signer, "what signs is published, and first"
+
+
+def changes_between(actor: Actor, start: datetime, end: datetime) -> list[datetime]:
+    """The instants at which something changes while nobody acts."""
+    found: list[datetime] = []
+    at = next_change(actor.namespace, start)
+    while at is not None and at < end and len(found) < 20:
+        found += [at - SECOND, at]
+        at = next_change(actor.namespace, at)
+    return found
+
+
+@st.composite
+def policies(draw: st.DrawFn) -> RingPolicy:
+    """Any policy that the configuration accepts."""
+    life = draw(st.integers(min_value=240, max_value=5 * 365 * 86_400))
+    lead = draw(st.integers(min_value=max(2, -(-3 * life // 100)), max_value=life - 1))
+    turn = draw(st.integers(min_value=1, max_value=lead - 1))
+    second = timedelta(seconds=1)
+    return RingPolicy(True, life * second, lead * second, turn * second, KeyType.P256)
+
+
+@settings(max_examples=200, deadline=None)
+@given(policies(), st.lists(st.floats(min_value=0, max_value=1.5), max_size=30))
+def test_however_long_the_actor_sleeps_the_promises_hold(policy: RingPolicy, sleeps: list[float]) -> None:
+    actor, now = Actor(policy, NOW), NOW
+    for share in sleeps:
+        later = (now + share * policy.lifetime).replace(microsecond=0)
+        for at in changes_between(actor, now, later):
+            check(actor.namespace, at)
+        now = later
+        actor.awake(now)
+        check(actor.namespace, now)
+
+
+@settings(max_examples=100, deadline=None)
+@given(policies(), st.lists(st.floats(min_value=0.01, max_value=1), min_size=20, max_size=120))
+def test_an_actor_that_wakes_often_enough_never_lets_signing_fail(policy: RingPolicy, sleeps: list[float]) -> None:
+    span = spans(policy.lifetime, policy, MAX_AGE)
+    longest = min(span.lead - span.turn, span.lead - span.in_public) / 2 - SPREAD
+    assume(longest >= 2 * SECOND)
+    actor, now = Actor(policy, NOW), NOW
+    for share in sleeps:
+        later = (now + max(SECOND, share * longest)).replace(microsecond=0)
+        for at in (*changes_between(actor, now, later), later):
+            metadata_credential(actor.namespace, at)
+        now = later
+        actor.awake(now)
+
+
+def test_the_kinds_of_rings_are_those_of_the_configuration_file() -> None:
+    assert [(name.value, name.use, name.kind) for name in RingName] == [
+        ("signing", Use.SIGNING, Kind.CERTIFICATE),
+        ("decryption", Use.DECRYPTION, Kind.CERTIFICATE),
+        ("tenant-ca", Use.TENANT_CA, Kind.CERTIFICATE),
+        ("signing-keys", Use.SIGNING, Kind.SYMMETRIC),
+    ]
