@@ -68,16 +68,17 @@ class Vault:
 def copy_of(vault: Vault) -> Path:
     """A backup of the database."""
     backup = vault.folder.parent / "backup.db"
-    _copy(vault.path, backup)
+    copy_database(vault.path, backup)
     return backup
 
 
 def restore(vault: Vault, backup: Path) -> None:
     """Bring the database back to what a backup holds."""
-    _copy(backup, vault.path)
+    copy_database(backup, vault.path)
 
 
-def _copy(source: Path, target: Path) -> None:
+def copy_database(source: Path, target: Path) -> None:
+    """Copy an SQLite database over another, whoever has them open."""
     with closing(sqlite3.connect(source)) as old, closing(sqlite3.connect(target)) as new:
         old.backup(new)
 

@@ -1,4 +1,4 @@
-"""Fault F06 during a rotation of the master key, and full disks."""
+"""Faults F06 to F08 during a rotation of the master key, and full disks."""
 
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -7,11 +7,22 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
-from sts.core.errors import MasterKeyError, StoreUnavailable
+from sts.core.errors import KeyUnreadable, MasterKeyError, StoreUnavailable
 from sts.operations import master_key
 from sts.operations.master_key_rotation import Phase, resume, rotate
-from tests.operations.vault import Stopped, Vault, local, local_pattern, names_in, require_rotated, stop_while
+from tests.operations.vault import (
+    IDENTITY,
+    Stopped,
+    Vault,
+    local,
+    local_pattern,
+    names_in,
+    require_rotated,
+    spoil,
+    stop_while,
+)
 from tests.operations.workbench import NOW
 from tests.store.test_master_key_files import no_file_longer_than
 
@@ -101,3 +112,49 @@ def test_drafts_of_killed_processes_are_gone_after_the_next_start(local: Vault) 
     draft.write_bytes(b"k" * 32)
     local.opened()
     assert names_in(local.folder) == {"master.key"}
+
+
+def flipped(position: int) -> Callable[[bytes, bytes], bytes]:
+    """One bit of the secret is another."""
+
+    def flip(sealed: bytes, other: bytes) -> bytes:
+        damaged = bytearray(sealed)
+        damaged[position] ^= 1
+        return bytes(damaged)
+
+    return flip
+
+
+SPOILT = [
+    pytest.param(lambda sealed, other: other, id="F07-copied"),
+    pytest.param(lambda sealed, other: sealed[:-1], id="F08-cut"),
+    *(pytest.param(flipped(position), id=f"F08-byte-{position}") for position in (0, 5, 40, 100, -1)),
+]
+
+
+@pytest.mark.parametrize("damage", SPOILT)
+def test_spoilt_secret_is_never_sealed_anew_and_the_others_are(
+    local: Vault, damage: Callable[[bytes, bytes], bytes]
+) -> None:
+    """Whatever is wrong with it, it stays as it is, and so does the key that might open it."""
+    sealed = sealed_keys(local)
+    spoilt = damage(sealed["worker"], sealed["reader"])
+    spoil(local, sealed=spoilt)
+    for _ in range(2):
+        with pytest.raises(KeyUnreadable, match=r"1 of the stored secrets do not open .* service identity worker of"):
+            local.rotate()
+        assert sealed_keys(local)["worker"] == spoilt
+    assert names_in(local.folder) == {"master.key", "master.key.next"}
+    rotation = local.state().rotation
+    assert rotation
+    assert rotation.sealed == len(local.secrets) - 1
+    spoil(local, sealed=sealed["worker"])
+    local.rotate()
+    assert local.found() == local.secrets
+
+
+def sealed_keys(vault: Vault) -> dict[str, bytes]:
+    """The sealed keys of the service identities, as they lie in the database."""
+    with vault.installation.database.reading() as connection:
+        rows = connection.execute(sa.select(IDENTITY.c.name, IDENTITY.c.symmetric_key)).all()
+    return {row.name: row.symmetric_key for row in rows}
