@@ -130,7 +130,7 @@ def _digest(key: PrivateKey) -> hashes.SHA256 | hashes.SHA384:
 
 
 def _name(common_name: str) -> x509.Name:
-    """A subject of one common name. The library allows 64 bytes; a longer code is its asker's wish (ADR 9)."""
+    """A subject of one common name. The library allows 64 bytes; a longer code is its asker's wish (ADR 10)."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it remarks on what it is told not to refuse
         return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name, _validate=False)])
