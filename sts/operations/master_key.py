@@ -22,7 +22,7 @@ _COPY: Final = (
     "the database is sealed under the previous master key, as a copy from before a rotation is: run"
     " `sts master-key rotate` to bring it to the present one"
 )
-_NAMES: Final = "the files of the master key do not have their names yet; the next start of anything gives them"
+_NAMES: Final = "the files of the master key do not have their names yet: the next command gives them, or says why not"
 
 
 @dataclass(frozen=True, slots=True)

@@ -177,8 +177,10 @@ def _require_ready(installation: Installation, connection: Connection) -> None:
             " the database open. When you need no such copy any more: sts master-key discard-previous. Otherwise move"
             " the file to where you keep such keys"
         )
+    if files.next() is not None:
+        return
     require_no_link(files.path)
-    if files.next() is None and installation.database.dialect != "sqlite":
+    if installation.database.dialect != "sqlite":
         raise Conflict(
             "other machines may use this database, and each needs the next master key before anything is sealed under"
             f" it: run `sts master-key prepare`, copy {files.next_path} to the same place on each of them, and rotate"

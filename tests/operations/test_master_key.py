@@ -86,6 +86,28 @@ def test_other_machine_names_its_files_when_it_looks(database_url: str, tmp_path
     assert secrets_of(open_at(database_url, there)) == vault.secrets
 
 
+def test_folder_in_which_nothing_can_be_renamed_is_told_and_serves(
+    local: Vault, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As where the keys are a mounted secret: links, which the operator alone may change."""
+    mounted, path = local.folder.parent / "mounted", local.folder / "master.key"
+    path.rename(mounted)
+    path.symlink_to(mounted)
+    with pytest.raises(MasterKeyError, match=r"is a symbolic link to .* name that file itself in STS_MASTER_KEY_FILE"):
+        local.rotate()
+    assert local.state().rotation is None
+    MasterKey.create(local.folder / "master.key.next")
+    with pytest.raises(MasterKeyError, match=r"Keep .*master\.key as master\.key\.previous and give master\.key\.next"):
+        local.rotate()
+    assert local.found() == local.secrets
+    assert "Keep" in caplog.text
+    assert local.state().needs == (master_key._NAMES,)
+    path.unlink()
+    mounted.rename(local.folder / "master.key.previous")
+    (local.folder / "master.key.next").rename(path)
+    require_rotated(local, (local.folder / "master.key.previous").read_bytes())
+
+
 def test_copy_from_before_a_rotation_opens_under_the_previous_key_and_is_brought_to_the_present(
     local: Vault, caplog: pytest.LogCaptureFixture
 ) -> None:
