@@ -121,8 +121,9 @@ def _by_self_issued_token(namespace: Namespace, proof: TokenProof, parts: Parts,
             raise InvalidSignature(wrong.message, detail=unusable.detail) from unusable
         raise
     token = _read_self_issued(namespace, usable, proof, parts, now)
-    if token.audience is not None and token.audience not in _own_addresses(namespace):
-        raise InvalidAudience("the token is for another audience", detail=f"audience {token.audience[:200]!r}")
+    is_minimal = token.audience is None and token.expires_at is None
+    if not is_minimal and token.audience not in _own_addresses(namespace):
+        raise InvalidAudience("the token is for another audience", detail=f"audience {(token.audience or '')[:200]!r}")
     if token.expires_at is not None:
         parts.replays.use(namespace, usable.name, token.id, token.expires_at + SKEW, now)
     return _principal(namespace, usable, AuthenticationMethod.UNSPECIFIED, now)

@@ -23,6 +23,7 @@ WsgiApplication = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 
 _HSTS: Final = ("Strict-Transport-Security", "max-age=31536000")  # RFC 6797; other hosts below ours are not ours
+_LONGEST_LOGGED: Final = 512  # characters; an address may have 65,000
 _REASONS: Final = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
 
 
@@ -100,10 +101,10 @@ class Edge:
         self._books.metrics.count(_door_name(arrival), outcome.answer.status, seconds, issued)
         record: dict[str, object] = {
             "trace_id": arrival.trace_id,
-            "namespace": arrival.namespace,
+            "namespace": _clipped(arrival.namespace),
             "source": arrival.source,
             "method": arrival.method,
-            "path": arrival.path,
+            "path": _clipped(arrival.path),
             "status": outcome.answer.status,
             "ms": round(seconds * 1000, 2),
         }
@@ -120,6 +121,11 @@ class Edge:
             record |= {"error": error.code, "message": error.message, "detail": error.detail}
             record["alarm"] = error.needs_operator or None
         self._books.log.write(self._clock(), record)
+
+
+def _clipped(text: str | None) -> str | None:
+    """What a caller wrote, no longer than a log needs it."""
+    return text if text is None or len(text) <= _LONGEST_LOGGED else f"{text[:_LONGEST_LOGGED]}..."
 
 
 def _door_name(arrival: Arrival) -> str:

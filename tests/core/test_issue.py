@@ -254,6 +254,7 @@ NOT_AUTHENTIC = {
     "unknown issuer": (self_issued(issuer="nobody"), InvalidSignature),
     "no issuer": (self_issued(Issuer=None), InvalidSwtToken),
     "another audience": (self_issued(Audience="https://other.example/"), InvalidAudience),
+    "without audience": (self_issued(Audience=None), InvalidAudience),
     "expired": (self_issued(ExpiresOn=int((NOW - timedelta(minutes=4)).timestamp())), InvalidSwtToken),
     "more than a day ahead": (self_issued(ExpiresOn=int((NOW + timedelta(days=2)).timestamp())), InvalidSwtToken),
     "without expiry": (self_issued(ExpiresOn=None), InvalidSwtToken),
