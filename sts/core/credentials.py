@@ -161,7 +161,8 @@ def _refusal(unavailable: _Unavailable, kind: Kind, arguments: str, later: datet
     else:
         another = f"promote another with `sts {noun} make-primary {arguments} --use signing --thumbprint ...`"
         remedy = another if unavailable.has_others else f"{make} and {another}"
-        text = f"the primary {what} {describe(unavailable.blocking)} {unavailable.reason}; {remedy}"
+        name = describe(unavailable.blocking).removeprefix("key ")  # `what` says that it is one
+        text = f"the primary {what} {name} {unavailable.reason}; {remedy}"
     if later is not None:
         text += f", or wait until {instant(later)}"
     return NoSigningCertificate(text) if kind is Kind.CERTIFICATE else NoSigningKey(text)
