@@ -152,6 +152,10 @@ class Poller(Thread):
                 if not away:
                     _LOG.warning("the database is away, serving from memory: %s", error.detail)
                 away = True
+            except Exception:  # whatever it was: a process that stopped following would serve what was revoked
+                if not away:
+                    _LOG.exception("changes cannot be read, serving from memory")
+                away = True
 
     def stop(self) -> None:
         """End the thread and wait for it."""
