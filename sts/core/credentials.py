@@ -313,7 +313,7 @@ def refuse_deleting(members: Sequence[Credential], chosen: Credential, now: date
     if chosen.revoked_at is not None:
         return
     if chosen == primary(members, now) or chosen == _selected(tuple(members), now):
-        raise Conflict(f"{describe(chosen)} is the primary: make another primary or revoke it first")
+        raise Conflict(f"{describe(chosen)} is the one in use: make another primary or revoke it first")
 
 
 def status(members: Sequence[Credential], credential: Credential, now: datetime) -> tuple[Status, str]:

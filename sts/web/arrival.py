@@ -10,6 +10,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from sts.core.errors import BadRequest, InsecureTransport, PayloadTooLarge, StsError
+from sts.protocols.addresses import INSTALLATION
 from sts.protocols.http import MAX_BODY, HttpRequest
 from sts.settings import Network, Settings, is_loopback
 
@@ -94,7 +95,7 @@ def _host_name(host: str) -> str | None:
 
 def _split(path: str) -> tuple[str | None, str]:
     namespace, separator, route = path[1:].partition("/")
-    return (namespace, route) if separator else (None, path)
+    return (namespace, route) if separator and namespace.lower() not in INSTALLATION else (None, path)
 
 
 def _proxy_test(networks: tuple[Network, ...]) -> Callable[[str], bool]:
