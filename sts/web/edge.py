@@ -8,7 +8,7 @@ from http import HTTPStatus
 from time import perf_counter
 from typing import Any, Final
 
-from sts.core.errors import StsError
+from sts.core.errors import StoreUnavailable, StsError
 from sts.core.issue import Parts
 from sts.protocols.http import Answer
 from sts.web.arrival import Arrival, Environ, Reception, read_request
@@ -59,8 +59,7 @@ class Edge:
             outcome = self._exchanged(door, arrival.namespace, arrival, environ)
         else:
             return self._page(arrival, environ, start_response, began)
-        self._record(arrival, outcome, began)
-        answer = outcome.answer
+        answer = self._recorded(arrival, outcome, door, began).answer
         headers = [*answer.headers, *self._common(arrival), ("Content-Length", str(len(answer.body)))]
         start_response(_REASONS[answer.status], headers)
         return [] if arrival.method == "HEAD" else [answer.body]
@@ -93,8 +92,21 @@ class Edge:
 
         body = self._pages(environ, start)
         error = environ.get(ERROR)
-        self._record(arrival, Outcome(Answer(int(answered[0][:3]), (), b""), error=error), began)
+        self._recorded(arrival, Outcome(Answer(int(answered[0][:3]), (), b""), error=error), None, began)
         return body
+
+    def _recorded(self, arrival: Arrival, outcome: Outcome, door: Door | None, began: float) -> Outcome:
+        """Write the request down; a token that cannot be written down is not handed out (Golden SAML)."""
+        try:
+            self._record(arrival, outcome, began)
+        except OSError as error:
+            self._books.metrics.count_unrecorded()
+            if outcome.issued is not None:
+                detail = f"the record of token {outcome.issued.id} cannot be written: {error}"
+                return self._refused(
+                    StoreUnavailable("The request log cannot be written.", detail=detail), door, arrival
+                )
+        return outcome
 
     def _record(self, arrival: Arrival, outcome: Outcome, began: float) -> None:
         issued, error, seconds = outcome.issued, outcome.error, perf_counter() - began
