@@ -312,7 +312,9 @@ def refuse_deleting(members: Sequence[Credential], chosen: Credential, now: date
     """Raise Conflict for the one that signs, or holds the primary's place, unless it is revoked."""
     if chosen.revoked_at is not None:
         return
-    if chosen == primary(members, now) or chosen == _selected(tuple(members), now):
+    if chosen == primary(members, now):
+        raise Conflict(f"{describe(chosen)} is the primary: make another primary or revoke it first")
+    if chosen == _selected(tuple(members), now):
         raise Conflict(f"{describe(chosen)} is the one in use: make another primary or revoke it first")
 
 
