@@ -161,7 +161,8 @@ def _refusal(unavailable: _Unavailable, kind: Kind, arguments: str, later: datet
     else:
         another = f"promote another with `sts {noun} make-primary {arguments} --use signing --thumbprint ...`"
         remedy = another if unavailable.has_others else f"{make} and {another}"
-        text = f"the primary {what} {describe(unavailable.blocking)} {unavailable.reason}; {remedy}"
+        name = describe(unavailable.blocking).removeprefix("key ")  # `what` says that it is one
+        text = f"the primary {what} {name} {unavailable.reason}; {remedy}"
     if later is not None:
         text += f", or wait until {instant(later)}"
     return NoSigningCertificate(text) if kind is Kind.CERTIFICATE else NoSigningKey(text)
@@ -311,8 +312,10 @@ def refuse_deleting(members: Sequence[Credential], chosen: Credential, now: date
     """Raise Conflict for the one that signs, or holds the primary's place, unless it is revoked."""
     if chosen.revoked_at is not None:
         return
-    if chosen == primary(members, now) or chosen == _selected(tuple(members), now):
+    if chosen == primary(members, now):
         raise Conflict(f"{describe(chosen)} is the primary: make another primary or revoke it first")
+    if chosen == _selected(tuple(members), now):
+        raise Conflict(f"{describe(chosen)} is the one in use: make another primary or revoke it first")
 
 
 def status(members: Sequence[Credential], credential: Credential, now: datetime) -> tuple[Status, str]:

@@ -270,10 +270,10 @@ def _describe(order: _Order, token_id: str, now: datetime) -> TokenDescriptor:
 
 def _encryption(relying_party: RelyingParty, parts: Parts, now: datetime) -> Callable[[bytes], bytes] | None:
     """How the token is encrypted, None where it need not be; refuses before anything is signed."""
-    if not relying_party.encryption_required:
+    if not relying_party.encryption_required and not relying_party.proof_of_possession:
         return None
     certificate = relying_party.encryption_certificate
-    if certificate is None or not _within(certificate, now):
+    if certificate is None or not relying_party.encryption_required or not _within(certificate, now):
         raise NoEncryptionCertificate(_no_encryption(relying_party))
     encrypt = parts.encryptions[relying_party.token_format]
     return partial(encrypt, certificate=certificate.der, algorithm=relying_party.encryption_algorithm)
@@ -285,11 +285,12 @@ def _within(certificate: PartnerCertificate, now: datetime) -> bool:
 
 def _no_encryption(relying_party: RelyingParty) -> str:
     certificate = relying_party.encryption_certificate
-    state = (
-        "it has no encryption certificate"
-        if certificate is None
-        else f"its encryption certificate {certificate.subject} is not valid now"
-    )
+    if not relying_party.encryption_required:
+        state = "encryption is not required of it although it takes proof-of-possession tokens"
+    elif certificate is None:
+        state = "it has no encryption certificate"
+    else:
+        state = f"its encryption certificate {certificate.subject} is not valid now"
     return (
         f"tokens of relying party '{relying_party.name}' must be encrypted, and {state}; "
         f"save a valid one with `sts apply`"

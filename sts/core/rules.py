@@ -47,8 +47,9 @@ def _one_pass(rules: Iterable[Rule], known: Collection[Claim]) -> list[Claim]:
     return [
         _output(rule, claim)
         for rule in rules
+        if rule.condition is None or any(map(rule.condition.matches, known))  # once a rule, not once a claim
         for claim in known
-        if rule.input.matches(claim) and (rule.condition is None or any(map(rule.condition.matches, known)))
+        if rule.input.matches(claim)
     ]
 
 

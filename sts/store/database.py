@@ -11,7 +11,7 @@ from typing import Any, Final
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import URL, Connection, Engine, create_engine, event, func, make_url, select
-from sqlalchemy.exc import InterfaceError, OperationalError, ProgrammingError
+from sqlalchemy.exc import DatabaseError, DataError, IntegrityError, InterfaceError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from sts.core.errors import StoreUnavailable
@@ -149,7 +149,9 @@ def _create_private_file(path: str | None) -> None:
 def _unavailability_refused() -> Iterator[None]:
     try:
         yield
-    except (OperationalError, InterfaceError, ProgrammingError) as error:  # the last: a right or a table is missing
+    except (IntegrityError, DataError):
+        raise
+    except (DatabaseError, InterfaceError) as error:  # no answer, no right, no table, a file that is no database
         raise StoreUnavailable("The database does not answer; try again later.", detail=str(error.orig)) from error
     except PoolTimeout as error:
         raise StoreUnavailable("The database is too busy; try again later.", detail=str(error)) from error

@@ -16,6 +16,7 @@ from sts.store.database import Database
 MOST_NAMESPACES: Final = 10_000
 MOST_RELYING_PARTIES: Final = 20_000
 MOST_SERVICE_IDENTITIES: Final = 20_000
+LONGEST_NAME: Final = 64  # of a namespace; what is longer need not be looked up, nor repeated to anybody
 POLLING_INTERVAL: Final = 1.0  # seconds
 
 _KINDS: Final = frozenset(ChangeKind)
@@ -104,7 +105,7 @@ class SqlDirectory:
         return None
 
     def _load_namespace(self, name: str) -> Namespace:
-        if not is_storable(name):
+        if len(name) > LONGEST_NAME or not is_storable(name):
             raise NamespaceNotFound("there is no such namespace")
         with self._lock, self._database.reading() as connection:
             self._database.feed.begin(connection)
@@ -165,6 +166,10 @@ class Poller(Thread):
             except StoreUnavailable as error:
                 if not away:
                     _LOG.warning("the database is away, serving from memory: %s", error.detail)
+                away = True
+            except Exception:  # whatever it was: a process that stopped following would serve what was revoked
+                if not away:
+                    _LOG.exception("changes cannot be read, serving from memory")
                 away = True
 
     def stop(self) -> None:

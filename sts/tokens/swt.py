@@ -31,7 +31,6 @@ from sts.tokens.text import refuse_uncarriable
 MAX_BYTES: Final = 16 * 1024
 MAX_FIELDS: Final = 100
 KEY_BYTES: Final = 32
-MAC_BYTES: Final = 32
 
 _AUDIENCE = "Audience"
 _EXPIRES_ON = "ExpiresOn"

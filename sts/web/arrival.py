@@ -1,6 +1,7 @@
 """What is settled about every request before anybody looks at what it asks: from where, how, for whom."""
 
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -9,12 +10,15 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from sts.core.errors import BadRequest, InsecureTransport, PayloadTooLarge, StsError
+from sts.protocols.addresses import INSTALLATION
 from sts.protocols.http import MAX_BODY, HttpRequest
 from sts.settings import Network, Settings, is_loopback
 from sts.web.client_certificate import client_certificate
 
 Environ = dict[str, Any]
 UNGUARDED: Final = frozenset({"/health/live", "/health/ready", "/metrics"})  # asked by probes, by address, without TLS
+
+_HOP: Final = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+))(?::[0-9]{1,5})?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +100,7 @@ def _host_name(host: str) -> str | None:
 
 def _split(path: str) -> tuple[str | None, str]:
     namespace, separator, route = path[1:].partition("/")
-    return (namespace, route) if separator else (None, path)
+    return (namespace, route) if separator and namespace.lower() not in INSTALLATION else (None, path)
 
 
 def _proxy_test(networks: tuple[Network, ...]) -> Callable[[str], bool]:
@@ -115,9 +119,15 @@ def _proxy_test(networks: tuple[Network, ...]) -> Callable[[str], bool]:
 
 def _source(environ: Environ, is_proxy: Callable[[str], bool]) -> str:
     """The nearest address that is not a proxy of ours; what stands before it could be anybody's invention."""
-    hops = [hop.strip() for hop in environ.get("HTTP_X_FORWARDED_FOR", "").split(",") if hop.strip()]
+    hops = [_without_port(hop.strip()) for hop in environ.get("HTTP_X_FORWARDED_FOR", "").split(",") if hop.strip()]
     nearest = next((hop for hop in reversed(hops) if not is_proxy(hop)), None)
     return str(nearest or environ.get("REMOTE_ADDR", ""))[:64]
+
+
+def _without_port(hop: str) -> str:
+    """The address alone: some proxies write the caller's port too, and every connection has another."""
+    match = _HOP.fullmatch(hop)
+    return hop if match is None else match.group(1) or match.group(2)
 
 
 def read_request(arrival: Arrival, environ: Environ) -> HttpRequest:

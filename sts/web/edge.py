@@ -8,7 +8,7 @@ from http import HTTPStatus
 from time import perf_counter
 from typing import Any, Final
 
-from sts.core.errors import StsError
+from sts.core.errors import StoreUnavailable, StsError
 from sts.core.issue import Parts
 from sts.protocols import addresses
 from sts.protocols.http import Answer
@@ -24,6 +24,7 @@ WsgiApplication = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 
 _HSTS: Final = ("Strict-Transport-Security", "max-age=31536000")  # RFC 6797; other hosts below ours are not ours
+_LONGEST_LOGGED: Final = 512  # characters; an address may have 65,000
 _REASONS: Final = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
 
 
@@ -59,8 +60,7 @@ class Edge:
             outcome = self._exchanged(door, arrival.namespace, arrival, environ)
         else:
             return self._page(arrival, environ, start_response, began)
-        self._record(arrival, outcome, began)
-        answer = outcome.answer
+        answer = self._recorded(arrival, outcome, door, began).answer
         headers = [*answer.headers, *self._common(arrival), ("Content-Length", str(len(answer.body)))]
         start_response(_REASONS[answer.status], headers)
         return [] if arrival.method == "HEAD" else [answer.body]
@@ -93,18 +93,31 @@ class Edge:
 
         body = self._pages(environ, start)
         outcome = Outcome(Answer(int(answered[0][:3]), (), b""), None, environ.get(ERROR), environ.get(NOTED, {}))
-        self._record(arrival, outcome, began)
+        self._recorded(arrival, outcome, None, began)
         return body
+
+    def _recorded(self, arrival: Arrival, outcome: Outcome, door: Door | None, began: float) -> Outcome:
+        """Write the request down; a token that cannot be written down is not handed out (Golden SAML)."""
+        try:
+            self._record(arrival, outcome, began)
+        except OSError as error:
+            self._books.metrics.count_unrecorded()
+            if outcome.issued is not None:
+                detail = f"the record of token {outcome.issued.id} cannot be written: {error}"
+                return self._refused(
+                    StoreUnavailable("The request log cannot be written.", detail=detail), door, arrival
+                )
+        return outcome
 
     def _record(self, arrival: Arrival, outcome: Outcome, began: float) -> None:
         issued, error, seconds = outcome.issued, outcome.error, perf_counter() - began
         self._books.metrics.count(_door_name(arrival), outcome.answer.status, seconds, issued)
         record: dict[str, object] = {
             "trace_id": arrival.trace_id,
-            "namespace": arrival.namespace,
+            "namespace": _clipped(arrival.namespace),
             "source": arrival.source,
             "method": arrival.method,
-            "path": arrival.path,
+            "path": _clipped(arrival.path),
             "status": outcome.answer.status,
             "ms": round(seconds * 1000, 2),
         }
@@ -122,6 +135,11 @@ class Edge:
             record |= {"error": error.code, "message": error.message, "detail": error.detail}
             record["alarm"] = error.needs_operator or None
         self._books.log.write(self._clock(), record)
+
+
+def _clipped(text: str | None) -> str | None:
+    """What a caller wrote, no longer than a log needs it."""
+    return text if text is None or len(text) <= _LONGEST_LOGGED else f"{text[:_LONGEST_LOGGED]}..."
 
 
 def _door_name(arrival: Arrival) -> str:

@@ -24,6 +24,9 @@ class Metrics:
         self._seconds = Histogram(
             "sts_request_seconds", "Time to answer by door.", ("door",), registry=self.registry, buckets=_BUCKETS
         )
+        self._unrecorded = Counter(
+            "sts_requests_unrecorded", "Requests that the log could not take.", registry=self._registry
+        )
         self._seen: dict[tuple[str, int, str], tuple[Counter, Histogram, Counter | None]] = {}
 
     def count(self, door: str, status: int, seconds: float, issued: IssuedToken | None) -> None:
@@ -34,6 +37,10 @@ class Metrics:
         duration.observe(seconds)
         if tokens is not None:
             tokens.inc()
+
+    def count_unrecorded(self) -> None:
+        """Count a request that left no record."""
+        self._unrecorded.inc()
 
     def _children(self, door: str, status: int, token_format: str) -> tuple[Counter, Histogram, Counter | None]:
         """The counters of one combination of labels, kept because looking them up costs more than counting."""

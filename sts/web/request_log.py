@@ -25,7 +25,13 @@ class RequestLog:
 
 
 def _json_line(at: datetime, record: Record) -> str:
-    told = "".join([f',"{name}":{_json_value(value)}' for name, value in record.items() if value is not None])
+    told = "".join(
+        [
+            f',"{name}":{_quote(value) if type(value) is str else _json_value(value)}'
+            for name, value in record.items()
+            if value is not None
+        ]
+    )
     return f'{{"at":"{at.isoformat(timespec="milliseconds")}"{told}}}\n'
 
 

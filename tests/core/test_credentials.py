@@ -235,8 +235,9 @@ def test_a_refusal_names_the_credential_the_reason_the_remedy_and_the_next_insta
 
 def test_a_refusal_about_a_dedicated_key_names_the_relying_party():
     party = relying_party(key(1, **PRIMARY, **REVOKED), **SYMMETRIC)
-    with pytest.raises(NoSigningKey, match="sts key make-primary --namespace contoso --relying-party orders"):
+    with pytest.raises(NoSigningKey, match="sts key make-primary --namespace contoso --relying-party orders") as told:
         signing_credential(namespace(SHARED_KEY), party, NOW)
+    assert told.value.message.startswith("the primary symmetric signing key (")
 
 
 def test_a_dedicated_key_that_expires_later_gives_way_to_the_namespaces_at_that_second():

@@ -227,6 +227,12 @@ def test_there_is_no_plaintext_fall_back(world, token_format, certificate):
         world.ask()
 
 
+def test_a_relying_party_that_takes_proof_of_possession_tokens_gets_nothing_in_the_clear(world):
+    world.party(token_format=TokenFormat.SAML20, proof_of_possession=True)
+    with pytest.raises(NoEncryptionCertificate, match="encryption is not required of it"):
+        world.ask()
+
+
 def test_a_self_issued_simple_web_token_authenticates_its_service_identity(world):
     assert world.ask(proof=self_issued()).principal == "worker"
 
@@ -244,6 +250,10 @@ def test_the_namespaces_own_host_names_are_its_addresses_too(world, path):
     world.directory.namespaces["contoso"] = namespace(hosts=("contoso.sts.example",))
     proof = self_issued(Audience="https://contoso.sts.example/" + path)
     assert world.ask(proof=proof).principal == "worker"
+
+
+def test_a_self_issued_token_needs_no_audience(world):
+    assert world.ask(proof=self_issued(Audience=None)).principal == "worker"
 
 
 def test_what_a_self_issued_token_claims_beyond_its_issuer_is_ignored(world):

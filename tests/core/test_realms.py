@@ -27,6 +27,7 @@ MATCHES = [
     ("urn:orders", "urn:orders", True),
     ("urn:orders", "urn:orders:eu", False),
     ("urn:orders", "urn:orders/eu", True),
+    ("urn:orders", "urn:orders?from=https://a.example/", True),
 ]
 
 
@@ -56,7 +57,17 @@ def test_a_realm_with_too_many_boundaries_loses_its_shortest_prefixes_never_its_
     assert found[1] == realm[:-1]
 
 
-@pytest.mark.parametrize("realm", ["", "x" * 2049], ids=["empty", "too long"])
+NO_REALMS = {
+    "empty": "",
+    "too long": "x" * 2049,
+    "a line break": "https://a.example/\r\nX: 1",
+    "a control character": "https://a.example/\x01",
+    "a noncharacter": "https://a.example/\uffff",
+    "a lone surrogate": "https://a.example/\ud800",
+}
+
+
+@pytest.mark.parametrize("realm", NO_REALMS.values(), ids=NO_REALMS.keys())
 def test_what_is_no_realm_is_refused(realm):
     with pytest.raises(BadRequest):
         candidates(realm)

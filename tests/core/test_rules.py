@@ -1,6 +1,7 @@
 """The rules engine (acs.md, 1.5)."""
 
 from itertools import permutations
+from typing import ClassVar
 
 import pytest
 
@@ -116,3 +117,19 @@ def test_more_than_a_thousand_outputs_are_an_error():
     rules = [rule(type="a", output=(str(n), "x")) for n in range(1001)]
     with pytest.raises(RulesFailed, match="output claims"):
         apply_rules(rules, [A])
+
+
+class Counted(ClaimPattern):
+    """A pattern that fits nothing and knows how often it was asked."""
+
+    asked: ClassVar[int] = 0
+
+    def matches(self, claim: Claim) -> bool:
+        Counted.asked += 1
+        return False
+
+
+def test_a_second_input_is_looked_for_once_however_many_claims_fit_the_first():
+    claims = [claim("t", str(n)) for n in range(80)]
+    assert apply_rules([both(ClaimPattern(ADFS), Counted(ADFS), ("e", "f"))], claims) == ()
+    assert Counted.asked == 80

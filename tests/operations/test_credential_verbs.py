@@ -106,7 +106,7 @@ def test_a_certificate_becomes_primary_only_within_its_validity(bench: Workbench
     if fits:
         assert credential_states.make_primary(bench.installation, chosen(SIGNING, new), NOW, at).row.primary_from == at
         return
-    with pytest.raises(Conflict, match=r"cannot become primary on .*: it (is not valid before|expired on)"):
+    with pytest.raises(Conflict, match=r"cannot become primary on .*: it (is not valid before|ends on)"):
         credential_states.make_primary(bench.installation, chosen(SIGNING, new), NOW, at)
     assert rows(bench)[0].next_step == "expired"
 

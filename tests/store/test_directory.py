@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from threading import Thread
-from time import monotonic, sleep
 
 import pytest
 import sqlalchemy as sa
@@ -24,7 +23,6 @@ from sts.core.model import (
 from sts.core.realms import candidates
 from sts.store import changes, directory, namespaces, relying_parties, tables
 from sts.store.bounded import BoundedMap
-from sts.store.directory import Poller
 from tests.contract.backends import SqlBackend
 from tests.core import builders
 
@@ -326,32 +324,3 @@ def test_warm_snapshots_serve_while_the_database_is_away(tmp_path: Path) -> None
     issue()
     (tmp_path / "away").rename(home)
     assert names(sql, contoso, "https://b.example/") == ["https://b.example/"]
-
-
-def test_poller_brings_changes_and_outlives_an_outage(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    home = tmp_path / "home"
-    home.mkdir()
-    sql = SqlBackend(f"sqlite:///{home}/sts.db")
-    contoso = sql.save_namespace(CONTOSO)
-    other = sql.other_process()
-    poller = Poller(sql.database, interval=0.01)
-    poller.start()
-
-    def until(condition: object) -> None:
-        end = monotonic() + 20
-        while not condition():  # type: ignore[operator]
-            assert monotonic() < end
-            sleep(0.01)
-
-    try:
-        assert sql.directory.namespace("contoso").hosts == ()
-        sql.database.close()
-        home.rename(tmp_path / "away")
-        until(lambda: "the database is away" in caplog.text)
-        (tmp_path / "away").rename(home)
-        other.save_namespace(replace(contoso, hosts=("new.example",)))
-        until(lambda: sql.directory.namespace("contoso").hosts == ("new.example",))
-    finally:
-        poller.stop()
-    assert not poller.is_alive()
-    assert caplog.text.count("the database is away") == 1

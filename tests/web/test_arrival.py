@@ -37,6 +37,12 @@ def test_a_path_names_the_namespace_and_the_route():
     assert (arrival.namespace, arrival.route, arrival.fault) == ("contoso", "oauth2/token", None)
 
 
+@pytest.mark.parametrize("path", ["/health/live", "/.well-known/oauth-authorization-server/contoso", "/API/v1"])
+def test_the_installations_own_paths_name_no_namespace(path):
+    arrival = reception().receive(environ(PATH_INFO=path))
+    assert (arrival.namespace, arrival.route) == (None, path)
+
+
 def test_a_namespaces_own_host_name_stands_for_its_path():
     arrival = reception().receive(environ(HTTP_HOST="contoso.sts.example:443", PATH_INFO="/v2/OAuth2-13"))
     assert (arrival.namespace, arrival.route, arrival.fault) == ("contoso", "v2/OAuth2-13", None)
@@ -100,6 +106,12 @@ SOURCES = [
     ("10.0.0.1", "1.2.3.4, 198.51.100.7", "198.51.100.7"),
     ("10.0.0.1", "1.2.3.4, 198.51.100.7, 10.0.0.2", "198.51.100.7"),
     ("::1", "198.51.100.7", "198.51.100.7"),
+    ("10.0.0.1", "198.51.100.7:49152", "198.51.100.7"),  # with the port, as some proxies write it
+    ("10.0.0.1", "198.51.100.7:49152, 10.0.0.2:80", "198.51.100.7"),
+    ("10.0.0.1", "[2001:db8::7]:49152", "2001:db8::7"),
+    ("10.0.0.1", "[2001:db8::7]", "2001:db8::7"),
+    ("10.0.0.1", "2001:db8::7", "2001:db8::7"),
+    ("10.0.0.1", "unknown", "unknown"),
 ]
 
 

@@ -11,8 +11,9 @@ from sts.operations.configuration.entries import Entry
 from sts.operations.configuration.sources import Sources
 from sts.operations.publish import MAX_AGE
 from sts.operations.spans import format_span, parse_span
+from sts.protocols import addresses
 
-RESERVED_NAMES: Final = frozenset({"api", "console", "health", "metrics", "static", ".well-known", ".", ".."})
+RESERVED_NAMES: Final = addresses.INSTALLATION | {".", ".."}
 LONGEST_SESSION: Final = timedelta(days=30)
 SHORTEST_LIFE: Final = timedelta(minutes=1)
 

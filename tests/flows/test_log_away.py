@@ -1,0 +1,41 @@
+"""The request log cannot be written: no token without its record, and everything else goes on."""
+
+import os
+
+import pytest
+
+from tests.flows.world import World
+
+
+@pytest.fixture
+def broken(world: World) -> World:
+    """A world whose log has lost its reader."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    log = world.client.application._edge._books.log
+    log._descriptor = writer
+    yield world
+    os.close(writer)
+
+
+@pytest.mark.parametrize("party", ["jwt", "swt", "saml20"])
+def test_no_token_is_handed_out_without_its_record(broken, party):
+    answer = broken.oauth(party)
+    assert answer.status_code == 503
+    assert "ACS60021" in answer.text
+    assert "access_token" not in answer.text
+
+
+def test_a_refusal_is_still_the_protocols_own(broken):
+    assert broken.oauth("jwt", client_secret="wrong").status_code == 401
+
+
+def test_documents_and_probes_are_still_answered(broken):
+    assert broken.get(".well-known/jwks.json").status_code == 200
+    assert broken.client.get("/health/live", base_url="http://127.0.0.1:8000").status_code == 200
+
+
+def test_what_was_not_recorded_is_counted(broken):
+    broken.get(".well-known/jwks.json")
+    metrics = broken.client.get("/metrics", base_url="http://127.0.0.1:8000").text
+    assert "sts_requests_unrecorded_total 1.0" in metrics
