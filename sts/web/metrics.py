@@ -25,7 +25,7 @@ class Metrics:
             "sts_request_seconds", "Time to answer by door.", ("door",), registry=self.registry, buckets=_BUCKETS
         )
         self._unrecorded = Counter(
-            "sts_requests_unrecorded", "Requests that the log could not take.", registry=self._registry
+            "sts_requests_unrecorded", "Requests that the log could not take.", registry=self.registry
         )
         self._seen: dict[tuple[str, int, str], tuple[Counter, Histogram, Counter | None]] = {}
 
