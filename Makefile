@@ -5,6 +5,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PYTEST_ARGS ?= -n 2
 BENCH_ARGS ?=
+SOAK_ARGS ?=
 
 .PHONY: help
 help: ## list the targets
@@ -27,6 +28,10 @@ lint: .make/dev ## ruff, the format check and mypy
 .PHONY: bench
 bench: .make/run ## measure, as ratios to the raw rate of the private-key operation (minutes)
 	$(BIN)/python -m benchmarks.report $(BENCH_ARGS)
+
+.PHONY: soak
+soak: .make/run ## certificates that live for 4 minutes, under load: no token may be refused (20 minutes)
+	$(BIN)/python -m benchmarks.soak $(SOAK_ARGS)
 
 .PHONY: clean
 clean: ## remove .venv and what was built; keys, database and metadata stay
