@@ -6,7 +6,7 @@ it signed can still be valid. Two-year certificates with the default policy: 90 
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
@@ -166,6 +166,28 @@ def promotion_instant(present: Credential, successor: Credential, span: Spans) -
     on_time = max(published + span.turn, present.not_after - (span.lead - span.turn))
     latest = present.not_after - span.critical
     return max(published + span.in_public, min(on_time, latest), successor.not_before)
+
+
+@dataclass(frozen=True, slots=True)
+class Handover:
+    """When the present primary of a ring gives its place away as planned, and to whom."""
+
+    at: datetime
+    successor: Credential | None  # None: it is yet to be made
+
+
+def handover(members: Ring, policy: RingPolicy, max_age: timedelta, now: datetime) -> Handover | None:
+    """The handover that the plan of an automatic ring leads to; None without one, and for one that is scheduled."""
+    present = primary(members, now)
+    step = next(iter(_succession(members, policy, max_age, now)), None)
+    if present is None or step is None:
+        return None
+    if step.kind is StepKind.PROMOTE:
+        return Handover(takes_over_at(step, now), step.credential)
+    begin = max(step.at, now.replace(microsecond=0))
+    made = replace(present, published_at=begin, not_before=begin)
+    span = spans(present.not_after - present.not_before, policy, max_age)
+    return Handover(max(promotion_instant(present, made, span), begin + SPREAD), None)
 
 
 def _destructions(members: Ring, now: datetime) -> Iterable[Step]:

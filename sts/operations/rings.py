@@ -2,18 +2,20 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
 from sts.core import credentials as rules
+from sts.core import rollover
 from sts.core.credentials import Status
 from sts.core.errors import Conflict, NotFound, OperatorError
 from sts.core.model import NAMESPACE_SCOPE, Credential, Kind, Namespace, RelyingParty, Use, relying_party_scope
 from sts.operations.credentials import Ring
 from sts.operations.installation import Installation
+from sts.operations.rollover import RingState, state_of
 from sts.store import credentials as table
-from sts.store import namespaces, relying_parties
+from sts.store import namespaces, relying_parties, ring_holds
 from sts.store.connection import Connection
 
 NOUNS: Final = {Kind.CERTIFICATE: "certificate", Kind.SYMMETRIC: "key"}
@@ -60,6 +62,7 @@ class OpenRing:
     ring: Ring
     members: tuple[Credential, ...]
     relying_party: RelyingParty | None = None
+    state: RingState | None = None  # as rollover sees it; None: it is dedicated, and never rolls over by itself
 
     @property
     def namespace(self) -> Namespace:
@@ -109,15 +112,25 @@ def open_ring(connection: Connection, base_url: str, name: RingName) -> OpenRing
     """Find a ring; raises NamespaceNotFound, NotFound for the relying party."""
     namespace = namespaces.find(connection, base_url, name.namespace)
     if name.relying_party is None:
-        return _open(name, namespace, None)
-    return _open(name, namespace, relying_parties.find(connection, namespace, name.relying_party))
+        return _shared(connection, name, namespace)
+    return _dedicated(name, namespace, relying_parties.find(connection, namespace, name.relying_party))
 
 
-def _open(name: RingName, namespace: Namespace, party: RelyingParty | None) -> OpenRing:
-    held = namespace.credentials if party is None else party.credentials
-    scope = NAMESPACE_SCOPE if party is None else relying_party_scope(party.id)
-    members = tuple(c for c in held if c.use is name.use and c.kind is name.kind)
-    return OpenRing(name, Ring(namespace, name.use, name.kind, scope), members, party)
+def _shared(connection: Connection, name: RingName, namespace: Namespace) -> OpenRing:
+    holds = ring_holds.find_all(connection)
+    found = (each for each in rollover.RingName if (each.use, each.kind) == (name.use, name.kind))
+    state = next((state_of(namespace, each, holds) for each in found), None)
+    ring = Ring(namespace, name.use, name.kind)
+    return OpenRing(name, ring, _members(name, namespace.credentials), state=state)
+
+
+def _dedicated(name: RingName, namespace: Namespace, party: RelyingParty) -> OpenRing:
+    ring = Ring(namespace, name.use, name.kind, relying_party_scope(party.id))
+    return OpenRing(name, ring, _members(name, party.credentials), party)
+
+
+def _members(name: RingName, held: Sequence[Credential]) -> tuple[Credential, ...]:
+    return tuple(c for c in held if c.use is name.use and c.kind is name.kind)
 
 
 def in_order(members: Sequence[Credential], now: datetime) -> tuple[Credential, ...]:
@@ -188,7 +201,7 @@ def rows_of(opened: OpenRing, now: datetime) -> tuple[CredentialRow, ...]:
 
 def _row(opened: OpenRing, index: int, credential: Credential, now: datetime) -> CredentialRow:
     status, reason = rules.status(opened.members, credential, now)
-    step, step_at = _next_step(opened.members, credential, now)
+    step, step_at = _next_step(opened, credential, now)
     return CredentialRow(
         index=index,
         thumbprint=credential.thumbprint,
@@ -207,18 +220,21 @@ def _row(opened: OpenRing, index: int, credential: Credential, now: datetime) ->
     )
 
 
-def _next_step(
-    members: Sequence[Credential], credential: Credential, now: datetime
-) -> tuple[str | None, datetime | None]:
+def _next_step(opened: OpenRing, credential: Credential, now: datetime) -> tuple[str | None, datetime | None]:
     """What happens to a credential next if nobody does anything: promoted, retired or expired."""
-    status = rules.status(members, credential, now)[0]
+    status = rules.status(opened.members, credential, now)[0]
     if status in (Status.REVOKED, Status.EXPIRED):
         return None, None
     steps = [(credential.not_after, "expired")]
     if credential.primary_from is not None and credential.primary_from > now:
         steps.append((credential.primary_from, "promoted"))
     elif status is Status.ACTIVE:
-        steps += [(at, "retired") for c in members if (at := _scheduled(c, now)) is not None]
+        steps += [(at, "retired") for c in opened.members if (at := _scheduled(c, now)) is not None]
+    planned = None if opened.state is None else opened.state.handover(now)
+    if planned is not None and status is Status.ACTIVE:
+        steps.append((planned.at, "retired"))
+    elif planned is not None and credential == planned.successor:
+        steps.append((planned.at, "promoted"))
     at, step = min(steps)
     return step, at
 
@@ -237,16 +253,14 @@ def look_up(installation: Installation, selection: Selection, now: datetime) -> 
 
 def list_credentials(installation: Installation, wanted: Listing, now: datetime) -> tuple[CredentialRow, ...]:
     """Every credential that is wanted, ring by ring: the namespace's first, then those of relying parties by name."""
+    uses = (Use.SIGNING, Use.DECRYPTION) if wanted.use is None else (wanted.use,)
     with installation.database.reading() as connection:
         namespace = namespaces.find(connection, installation.base_url, wanted.namespace)
         parties = _parties(connection, namespace, wanted.relying_party)
-    own = (None,) if wanted.relying_party is None else ()
-    rows: list[CredentialRow] = []
-    for party in (*own, *parties):
-        for use in (Use.SIGNING, Use.DECRYPTION) if wanted.use is None else (wanted.use,):
-            name = RingName(namespace.name, use, wanted.kind, None if party is None else party.name)
-            rows += rows_of(_open(name, namespace, party), now)
-    return tuple(rows)
+        names = [RingName(namespace.name, use, wanted.kind) for use in uses]
+        own = [_shared(connection, name, namespace) for name in names] if wanted.relying_party is None else []
+    dedicated = [_dedicated(replace(name, relying_party=p.name), namespace, p) for p in parties for name in names]
+    return tuple(row for opened in (*own, *dedicated) for row in rows_of(opened, now))
 
 
 def _parties(connection: Connection, namespace: Namespace, name: str | None) -> tuple[RelyingParty, ...]:

@@ -9,7 +9,7 @@ from sts.core import rollover
 from sts.core.credentials import describe, instant, promote
 from sts.core.errors import NotFound
 from sts.core.model import Credential, KeyType, Kind, Namespace, RingPolicy
-from sts.core.rollover import RingName, Step, StepKind
+from sts.core.rollover import Handover, RingName, Step, StepKind
 from sts.operations import watch
 from sts.operations.authorities import Place, make_tenant_ca
 from sts.operations.configuration.addresses import host_of
@@ -47,6 +47,12 @@ class RingState:
             return self.planned(now)
         return ()
 
+    def handover(self, now: datetime) -> Handover | None:
+        """When the present primary gives its place away by itself; never in a manual or held ring."""
+        if self.hold is None and rollover.is_automatic(self.members, self.policy, now):
+            return rollover.handover(self.members, self.policy, MAX_AGE, now)
+        return None
+
 
 @dataclass(frozen=True, slots=True)
 class Done:
@@ -80,10 +86,11 @@ def states(connection: Connection, base_url: str, namespace: str | None = None) 
         else (namespaces.find(connection, base_url, namespace),)
     )
     holds = ring_holds.find_all(connection)
-    return tuple(_state(each, name, holds) for each in chosen for name in RingName)
+    return tuple(state_of(each, name, holds) for each in chosen for name in RingName)
 
 
-def _state(namespace: Namespace, name: RingName, holds: Mapping[tuple[int, str], Hold]) -> RingState:
+def state_of(namespace: Namespace, name: RingName, holds: Mapping[tuple[int, str], Hold]) -> RingState:
+    """A ring of a namespace; `holds` are those of `ring_holds.find_all`."""
     members = tuple(c for c in namespace.credentials if c.use is name.use and c.kind is name.kind)
     return RingState(
         namespace, name, members, rollover.policy_of(namespace, name), holds.get((namespace.id, name.value))
@@ -192,7 +199,7 @@ def _still_due(
     """The ring as it stands inside the transaction, if the same step is still to be done: another may have done it."""
     held = ring_holds.find_all(change.connection)
     namespace = namespaces.find(change.connection, installation.base_url, state.namespace.name)
-    fresh = _state(namespace, state.name, held)
+    fresh = state_of(namespace, state.name, held)
     wanted = (step.kind, None if step.credential is None else step.credential.id)
     due = (s for s in fresh.steps(now) if rollover.is_due(s, now))
     return fresh if any((s.kind, None if s.credential is None else s.credential.id) == wanted for s in due) else None

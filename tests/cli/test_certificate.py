@@ -66,7 +66,9 @@ def test_a_certificate_goes_through_its_life(console: Console) -> None:
     assert (scheduled["primary_from"], scheduled["next_step"], scheduled["next_step_at"]) == (at, "promoted", at)
 
     assert "is the primary" in console.refused("certificate", "delete", *RING, "--index", 1)
-    revoked = console.json("certificate", "revoke", *RING, "--thumbprint", old["thumbprint_sha256"].upper())
+    this = ("--thumbprint", old["thumbprint_sha256"].upper())
+    assert "revoke it all the same with --force" in console.refused("certificate", "revoke", *RING, *this)
+    revoked = console.json("certificate", "revoke", *RING, *this, "--force")
     assert (revoked["thumbprint"], revoked["status"]) == (old["thumbprint"], "Revoked")
     deleted = console.json("certificate", "delete", *RING, "--thumbprint", old["thumbprint"])
     assert deleted["thumbprint"] == old["thumbprint"]

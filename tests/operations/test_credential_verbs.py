@@ -8,12 +8,16 @@ import pytest
 from sts.core.credentials import Status
 from sts.core.errors import Conflict, IssuingFailed, KeyUnreadable, NotFound, OperatorError
 from sts.core.model import KeyType, Kind, Use
+from sts.core.rollover import RingName as CoreRing
 from sts.crypto import certificates
-from sts.operations import audit, credential_files, credential_states, namespaces, new_credentials
+from sts.operations import audit, credential_files, credential_states, namespaces, new_credentials, rollover
+from sts.operations.credential_states import Breakage
 from sts.operations.new_credentials import CertificateOrder
 from sts.operations.rings import Outcome, RingName, Selection
-from tests.operations.credentials import KEYS, ORDERS, SECOND, SIGNING, chosen, generated, rows, signer
+from tests.operations.credentials import CONTOSO, KEYS, ORDERS, SECOND, SIGNING, chosen, generated, rows, signer
 from tests.operations.workbench import DAY, NOW, Workbench
+
+MINUTE = timedelta(minutes=1)
 
 
 def test_rows_are_shown_ring_by_ring_the_active_one_first_and_then_the_newest(bench: Workbench) -> None:
@@ -50,6 +54,66 @@ def test_a_row_says_what_happens_next(bench: Workbench) -> None:
     assert [(r.status, r.next_step) for r in rows(bench, NOW + 800 * DAY)[:2]] == [(Status.EXPIRED, None)] * 2
 
 
+def steps(bench: Workbench, now: datetime, **wanted: object) -> list[tuple[str, str | None, timedelta]]:
+    """Of each row the status or reason, what happens next, and when from the start."""
+    shown = rows(bench, now, **{"use": Use.SIGNING, **wanted})
+    return [(r.reason or r.status, r.next_step, (r.next_step_at or NOW) - NOW) for r in shown]
+
+
+@pytest.mark.parametrize(
+    "wanted", [{}, {"use": Use.DECRYPTION}, {"use": Use.TENANT_CA}], ids=["signing", "decryption", "tenant CA"]
+)
+def test_the_active_row_says_when_it_retires_as_planned_and_the_next_one_when_it_takes_over(
+    bench: Workbench, wanted: dict[str, object]
+) -> None:
+    end = 730 * DAY
+    turn = end - 45 * DAY
+    assert steps(bench, NOW, **wanted) == [("Active", "retired", turn)], "the next one is yet to be made"
+    for wait in (0 * DAY, end - 90 * DAY):
+        rollover.run(bench.installation, NOW + wait)
+        rollover.run(bench.installation, NOW + wait + MINUTE)
+    assert steps(bench, NOW + end - 60 * DAY, **wanted) == [
+        ("Active", "retired", turn + MINUTE),
+        ("next", "promoted", turn + MINUTE),
+    ]
+    for wait in (turn - MINUTE, turn):
+        rollover.run(bench.installation, NOW + wait)
+    assert steps(bench, NOW + turn + MINUTE, **wanted) == [
+        ("Active", "retired", end - 90 * DAY + MINUTE + turn),
+        ("retired", "expired", end),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("left", "expected"),
+    [
+        pytest.param(80 * DAY, ("retired", 35 * DAY), id="the next one gets its full turn"),
+        pytest.param(30 * DAY, ("retired", 2 * DAY), id="or what is left of it"),
+        pytest.param(2 * DAY, ("retired", DAY), id="at least a day in public"),
+        pytest.param(DAY / 2, ("expired", 0 * DAY), id="even if the active one ends first"),
+    ],
+)
+def test_a_row_tells_a_plan_that_is_late_as_it_is(
+    bench: Workbench, left: timedelta, expected: tuple[str, timedelta]
+) -> None:
+    end = NOW + 730 * DAY
+    (row,) = rows(bench, end - left, use=Use.SIGNING)
+    assert row.next_step_at is not None
+    assert (row.next_step, end - row.next_step_at) == expected
+
+
+def test_rows_of_manual_held_and_dedicated_rings_promise_nothing(bench: Workbench) -> None:
+    bench.apply(f"{CONTOSO}\nrollover: {{decryption: {{automatic: false}}}}\n")
+    generated(bench, ORDERS, life=730 * DAY)
+    assert steps(bench, NOW, use=Use.DECRYPTION) == [("Active", "expired", 730 * DAY)]
+    assert steps(bench, NOW, relying_party="orders") == [("Active", "expired", 730 * DAY)]
+    assert steps(bench, NOW, kind=Kind.SYMMETRIC) == [("Active", "expired", 3650 * DAY)]
+    credential_states.make_primary(bench.installation, Selection(SIGNING, 1), NOW + MINUTE)
+    assert steps(bench, NOW + MINUTE)[:1] == [("Active", "expired", 730 * DAY)]
+    rollover.resume(bench.installation, "contoso", CoreRing.SIGNING, NOW + MINUTE)
+    assert steps(bench, NOW + MINUTE)[:1] == [("Active", "retired", 685 * DAY)]
+
+
 @pytest.mark.parametrize(
     ("waited", "expected"),
     [
@@ -69,7 +133,8 @@ def test_make_primary_waits_until_every_node_has_the_certificate(
     assert outcome.row.primary_from == NOW + expected
     assert signer(bench, NOW + expected - SECOND).thumbprint == old.thumbprint
     assert signer(bench, NOW + expected).thumbprint == new.row.thumbprint
-    assert bool(outcome.warnings) == (waited < DAY)  # partners have had no day to read it
+    assert any("public for" in text for text in outcome.warnings) == (waited < DAY)  # partners had no day to read it
+    assert any("is held now" in text for text in outcome.warnings)
 
 
 @pytest.mark.parametrize(
@@ -108,7 +173,7 @@ def test_a_certificate_becomes_primary_only_within_its_validity(bench: Workbench
         return
     with pytest.raises(Conflict, match=r"cannot become primary on .*: it (is not valid before|ends on)"):
         credential_states.make_primary(bench.installation, chosen(SIGNING, new), NOW, at)
-    assert rows(bench)[0].next_step == "expired"
+    assert rows(bench)[0].next_step_at == NOW + 685 * DAY, "as planned, and not at the refused instant"
 
 
 def test_a_second_schedule_replaces_the_first(bench: Workbench) -> None:
@@ -135,7 +200,9 @@ def test_what_is_revoked_or_deleted_before_its_day_does_not_take_the_place(
 
 def test_a_revoked_primary_keeps_its_place_and_the_operator_is_told(bench: Workbench) -> None:
     generated(bench)
-    outcome = credential_states.revoke(bench.installation, Selection(SIGNING, 1), NOW + DAY)
+    with pytest.raises(Conflict, match=r"no token can be issued for orders; make another primary first, .* --force"):
+        credential_states.revoke(bench.installation, Selection(SIGNING, 1), NOW + DAY)
+    outcome = credential_states.revoke(bench.installation, Selection(SIGNING, 1), NOW + DAY, Breakage.ACCEPTED)
     assert outcome.row.status is Status.REVOKED
     (warning,) = outcome.warnings
     assert "sts certificate make-primary --namespace contoso --use signing" in warning
@@ -165,7 +232,7 @@ def test_the_primary_is_deleted_only_after_another_is_primary_or_it_is_revoked(b
 def test_a_deleted_primary_is_not_succeeded_by_the_one_before_it(bench: Workbench) -> None:
     new = generated(bench)
     credential_states.make_primary(bench.installation, chosen(SIGNING, new), NOW + DAY)
-    credential_states.revoke(bench.installation, chosen(SIGNING, new), NOW + 2 * DAY)
+    credential_states.revoke(bench.installation, chosen(SIGNING, new), NOW + 2 * DAY, Breakage.ACCEPTED)
     credential_states.delete(bench.installation, chosen(SIGNING, new), NOW + 2 * DAY)
     with pytest.raises(IssuingFailed, match="was deleted on"):
         signer(bench, NOW + 3 * DAY)
