@@ -20,7 +20,7 @@ from sts.crypto import certificates, certification_requests
 from sts.crypto.keys import PublicKey, generate_key
 from sts.crypto.signer import PrivateKey
 
-NAME_LIMIT: Final = 64  # characters of a common name that every X.509 reader takes (X.520, ub-common-name)
+NAME_LIMIT: Final = 64  # bytes of a common name that every X.509 reader takes (X.520, ub-common-name: characters)
 
 _AUTHORITY: Final = ("key_cert_sign", "crl_sign")
 _PROOF: Final = ("digital_signature", "content_commitment", "key_encipherment")
@@ -130,7 +130,9 @@ def _digest(key: PrivateKey) -> hashes.SHA256 | hashes.SHA384:
 
 
 def _name(common_name: str) -> x509.Name:
-    """A subject of one common name. The library allows 64 bytes; a longer code is its asker's wish (ADR 10)."""
+    """A subject of one common name; a code that is longer than the library allows is its asker's wish (ADR 10)."""
+    if len(common_name.encode()) <= NAME_LIMIT:
+        return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it remarks on what it is told not to refuse
         return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name, _validate=False)])

@@ -86,6 +86,17 @@ def test_configuration_changes_wait_for_each_other(sql: SqlBackend) -> None:
         assert audit.verify(connection).sequence == 17
 
 
+def test_thirty_changes_at_once_leave_each_other_connections_to_read_with(sql: SqlBackend) -> None:
+    def create(number: int) -> int:
+        with sql.database.changing("tests", NOW) as change, sql.database.reading() as connection:
+            made = namespaces.save(change, Namespace(0, f"n{number}", ""))
+            change.audit(made.name, "namespace.create", f"namespace:{made.name}", {})
+            return len(namespaces.list_all(connection, BASE_URL))
+
+    with ThreadPoolExecutor(30) as pool:
+        assert sorted(pool.map(create, range(30))) == list(range(30))
+
+
 def test_reader_sees_one_state_while_a_change_is_committed(sql: SqlBackend) -> None:
     with sql.database.reading() as connection:
         assert namespaces.list_all(connection, BASE_URL) == ()
