@@ -14,15 +14,17 @@ from sts.store.connection import Connection
 from sts.store.faultpoints import faultpoint
 from sts.store.master_key_files import require_no_link
 
-_LEFT: Final = (
+LEFT_UNFINISHED: Final = (
     "a rotation of the master key was left unfinished, and no process is at it: run `sts master-key rotate`, or start"
     " the service, which finishes it"
 )
-_COPY: Final = (
+FROM_A_COPY: Final = (
     "the database is sealed under the previous master key, as a copy from before a rotation is: run"
     " `sts master-key rotate` to bring it to the present one"
 )
-_NAMES: Final = "the files of the master key do not have their names yet: the next command gives them, or says why not"
+NOT_NAMED: Final = (
+    "the files of the master key do not have their names yet: the next command gives them, or says why not"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +61,9 @@ def state(installation: Installation) -> MasterKeyState:
     database = sealing_key_id(installation)
     needs = []
     if rotation is not None and not rotation.is_running:
-        needs.append(_LEFT)
+        needs.append(LEFT_UNFINISHED)
     elif rotation is None and present.id != database:
-        needs.append(_NAMES if coming is not None and coming.id == database else _COPY)
+        needs.append(NOT_NAMED if coming is not None and coming.id == database else FROM_A_COPY)
     return MasterKeyState(
         file=str(files.path),
         present=present.id.hex(),
@@ -126,7 +128,7 @@ def discard_previous(installation: Installation, now: datetime) -> str:
         if previous.id != files.present().id and (
             previous.id == sealing_key_id(installation) or sealed_rows.count(change.connection, under=previous.id)
         ):
-            raise Conflict(f"the database holds secrets that only {files.previous_path} opens; {_COPY}")
+            raise Conflict(f"the database holds secrets that only {files.previous_path} opens; {FROM_A_COPY}")
         change.audit("", "master-key.discard", SUBJECT, {"key": previous.id.hex()})
     faultpoint("discard-master-key.recorded")
     files.discard_previous()

@@ -101,7 +101,7 @@ def test_folder_in_which_nothing_can_be_renamed_is_told_and_serves(
         local.rotate()
     assert local.found() == local.secrets
     assert "Keep" in caplog.text
-    assert local.state().needs == (master_key._NAMES,)
+    assert local.state().needs == (master_key.NOT_NAMED,)
     path.unlink()
     mounted.rename(local.folder / "master.key.previous")
     (local.folder / "master.key.next").rename(path)
@@ -120,7 +120,7 @@ def test_copy_from_before_a_rotation_opens_under_the_previous_key_and_is_brought
         assert local.found() == local.secrets
     assert "the database is sealed under" in caplog.text
     assert "`sts master-key rotate` brings it to the present master key" in caplog.text
-    assert local.state().needs == (master_key._COPY,)
+    assert local.state().needs == (master_key.FROM_A_COPY,)
     with pytest.raises(Conflict, match="the database holds secrets that only"):
         master_key.discard_previous(local.opened(), NOW)
     restored = replace(local, installation=local.opened())

@@ -162,7 +162,7 @@ def test_rotation_that_was_left_is_finished_by_whoever_looks(vault: Vault, phase
     old = (vault.folder / "master.key").read_bytes()
     with pytest.raises(Stopped):
         rotate(vault.rotator(stop_while(phase)))
-    assert vault.state().needs == (master_key._LEFT,)
+    assert vault.state().needs == (master_key.LEFT_UNFINISHED,)
     with pytest.raises(Conflict, match="a rotation of the master key is under way"):
         master_key.prepare(vault.installation, NOW)
     assert vault.found() == vault.secrets

@@ -102,7 +102,7 @@ def test_disk_that_stays_full_leaves_a_rotation_that_goes_on_when_there_is_room(
         rotate(replace(local.rotator(), clock=disk))
     disk.end()
     assert names_in(local.folder) == {"master.key"}
-    assert local.state().needs == (master_key._LEFT,)
+    assert local.state().needs == (master_key.LEFT_UNFINISHED,)
     assert resume(local.rotator()) is True
     require_rotated(local, old)
 
