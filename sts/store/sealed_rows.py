@@ -6,13 +6,13 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from sts.core.model import INSTALLATION
 from sts.crypto import sealing
 from sts.crypto.sealing import SealContext
 from sts.store import tables
 from sts.store.changes import Change
 from sts.store.database import Database
 
-INSTALLATION_NAME: Final = ""  # in the place of the namespace's, for what belongs to none
 SHARED_KEY: Final = "service-identity"  # what the symmetric key of a service identity is sealed for
 
 _PAGE: Final = 100
@@ -84,7 +84,7 @@ def _page(
     connection: sa.Connection, column: sa.Column[Any], last: int, except_under: bytes | None
 ) -> tuple[SealedRow, ...]:
     table, (use, owner) = column.table, SEALED_COLUMNS[column]
-    namespace = sa.func.coalesce(_NAMESPACE.c.name, INSTALLATION_NAME)
+    namespace = sa.func.coalesce(_NAMESPACE.c.name, INSTALLATION.name)
     rows = (
         sa.select(
             table.c.id, namespace.label("namespace"), use.label("use"), owner.label("owner"), column.label("sealed")
