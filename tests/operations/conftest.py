@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.operations.credentials import CONTOSO
+from tests.operations.rolling import QUICK
 from tests.operations.workbench import Workbench, reopened, workbench
 
 
@@ -24,3 +25,19 @@ def bench(tmp_path: Path, contoso_home: Path) -> Workbench:
     """An installation of the test's own that holds the namespace contoso."""
     home = shutil.copytree(contoso_home, tmp_path / "home")
     return reopened(home)
+
+
+@pytest.fixture(scope="session")
+def quick_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with keys that are quick to make, where the use allows it, for tests that make many."""
+    home = tmp_path_factory.mktemp("quick")
+    made = workbench(home)
+    made.apply(QUICK)
+    made.installation.database.close()
+    return home
+
+
+@pytest.fixture
+def quick(tmp_path: Path, quick_home: Path) -> Workbench:
+    """An installation of the test's own that makes keys quickly."""
+    return reopened(shutil.copytree(quick_home, tmp_path / "home"))
