@@ -140,13 +140,20 @@ def simulate(
     published, promoted, retired (another one was promoted), expired, destroyed (its private key).
     """
     now = utc_now()
+    moving = _span((start or now).replace(microsecond=0), span)
     installation = open_home(now)
-    begin = (start or now).replace(microsecond=0)
-    played = _play(installation, _chosen(installation, namespace), simulation.Span(begin, begin + span))
+    played = _play(installation, _chosen(installation, namespace), moving)
     print_simulation(played, as_json=as_json)
     if picture is not None:
         write_public(picture, timeline.draw(played).encode())
         click.echo(f"wrote the timeline to {picture}", err=True)
+
+
+def _span(start: datetime, length: timedelta) -> simulation.Span:
+    try:
+        return simulation.Span(start, start + length)
+    except OverflowError:
+        raise click.UsageError("the simulation would go on beyond the year 9999") from None
 
 
 def _chosen(installation: Installation, namespace: str | None) -> str:

@@ -17,6 +17,7 @@ from sts.operations.installation import Installation
 from sts.store import audit
 from sts.store import installation as table
 from sts.store.changes import Change
+from sts.store.connection import Connection
 
 MARK: Final = "newest-change"  # in the folder of the master key
 RESTORED: Final = (
@@ -37,7 +38,7 @@ class Look:
 def look(installation: Installation, now: datetime) -> Look:
     """Look at the clock and the database, and leave marks for the next look; raises StoreUnavailable."""
     with installation.database.recording() as connection:
-        reading = read_clock(table.clock_marks(connection), now)
+        reading = read_clock(_clock_marks(connection), now)
         table.save_clock_marks(connection, reading.marks)
         head = audit.head(connection)
         known = _known_mark(installation)
@@ -48,12 +49,25 @@ def look(installation: Installation, now: datetime) -> Look:
 
 
 def doubt(installation: Installation, now: datetime) -> str | None:
-    """Why nothing would be done now, None if nothing is in doubt; leaves no mark."""
+    """Why nothing would be done now, None if nothing is in doubt; leaves no mark.
+
+    A clock that nobody has looked at for long is not in doubt yet: the next two looks will tell.
+    """
     with installation.database.reading() as connection:
         known = _known_mark(installation)
         if known is not None and not audit.holds(connection, *known):
             return RESTORED
-        return read_clock(table.clock_marks(connection), now).fault
+        marks = _clock_marks(connection)
+    reading = read_clock(marks, now)
+    return None if reading.marks.doubted not in (None, marks.doubted) else reading.fault
+
+
+def _clock_marks(connection: Connection) -> ClockMarks:
+    """What earlier looks left behind; before the first one, the newest audit record tells that it was later once."""
+    marks = table.clock_marks(connection)
+    if marks.agreed is not None:
+        return marks
+    return ClockMarks(max((record.at for record in audit.list_newest(connection, None, 1)), default=None))
 
 
 def accept_restore(installation: Installation, now: datetime) -> bool:
@@ -72,7 +86,7 @@ def accept_restore(installation: Installation, now: datetime) -> bool:
 
 def _accept_clock(change: Change, now: datetime) -> bool:
     """Believe a clock that is behind what was agreed on: it was wrong then. One that is ahead needs a second look."""
-    marks = table.clock_marks(change.connection)
+    marks = _clock_marks(change.connection)
     if marks.agreed is None or now >= marks.agreed - BEHIND:
         return False
     table.save_clock_marks(change.connection, ClockMarks(agreed=now.replace(microsecond=0)))

@@ -60,6 +60,7 @@ def test_the_command_line_is_the_one_of_the_design() -> None:
         *(f"ca-certificate {verb}" for verb in ("list", "download", "download-chain", "download-proof")),
         *(f"trusted-ca {verb}" for verb in ("list", "add", "verification-code", "verify", "replace", "remove")),
         *("metadata show", "metadata export", "token inspect", "audit list", "audit verify"),
+        *(f"rollover {verb}" for verb in ("status", "plan", "run", "simulate", "resume", "accept-restore")),
         *(f"master-key {verb}" for verb in ("status", "prepare", "rotate", "discard-previous")),
     }
 
@@ -96,6 +97,11 @@ def test_the_version_is_told(nowhere: Console) -> None:
         "apply",
         "namespace create",
         "audit list --limit 0",
+        "rollover plan --namespace contoso",
+        "rollover plan --until 2020-01-01T00:00:00Z",
+        "rollover simulate --for 10",
+        "rollover simulate --for 100y --from 9950-01-01T00:00:00Z",
+        "rollover resume --ring root-ca",
         "serve --port 65536",
         "serve --tls-key key.pem",
     ],

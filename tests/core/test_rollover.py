@@ -9,9 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from sts.core.credentials import LONGEST_TOKEN, SPREAD, Ring, metadata_credential, next_change, primary, promote
-from sts.core.credentials import published_signing as published
-from sts.core.errors import IssuingFailed
-from sts.core.model import Credential, KeyType, Kind, Namespace, Origin, RingPolicy, Use
+from sts.core.model import Credential, Kind, Namespace, Origin, RingPolicy, Use
 from sts.core.rollover import (
     ANNOUNCED,
     DEFAULT_POLICIES,
@@ -28,6 +26,7 @@ from sts.core.rollover import (
     takes_over_at,
 )
 from tests.core.builders import DAY, NOW, SECOND, credential, key, namespace
+from tests.core.promises import assert_promises, policies
 
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 MAX_AGE = HOUR
@@ -310,21 +309,6 @@ class Actor:
         return credential(id, **{**dates, **changes})
 
 
-def check(ring: Namespace, now: datetime) -> None:
-    """What must hold at every instant."""
-    in_office = [
-        c
-        for c in ring.credentials
-        if c.primary_from is not None and c.primary_from <= now and (c.demoted_at is None or c.demoted_at > now)
-    ]
-    assert len([c for c in in_office if c.deleted_at is None]) <= 1, "at most one primary"
-    try:
-        signer = metadata_credential(ring, now)
-    except IssuingFailed:
-        return
-    assert published(ring, now)[0] == signer, "what signs is published, and first"
-
-
 def changes_between(actor: Actor, start: datetime, end: datetime) -> list[datetime]:
     """The instants at which something changes while nobody acts."""
     found: list[datetime] = []
@@ -335,16 +319,6 @@ def changes_between(actor: Actor, start: datetime, end: datetime) -> list[dateti
     return found
 
 
-@st.composite
-def policies(draw: st.DrawFn) -> RingPolicy:
-    """Any policy that the configuration accepts."""
-    life = draw(st.integers(min_value=240, max_value=5 * 365 * 86_400))
-    lead = draw(st.integers(min_value=max(2, -(-3 * life // 100)), max_value=life - 1))
-    turn = draw(st.integers(min_value=1, max_value=lead - 1))
-    second = timedelta(seconds=1)
-    return RingPolicy(True, life * second, lead * second, turn * second, KeyType.P256)
-
-
 @settings(max_examples=200, deadline=None)
 @given(policies(), st.lists(st.floats(min_value=0, max_value=1.5), max_size=30))
 def test_however_long_the_actor_sleeps_the_promises_hold(policy: RingPolicy, sleeps: list[float]) -> None:
@@ -352,10 +326,10 @@ def test_however_long_the_actor_sleeps_the_promises_hold(policy: RingPolicy, sle
     for share in sleeps:
         later = (now + share * policy.lifetime).replace(microsecond=0)
         for at in changes_between(actor, now, later):
-            check(actor.namespace, at)
+            assert_promises(actor.namespace, at)
         now = later
         actor.awake(now)
-        check(actor.namespace, now)
+        assert_promises(actor.namespace, now)
 
 
 @settings(max_examples=100, deadline=None)
