@@ -1,6 +1,6 @@
 """What an operator should know of rings and partners' certificates before anything expires or is stuck."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -62,11 +62,18 @@ def status(installation: Installation, namespace: str | None, now: datetime) -> 
     fault = watch.doubt(installation, now)
     with installation.database.reading() as connection:
         rings = states(connection, installation.base_url, namespace)
-        chosen = {state.namespace.name: state.namespace for state in rings}
-        warnings = [warning for state in rings for warning in _ring_warnings(state, now)]
-        for each in chosen.values():
-            warnings += _partner_warnings(connection, each, now)
-    return RolloverStatus(tuple(_row(state, now) for state in rings), tuple(warnings), fault)
+        warnings = warnings_of(connection, rings, now)
+    return RolloverStatus(tuple(_row(state, now) for state in rings), warnings, fault)
+
+
+def warnings_of(connection: Connection, rings: Iterable[RingState], now: datetime) -> tuple[Warning_, ...]:
+    """What needs a person in these rings, and in the partners of their namespaces."""
+    rings = tuple(rings)
+    chosen = {state.namespace.id: state.namespace for state in rings}
+    warnings = [warning for state in rings for warning in _ring_warnings(state, now)]
+    for each in chosen.values():
+        warnings += _partner_warnings(connection, each, now)
+    return tuple(warnings)
 
 
 def _row(state: RingState, now: datetime) -> RingRow:

@@ -1,6 +1,6 @@
 """Carries out what `sts.core.rollover` plans: one step, one transaction, however many processes try."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -24,6 +24,7 @@ from sts.store.connection import Connection
 from sts.store.faultpoints import faultpoint
 from sts.store.ring_holds import Hold
 
+Clock = Callable[[], datetime]
 Progress = Callable[[str], None]
 
 
@@ -80,11 +81,17 @@ class Run:
 
 def states(connection: Connection, base_url: str, namespace: str | None = None) -> tuple[RingState, ...]:
     """Every ring of one namespace, or of all; raises NamespaceNotFound."""
-    chosen = (
-        namespaces.list_all(connection, base_url)
-        if namespace is None
-        else (namespaces.find(connection, base_url, namespace),)
-    )
+    if namespace is None:
+        return _states(connection, namespaces.list_all(connection, base_url))
+    return _states(connection, (namespaces.find(connection, base_url, namespace),))
+
+
+def states_by_id(connection: Connection, base_url: str, ids: Collection[int]) -> tuple[RingState, ...]:
+    """Every ring of the namespaces of these ids that there are."""
+    return _states(connection, namespaces.list_by_id(connection, base_url, ids))
+
+
+def _states(connection: Connection, chosen: Iterable[Namespace]) -> tuple[RingState, ...]:
     holds = ring_holds.find_all(connection)
     return tuple(state_of(each, name, holds) for each in chosen for name in RingName)
 
@@ -112,13 +119,21 @@ def run(
     with installation.database.reading() as connection:
         rings = states(connection, installation.base_url, namespace)
     for state in rings:
-        for step in state.steps(seen.now):
-            if not rollover.is_due(step, seen.now):
-                continue
-            progress(f"{state.namespace.name} {state.name}: {step.kind}")
-            carried_out = _CARRY_OUT[step.kind](installation, state, step, seen.now)
-            done += [carried_out] if carried_out is not None else []
+        done += carry_out(installation, state, lambda: seen.now, progress)
     return Run(tuple(done))
+
+
+def carry_out(
+    installation: Installation, state: RingState, clock: Clock, progress: Progress = lambda text: None
+) -> tuple[Done, ...]:
+    """Carry out every step of a ring that is due; raises StoreUnavailable, KeyUnreadable."""
+    now = clock()
+    done = []
+    for step in state.steps(now):
+        if rollover.is_due(step, now):
+            progress(f"{state.namespace.name} {state.name}: {step.kind}")
+            done.append(_CARRY_OUT[step.kind](installation, state, step, clock))
+    return tuple(each for each in done if each is not None)
 
 
 def resume(installation: Installation, namespace: str, name: RingName, now: datetime) -> bool:
@@ -131,9 +146,13 @@ def resume(installation: Installation, namespace: str, name: RingName, now: date
         return was_held
 
 
-def _publish(installation: Installation, state: RingState, step: Step, now: datetime) -> Done | None:
-    """Make the next credential, test it and publish it; the key is made before the transaction begins."""
-    made = _make(installation, state, now)
+def _publish(installation: Installation, state: RingState, step: Step, clock: Clock) -> Done | None:
+    """Make the next credential, test it and publish it; the key is made before the transaction begins.
+
+    Making it takes time, which must not count as time in public.
+    """
+    made = _make(installation, state, clock())
+    now = clock()
     with installation.database.changing("rollover", now) as change:
         fresh = _still_due(change, installation, state, step, now)
         if fresh is None:
@@ -153,8 +172,9 @@ def _publish(installation: Installation, state: RingState, step: Step, now: date
     return Done(now, state.namespace.name, state.name, step.kind, stored, step.urgent)
 
 
-def _promote(installation: Installation, state: RingState, step: Step, now: datetime) -> Done | None:
+def _promote(installation: Installation, state: RingState, step: Step, clock: Clock) -> Done | None:
     """Write down from when the next credential is primary, a little ahead, so that every node flips together."""
+    now = clock()
     with installation.database.changing("rollover", now) as change:
         fresh = _still_due(change, installation, state, step, now)
         if fresh is None or step.credential is None:
@@ -172,8 +192,9 @@ def _promote(installation: Installation, state: RingState, step: Step, now: date
     return Done(now, state.namespace.name, state.name, step.kind, promoted, step.urgent)
 
 
-def _destroy(installation: Installation, state: RingState, step: Step, now: datetime) -> Done | None:
+def _destroy(installation: Installation, state: RingState, step: Step, clock: Clock) -> Done | None:
     """Destroy the private key of a credential that nothing needs any more; its tombstone stays."""
+    now = clock()
     with installation.database.changing("rollover", now) as change:
         fresh = _still_due(change, installation, state, step, now)
         if fresh is None or step.credential is None:
@@ -186,7 +207,7 @@ def _destroy(installation: Installation, state: RingState, step: Step, now: date
     return Done(now, state.namespace.name, state.name, step.kind, destroyed, step.urgent)
 
 
-_CARRY_OUT: Final[Mapping[StepKind, Callable[[Installation, RingState, Step, datetime], Done | None]]] = {
+_CARRY_OUT: Final[Mapping[StepKind, Callable[[Installation, RingState, Step, Clock], Done | None]]] = {
     StepKind.PUBLISH: _publish,
     StepKind.PROMOTE: _promote,
     StepKind.DESTROY: _destroy,

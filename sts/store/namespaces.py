@@ -1,7 +1,7 @@
 """Namespaces, the host names they own, the credentials that all their relying parties share, and the CAs they trust."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
@@ -32,6 +32,16 @@ def find(connection: sa.Connection, base_url: str, name: str) -> Namespace:
 def list_all(connection: sa.Connection, base_url: str) -> tuple[Namespace, ...]:
     """Answer every namespace, by name."""
     return _load(connection, base_url, sa.true())
+
+
+def list_ids(connection: sa.Connection) -> tuple[int, ...]:
+    """Answer the id of every namespace."""
+    return tuple(connection.scalars(sa.select(_TABLE.c.id).order_by(_TABLE.c.id)))
+
+
+def list_by_id(connection: sa.Connection, base_url: str, ids: Collection[int]) -> tuple[Namespace, ...]:
+    """Answer the namespaces of these ids that there are, by name."""
+    return _load(connection, base_url, _TABLE.c.id.in_(ids))
 
 
 def list_hosts(connection: sa.Connection) -> Mapping[str, str]:

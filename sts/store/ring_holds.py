@@ -7,7 +7,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from sts.core.model import Namespace
-from sts.store.changes import Change
+from sts.store.changes import Change, ChangeKind
 from sts.store.tables import ring_hold as _TABLE
 
 
@@ -29,9 +29,13 @@ def hold(change: Change, namespace: Namespace, ring: str) -> None:
     if (namespace.id, ring) not in find_all(change.connection):
         row = {"namespace_id": namespace.id, "ring": ring, "since": change.now, "actor": change.actor}
         change.connection.execute(sa.insert(_TABLE).values(**row))
+        change.touch(namespace, ChangeKind.NAMESPACE, namespace.name)
 
 
 def release(change: Change, namespace: Namespace, ring: str) -> bool:
     """Let a ring go on; answers whether it was held."""
     this = (_TABLE.c.namespace_id == namespace.id, _TABLE.c.ring == ring)
-    return change.connection.execute(sa.delete(_TABLE).where(*this)).rowcount > 0
+    was_held = change.connection.execute(sa.delete(_TABLE).where(*this)).rowcount > 0
+    if was_held:
+        change.touch(namespace, ChangeKind.NAMESPACE, namespace.name)
+    return was_held

@@ -10,14 +10,13 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from sts.core.errors import StsError
-from sts.core.rollover import ANNOUNCED
-from sts.operations import ring_status, rollover
+from sts.operations import rollover_look
+from sts.operations.agenda import Agenda
 from sts.operations.installation import Installation
-from sts.operations.ring_status import RolloverStatus
+from sts.operations.rollover_look import Looked
 
 INTERVAL: Final = timedelta(seconds=20)
 SHORTEST: Final = timedelta(seconds=1)
-STATUS_INTERVAL: Final = timedelta(minutes=1)
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -48,11 +47,11 @@ class RolloverThread(Thread):
     ) -> None:
         super().__init__(name="sts-rollover", daemon=True)
         self._installation = replace(installation, actor="rollover")
+        self._agenda = Agenda(installation.database)
         self._clock = clock
         self._metrics = metrics or RolloverMetrics(CollectorRegistry())
         self._stopped = Event()
         self._told: frozenset[str] = frozenset()
-        self._status_at: datetime | None = None
 
     def run(self) -> None:
         """Look until stopped."""
@@ -72,31 +71,30 @@ class RolloverThread(Thread):
 
     def look(self) -> timedelta:
         """Carry out what is due, tell what is wrong, and answer how long to wait."""
-        now = self._clock()
-        outcome = rollover.run(self._installation, now)
-        for done in outcome.done:
+        looked = rollover_look.look(self._installation, self._agenda, self._clock)
+        for done in looked.done:
             self._metrics.steps.labels(done.ring.value, done.kind.value).inc()
             _LOG.log(logging.WARNING if done.urgent else logging.INFO, "rollover: %s", done)
-        self._metrics.doubtful.set(0 if outcome.fault is None else 1)
-        if self._status_at is None or now >= self._status_at + STATUS_INTERVAL or outcome.done:
-            self._status_at = now
-            self._tell(ring_status.status(self._installation, None, now))
-        return self._wait(now)
+        self._metrics.failures.inc(looked.failures)
+        self._metrics.doubtful.set(0 if looked.fault is None else 1)
+        self._tell(looked.fault)
+        return self._wait(looked)
 
-    def _tell(self, status: RolloverStatus) -> None:
+    def _tell(self, fault: str | None) -> None:
         """Log each warning once, and count them all."""
-        texts = frozenset(f"{w.namespace} {w.subject}: {w.text}" for w in status.warnings)
-        texts |= {status.fault} if status.fault is not None else frozenset()
+        entries = self._agenda.entries
+        texts = frozenset().union(*(entry.warnings for entry in entries if entry.warnings))
+        texts |= {fault} if fault is not None else frozenset()
         for text in sorted(texts - self._told):
             _LOG.warning("rollover: %s", text)
         self._told = texts
         self._metrics.warnings.set(len(texts))
-        ends = [row.not_after.timestamp() for row in status.rings if row.not_after is not None]
+        ends = [entry.soonest_end.timestamp() for entry in entries if entry.soonest_end is not None]
         self._metrics.soonest_end.set(min(ends, default=0))
 
-    def _wait(self, now: datetime) -> timedelta:
-        with self._installation.database.reading() as connection:
-            rings = rollover.states(connection, self._installation.base_url)
-        ahead = [step.at - ANNOUNCED - now for ring in rings for step in ring.steps(now)]
-        ahead += [step.at - now for ring in rings for step in ring.steps(now)]
-        return max(SHORTEST, min([INTERVAL, *(span for span in ahead if span > timedelta(0))]))
+    def _wait(self, looked: Looked) -> timedelta:
+        now = self._clock()
+        at = self._agenda.next_turn(now)
+        if at is None or looked.fault is not None:
+            return INTERVAL
+        return max(SHORTEST, min(INTERVAL, at - now))
