@@ -25,6 +25,7 @@ LANE: Final = 54
 BAR: Final = 20
 BAND_GAP: Final = 14
 CHARACTER: Final = 6.1  # the usual width of one in a caption
+EXACT: Final = timedelta(days=7)  # a longer span is told in days
 NARROWEST: Final = 1.5  # a piece of a bar stays visible
 
 _PURPOSES: Final = {
@@ -76,6 +77,10 @@ class _Axis:
         share = (at - self.span.start) / length
         return round(LEFT + (RIGHT - LEFT) * min(1.0, max(0.0, share)), 1)
 
+    def date(self, at: datetime) -> str:
+        """As exact as the picture is."""
+        return f"{at:%Y-%m-%d}" if self.span.end - self.span.start > EXACT else instant(at)
+
     def shows(self, at: datetime | None) -> bool:
         """Whether it lies inside."""
         return at is not None and self.span.start <= at <= self.span.end
@@ -125,7 +130,7 @@ def draw(simulation: Simulation) -> str:
         drawn += _band(name, top, lanes, axis)
         top += BAND_HEAD + LANE * len(lanes) + BAND_GAP
     height = top + 26
-    title = f"{simulation.namespace}: credentials from {_day(simulation.span.start)} to {_day(simulation.span.end)}"
+    title = f"{simulation.namespace}: credentials from {axis.date(axis.span.start)} to {axis.date(axis.span.end)}"
     text = "Bars are credentials: published before they are active, and still verifying after they are retired."
     size = f'viewBox="0 0 {WIDTH} {height:g}" width="{WIDTH}" height="{height:g}"'
     return "\n".join(
@@ -212,7 +217,7 @@ def _captions(placed: _Placed, top: float) -> Iterator[str]:
     """The dates below a bar, and beside its end how much earlier its successor came; where there is room."""
     bar, axis = placed.bar, placed.axis
     left, right = axis.x(bar.begin), axis.x(bar.gone)
-    dates = ", ".join(f"{_DATED[kind]} {_day(at)}" for kind, at in milestones(bar.credential) if kind in _DATED)
+    dates = ", ".join(f"{_DATED[kind]} {axis.date(at)}" for kind, at in milestones(bar.credential) if kind in _DATED)
     if left + len(dates) * CHARACTER <= placed.room:
         yield _text(left, top + BAR + 14, dates, "quiet")
     elif right - len(dates) * CHARACTER >= max(LEFT, left - 4 * CHARACTER):
@@ -280,8 +285,3 @@ def _grid(axis: _Axis, bottom: float) -> Iterator[str]:
 
 def _text(x: float, y: float, content: str, style: str) -> str:
     return f'<text class="{style}" x="{x:g}" y="{y:g}">{escape_text(content)}</text>'
-
-
-def _day(at: datetime) -> str:
-    """A day, or the instant where it is none."""
-    return instant(at).removesuffix("T00:00:00Z")
