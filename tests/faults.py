@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -35,6 +35,17 @@ def environment(home: Path, point: str | None = None, **more: str) -> Mapping[st
     kept = {name: value for name, value in os.environ.items() if not name.startswith("STS_")}
     fault = {} if point is None else {VARIABLE: point}
     return {**kept, "STS_HOME": str(home), "PYTHONPATH": str(ROOT), **fault, **more}
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What cuts a process short besides its point."""
+
+    seconds: float | None = None  # after which it is killed, wherever it is
+    file_size: int | None = None  # bytes, beyond which no file of its grows, as on a full disk
+
+
+UNLIMITED = Limits()
 
 
 @dataclass(frozen=True)
@@ -67,7 +78,19 @@ class Launcher:
         self, times: int, home: Path, *arguments: str, point: str | None = None, **environ: str
     ) -> Sequence[Ended]:
         """Run the same command in several processes at once, to the end of the last."""
-        order = {"arguments": arguments, "environ": environment(home, point, **environ), "times": times}
+        return self.run_all(home, [arguments] * times, point=point, **environ)
+
+    def run_all(
+        self,
+        home: Path,
+        commands: Sequence[Sequence[str]],
+        *,
+        point: str | None = None,
+        limits: Limits = UNLIMITED,
+        **environ: str,
+    ) -> Sequence[Ended]:
+        """Run commands in processes of their own at once, to the end of the last."""
+        order = {"commands": commands, "environ": environment(home, point, **environ), **asdict(limits)}
         assert self._process.stdin
         assert self._process.stdout
         self._process.stdin.write(json.dumps({**order, "folder": str(self._folder)}) + "\n")

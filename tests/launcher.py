@@ -2,7 +2,10 @@
 
 import json
 import os
+import resource
+import signal
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +21,11 @@ def become(order: dict[str, Any], number: int) -> None:
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.environ.clear()
     os.environ.update(order["environ"])
+    if order["file_size"] is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (order["file_size"], order["file_size"]))
     status: object = 1
     try:
-        main(order["arguments"])
+        main(order["commands"][number])
     except SystemExit as end:
         status = end.code
     finally:
@@ -34,11 +39,15 @@ def serve() -> None:
     for line in sys.stdin:
         order = json.loads(line)
         children = {}
-        for number in range(order["times"]):
+        for number in range(len(order["commands"])):
             child = os.fork()
             if child == 0:
                 become(order, number)
             children[child] = number
+        if order["seconds"] is not None:
+            time.sleep(order["seconds"])
+            for child in children:
+                os.kill(child, signal.SIGKILL)
         ended = [(number, os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])) for child, number in children.items()]
         print(json.dumps(ended), flush=True)
 
