@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
@@ -164,3 +165,11 @@ def test_marks_lie_within_the_span_in_order(start: datetime, span: timedelta) ->
     assert list(found) == sorted(set(found))
     assert all(start <= at <= start + span for at in found)
     assert list(found)
+
+
+def test_the_picture_in_the_docs_was_drawn_by_this_version() -> None:
+    shown = (Path(__file__).resolve().parents[2] / "docs" / "rollover.svg").read_text(encoding="utf-8")
+    style = re.compile(r"<style>.*?</style>", re.DOTALL)
+    assert style.findall(shown) == style.findall(draw(simulated(FIRST)))
+    words = texts(ElementTree.fromstring(shown))
+    assert words.count("next: public 90d, active 45d before") == 4
