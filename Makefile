@@ -5,6 +5,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PYTEST_ARGS ?= -n 2
 BENCH_ARGS ?=
+KILLS ?= 5000
 SOAK_ARGS ?=
 
 .PHONY: help
@@ -32,6 +33,10 @@ bench: .make/run ## measure, as ratios to the raw rate of the private-key operat
 .PHONY: soak
 soak: .make/run ## certificates that live for 4 minutes, under load: no token may be refused (20 minutes)
 	$(BIN)/python -m benchmarks.soak $(SOAK_ARGS)
+
+.PHONY: torture
+torture: .make/dev ## kill rollovers and rotations at random, KILLS times (5000: half an hour)
+	KILLS=$(KILLS) $(BIN)/python -m pytest -m torture $(PYTEST_ARGS) tests/torture
 
 .PHONY: clean
 clean: ## remove .venv and what was built; keys, database and metadata stay
