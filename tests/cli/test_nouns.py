@@ -82,7 +82,7 @@ def test_metadata_is_shown_and_written_to_the_exchange_folder(console: Console) 
 
 
 def test_metadata_that_nothing_may_sign_is_refused_with_the_remedy(console: Console) -> None:
-    console.ok("certificate", "revoke", "--namespace", "contoso", "--index", 1)
+    console.ok("certificate", "revoke", "--namespace", "contoso", "--index", 1, "--force")
     message = console.refused("metadata", "export", "--namespace", "contoso")
     assert "was revoked on" in message
     assert "sts certificate make-primary --namespace contoso" in message

@@ -13,6 +13,7 @@ from sts.core.errors import BadRequest, InvalidToken, StsError
 from sts.core.model import Kind, TokenFormat
 from sts.crypto.certificates import Purpose
 from sts.operations import credential_states, namespaces, new_credentials
+from sts.operations.credential_states import Breakage
 from sts.operations.inspection import Inspection, inspect
 from sts.operations.new_credentials import CertificateOrder
 from sts.operations.rings import RingName, Selection
@@ -117,7 +118,7 @@ def test_a_token_out_of_its_time_tells_who_signed_it_and_why_not(
 def test_a_token_of_a_revoked_or_deleted_credential_says_so(world: World, party: str) -> None:
     token = world.token(party)
     ring = KEYS if party == "swt" else SIGNING
-    credential_states.revoke(world.service.installation, Selection(ring, 1), world.now)
+    credential_states.revoke(world.service.installation, Selection(ring, 1), world.now, Breakage.ACCEPTED)
     found = inspected(world, token)
     assert found.verified is False
     assert "was revoked on 2026-06-01T12:00:00Z" in found.reasons[0]
