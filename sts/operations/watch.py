@@ -1,7 +1,8 @@
 """Whether the clock and the database can be believed, before anything that cannot be taken back is done.
 
 The clock: `core.clock`. The database: a mark of its newest audit record is kept beside the master key, so that one
-that was restored from an older copy is noticed (rollover.md, promises 6 and 7).
+that was restored from an older copy is noticed (rollover.md, promises 6 and 7). It does not know which assertions were
+used after the copy was made: from then on, all that may have been are refused.
 """
 
 import os
@@ -13,6 +14,7 @@ from typing import Final
 from sts.core.clock import BEHIND, ClockMarks, read_clock
 from sts.core.credentials import instant
 from sts.core.errors import OperatorError
+from sts.core.issue import SELF_ISSUED_LIFETIME, SKEW
 from sts.operations.installation import Installation
 from sts.store import audit
 from sts.store import installation as table
@@ -43,9 +45,26 @@ def look(installation: Installation, now: datetime) -> Look:
         head = audit.head(connection)
         known = _known_mark(installation)
         if known is not None and not audit.holds(connection, *known):
+            _distrust_uses(connection, known, now)
             return Look(reading.now, RESTORED)
     _save_mark(installation, head.sequence, head.hash)
     return Look(reading.now, reading.fault, reading.again_at)
+
+
+def _distrust_uses(connection: Connection, missing: tuple[int, str], now: datetime) -> None:
+    """Refuse from now on what may have been used while the uses were recorded in a database that is lost (F13).
+
+    Once for each restore: what is used later is on record.
+    """
+    name = "{} {}".format(*missing)
+    if table.noticed_restore(connection) != name:
+        table.save_noticed_restore(connection, name)
+        table.raise_replay_horizon(connection, _last_expiry(now))
+
+
+def _last_expiry(now: datetime) -> datetime:
+    """Up to when, at most, an assertion can be good that was used by now."""
+    return now + SELF_ISSUED_LIFETIME + SKEW
 
 
 def doubt(installation: Installation, now: datetime) -> str | None:
@@ -75,9 +94,12 @@ def accept_restore(installation: Installation, now: datetime) -> bool:
     with installation.database.changing(installation.actor, now) as change:
         known = _known_mark(installation)
         is_older = known is not None and not audit.holds(change.connection, *known)
-        if is_older:
+        if known is not None and is_older:
             change.audit("", "rollover.accept-restore", "database", {})
+            _distrust_uses(change.connection, known, now)
         is_behind = _accept_clock(change, now)
+        if is_older or is_behind:
+            table.lower_replay_horizon(change.connection, _last_expiry(now))
     with installation.database.reading() as connection:
         head = audit.head(connection)
     _save_mark(installation, head.sequence, head.hash)

@@ -16,6 +16,7 @@ _FINGERPRINT_KEY: Final = "fingerprint-key"
 _ROTATION: Final = "master-key-rotation"
 _ROTATION_TARGET: Final = "master-key-next"
 _REPLAY_HORIZON: Final = "replay-horizon"
+_NOTICED_RESTORE: Final = "noticed-restore"
 _CLOCK_AGREED: Final = "clock-agreed"
 _CLOCK_DOUBTED: Final = "clock-doubted"
 
@@ -78,7 +79,7 @@ def sealing_check(connection: sa.Connection) -> bytes | None:
 
 
 def replay_horizon(connection: sa.Connection) -> datetime | None:
-    """Answer the latest expiry of all replay records that were ever purged."""
+    """Answer up to which expiry uses may be missing: the latest of all that were ever purged, or lost to a restore."""
     value = _value(connection, _REPLAY_HORIZON)
     return None if value is None else datetime.fromtimestamp(int(value), UTC)
 
@@ -88,6 +89,24 @@ def raise_replay_horizon(connection: sa.Connection, horizon: datetime) -> None:
     known = replay_horizon(connection)
     if known is None or known < horizon:
         _save(connection, _REPLAY_HORIZON, b"%d" % int(horizon.timestamp()))
+
+
+def lower_replay_horizon(connection: sa.Connection, horizon: datetime) -> None:
+    """Store an earlier replay horizon; a later one changes nothing."""
+    known = replay_horizon(connection)
+    if known is not None and known > horizon:
+        _save(connection, _REPLAY_HORIZON, b"%d" % int(horizon.timestamp()))
+
+
+def noticed_restore(connection: sa.Connection) -> str | None:
+    """Answer which change was missing when it was last noticed that this database was restored."""
+    value = _value(connection, _NOTICED_RESTORE)
+    return None if value is None else value.decode("ascii")
+
+
+def save_noticed_restore(connection: sa.Connection, missing: str) -> None:
+    """Store which change is missing, in the words of whoever noticed (ASCII)."""
+    _save(connection, _NOTICED_RESTORE, missing.encode("ascii"))
 
 
 def clock_marks(connection: sa.Connection) -> ClockMarks:

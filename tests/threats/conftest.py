@@ -8,6 +8,7 @@ import pytest
 
 from tests.flows.conftest import pattern
 from tests.flows.world import World, lend, open_world
+from tests.threats.rolling_world import copied, make_pattern
 
 __all__ = ["pattern"]
 
@@ -31,3 +32,15 @@ def shared_world(pattern: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
     home = tmp_path_factory.mktemp("shared")
     shutil.copytree(pattern, home, dirs_exist_ok=True)
     yield from lend(open_world(home))
+
+
+@pytest.fixture(scope="session")
+def quick_pattern(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a service that makes its keys quickly, to be copied."""
+    return make_pattern(tmp_path_factory.mktemp("quick"))
+
+
+@pytest.fixture
+def rolling(quick_pattern: Path, tmp_path: Path) -> Iterator[World]:
+    """A service of the test's own, for tests that let it roll over."""
+    yield from lend(copied(quick_pattern, tmp_path / "home"))

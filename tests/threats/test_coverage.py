@@ -19,7 +19,7 @@ def rows(letter: str, first: int, last: int) -> list[str]:
 
 REQUIRED = [
     *(*rows("S", 1, 21), *rows("C", 1, 20), *rows("A", 25, 28), *rows("W", 19, 21)),
-    *("G14", "G17", *rows("F", 6, 9), *rows("J", 1, 24)),
+    *("G14", "G17", "F01", "F02", *rows("F", 4, 9), "F11", "F13", *rows("J", 1, 24)),
 ]
 
 

@@ -74,7 +74,7 @@ def test_the_points_are_all_there_and_each_is_passed_as_often_as_the_tests_say(
 
 @pytest.mark.parametrize("go_on", [run_again, start_service])
 @pytest.mark.parametrize(("step", "point"), POINTS)
-def test_a_rollover_killed_anywhere_comes_to_the_same_end(
+def test_f01_a_rollover_killed_anywhere_comes_to_the_same_end(
     homes: Mapping[str, Home],
     undisturbed: Mapping[str, Mapping[str, object]],
     launcher: Launcher,
@@ -92,7 +92,7 @@ def test_a_rollover_killed_anywhere_comes_to_the_same_end(
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_one_rollover_killed_at_every_point_in_turn_comes_to_the_same_end(
+def test_f01_one_rollover_killed_at_every_point_in_turn_comes_to_the_same_end(
     homes: Mapping[str, Home],
     undisturbed: Mapping[str, Mapping[str, object]],
     launcher: Launcher,
@@ -108,7 +108,7 @@ def test_one_rollover_killed_at_every_point_in_turn_comes_to_the_same_end(
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_of_sixteen_processes_one_carries_out_each_step(
+def test_f11_of_sixteen_processes_one_carries_out_each_step(
     homes: Mapping[str, Home],
     undisturbed: Mapping[str, Mapping[str, object]],
     launcher: Launcher,
@@ -131,7 +131,7 @@ def test_of_sixteen_processes_one_carries_out_each_step(
         ("destroy", "rollover.destroy.begun"),
     ],
 )
-def test_sixteen_processes_of_which_all_die_come_to_the_same_end(
+def test_f11_sixteen_processes_of_which_all_die_come_to_the_same_end(
     homes: Mapping[str, Home],
     undisturbed: Mapping[str, Mapping[str, object]],
     launcher: Launcher,
