@@ -8,6 +8,7 @@ would, scaled to the certificate's life. The exit status is 1 if anything at all
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -17,6 +18,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import FrameType
+from typing import NoReturn
 
 from benchmarks import processes
 from benchmarks.partners import FORMATS, Client, Habits, Partner, Place
@@ -79,10 +82,16 @@ class Outcome:
 def main() -> int:
     """Soak and print; answers the exit status."""
     options = _options()
+    signal.signal(signal.SIGTERM, _end)
     with _installed() as home:
         outcome = _soak(home, options)
     refusals = _print(outcome)
     return 1 if refusals else 0
+
+
+def _end(number: int, frame: FrameType | None) -> NoReturn:
+    """Let go of everything that was started, and not only of this process."""
+    raise SystemExit(f"ended by signal {number}")
 
 
 def _options() -> Options:
