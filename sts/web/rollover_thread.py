@@ -26,7 +26,7 @@ class RolloverMetrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.steps = Counter("sts_rollover_steps", "Steps carried out.", ("ring", "step"), registry=registry)
-        self.failures = Counter("sts_rollover_failures", "Looks that ended in an error.", registry=registry)
+        self.failures = Counter("sts_rollover_failures", "Looks that failed, and steps.", registry=registry)
         self.doubtful = _gauge("sts_rollover_doubtful", "1 while clock or database are in doubt.", registry)
         self.warnings = _gauge("sts_rollover_warnings", "Rings and partners that need a person.", registry)
         self.soonest_end = _gauge(
