@@ -8,8 +8,9 @@ from statistics import median
 from benchmarks.raw import Rate, operation, repeat
 from benchmarks.service import CLIENT, NAMESPACE, OPERATIONS, SECRET, Installation
 from sts.assemble import Service, assemble
+from sts.core.exchange import IssuedToken, PasswordProof, TokenRequest
 from sts.core.issue import issue
-from sts.core.model import IssuedToken, PasswordProof, TokenFormat, TokenRequest
+from sts.core.model import TokenFormat
 from sts.settings import Settings
 
 SLICE = 0.25  # seconds; short, so that what disturbs the machine disturbs both sides of a ratio

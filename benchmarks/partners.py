@@ -21,7 +21,8 @@ from signxml.verifier import SignatureConfiguration, XMLVerifier
 
 from benchmarks.server import HOST
 from sts.core.errors import StsError
-from sts.core.model import Kind, Trusted, VerificationKey
+from sts.core.exchange import Trusted, VerificationKey
+from sts.core.model import Kind
 from sts.protocols.addresses import FEDERATION_METADATA, JWKS
 from sts.tokens import saml11, saml20
 

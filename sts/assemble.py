@@ -1,6 +1,6 @@
 """From settings to the assembled service: the only module that knows every part."""
 
-import secrets
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -73,7 +73,7 @@ def assemble(settings: Settings, clock: Clock = utc_now) -> Service:
         replays=SqlReplayCache(database),
         formats={TokenFormat.SWT: swt, TokenFormat.JWT: jwt, TokenFormat.SAML11: saml11, TokenFormat.SAML20: saml20},
         encryptions={TokenFormat.SAML11: saml11.encrypt, TokenFormat.SAML20: saml20.encrypt},
-        new_token_id=lambda: secrets.token_hex(16),
+        new_token_id=lambda: os.urandom(16).hex(),
         client_certificates=issued,
     )
     publications = Publications(installation.key_ring, _client_authentication(settings))

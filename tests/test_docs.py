@@ -19,7 +19,8 @@ from sts.cli.main import main
 from sts.core import errors
 from sts.core.claims import IDENTITY_PROVIDER, NAME_IDENTIFIER, ROLE
 from sts.core.errors import StsError
-from sts.core.model import Claim, KeyType, TokenDescriptor
+from sts.core.exchange import TokenDescriptor
+from sts.core.model import Claim, KeyType
 from sts.crypto.certificates import Purpose, generate
 from sts.crypto.signer import SoftwareSigner
 from sts.operations.configuration.document import plain, read_document

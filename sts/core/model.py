@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
-from sts.core.uris import JWT_TOKEN, SAML11_TOKEN, SAML20_TOKEN, SWT_TOKEN, AuthenticationMethod
+from sts.core.uris import JWT_TOKEN, SAML11_TOKEN, SAML20_TOKEN, SWT_TOKEN
 
 
 class TokenFormat(StrEnum):
@@ -127,8 +127,7 @@ class Credential:
     origin: Origin = Origin.GENERATED
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(NamedTuple):
     """One statement about somebody, and who made it."""
 
     type: str
@@ -136,8 +135,7 @@ class Claim:
     issuer: str
 
 
-@dataclass(frozen=True, slots=True)
-class ClaimPattern:
+class ClaimPattern(NamedTuple):
     """The input side of a rule; an absent type or value matches any."""
 
     issuer: str
@@ -153,8 +151,7 @@ class ClaimPattern:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(NamedTuple):
     """One or two inputs to one output; an absent output type or value passes the first input's through."""
 
     input: ClaimPattern
@@ -298,147 +295,3 @@ class Namespace:
 
 # In a namespace's place, where none is meant: the root CA belongs to the installation.
 INSTALLATION: Final = Namespace(id=0, name="", issuer="")
-
-
-@dataclass(frozen=True, slots=True)
-class TokenDescriptor:
-    """What a token says, before any format gives it a shape."""
-
-    id: str  # 32 hex digits; SAML prefixes an underscore
-    issuer: str
-    audience: str
-    issued_at: datetime  # may carry microseconds: SAML writes milliseconds
-    not_before: datetime
-    expires_at: datetime
-    claims: tuple[Claim, ...]  # rule outputs in order, identityprovider last
-    authenticated_at: datetime
-    authentication_method: AuthenticationMethod = AuthenticationMethod.UNSPECIFIED
-    jwt_type: str = "JWT"
-
-
-@dataclass(frozen=True, slots=True)
-class VerificationKey:
-    """One key that may verify a token; the key decides the algorithm, never the token."""
-
-    id: str  # what a JWT `kid` is compared with; may be empty
-    kind: Kind
-    material: bytes = field(repr=False)  # DER certificate, or the 32 bytes of a symmetric key
-    use: Use = Use.SIGNING
-
-
-@dataclass(frozen=True, slots=True)
-class Trusted:
-    """What a reader holds a token against."""
-
-    issuer: str
-    audience: str | None  # None: the audience is reported, not compared (inspection)
-    keys: tuple[VerificationKey, ...] = field(repr=False)
-    skew: timedelta = timedelta(minutes=3)
-    max_lifetime: timedelta | None = timedelta(hours=24)  # of what is left of the token's life at reading
-    require_expiry: bool = True
-    recipient: str | None = None  # our address; None: a SAML assertion that names a recipient is refused
-
-
-@dataclass(frozen=True, slots=True)
-class VerifiedToken:
-    """What a token said, once its signature, issuer, audience and times held."""
-
-    id: str  # unique per issuer: the replay key
-    issuer: str
-    audience: str | None
-    not_before: datetime | None
-    expires_at: datetime | None
-    claims: tuple[Claim, ...]  # their issuer is the token's issuer
-    key: VerificationKey
-
-
-@dataclass(frozen=True, slots=True)
-class TokenView:
-    """What a token says about itself, read without trusting any of it (`sts token inspect`)."""
-
-    format: TokenFormat
-    id: str | None
-    issuer: str | None
-    audience: str | None
-    not_before: datetime | None
-    expires_at: datetime | None
-    claims: tuple[Claim, ...]
-    key_hint: str | None  # JOSE `kid`, or the SHA-1 thumbprint of the certificate in a signature's KeyInfo
-    algorithm: str | None = None  # of the signature, in the token's own words
-    encrypted: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class PasswordProof:
-    """Name and password of a service identity."""
-
-    name: str
-    password: bytes = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class TokenProof:
-    """A token somebody presents, cut out of the message by a protocol and not yet read."""
-
-    format: TokenFormat
-    token: bytes = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class CertificateProof:
-    """A certificate whose private key the caller proved to hold, as TLS does."""
-
-    certificate: bytes = field(repr=False)  # DER
-    name: str | None = None  # the service identity that the caller says it is; None: the one that the certificate names
-
-
-@dataclass(frozen=True, slots=True)
-class PasswordAttempt:
-    """A password that is tried for a name, and from where."""
-
-    namespace: Namespace
-    name: str
-    password: bytes = field(repr=False)
-    source: str
-
-
-Proof = PasswordProof | TokenProof | CertificateProof
-
-
-@dataclass(frozen=True, slots=True)
-class Principal:
-    """Who asks, after authentication."""
-
-    name: str
-    identity_provider: str  # value of the identityprovider claim
-    claims: tuple[Claim, ...]
-    authenticated_at: datetime
-    method: AuthenticationMethod
-
-
-@dataclass(frozen=True, slots=True)
-class TokenRequest:
-    """What every protocol makes of its message."""
-
-    namespace: str
-    realm: str
-    proof: Proof
-    formats: frozenset[TokenFormat]  # what this door can deliver
-    source: str  # address of the caller, for limits
-    trace_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class IssuedToken:
-    """A token and what the protocol's answer says about it."""
-
-    token: bytes = field(repr=False)
-    format: TokenFormat
-    id: str
-    audience: str
-    issued_at: datetime
-    expires_at: datetime
-    relying_party: str
-    principal: str
-    credential_id: int
-    encrypted: bool = False

@@ -4,19 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-from sts.core.model import (
-    ContentEncryption,
-    Credential,
-    Namespace,
-    PasswordAttempt,
-    RelyingParty,
-    ServiceIdentity,
-    SignatureAlgorithm,
-    TokenDescriptor,
-    TokenView,
-    Trusted,
-    VerifiedToken,
-)
+from sts.core.exchange import PasswordAttempt, TokenDescriptor, TokenView, Trusted, VerifiedToken
+from sts.core.model import ContentEncryption, Credential, Namespace, RelyingParty, ServiceIdentity, SignatureAlgorithm
 from sts.core.tenant_ca import IssuedCertificate, Subscriber
 
 

@@ -1,6 +1,7 @@
 """Which relying party a requested realm means."""
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from sts.core.errors import BadRequest
@@ -12,6 +13,7 @@ MAX_CANDIDATES: Final = 32
 MAX_LENGTH: Final = 2048
 
 
+@lru_cache(maxsize=256)  # of at most 33 texts of 2048 characters each
 def candidates(realm: str) -> tuple[str, ...]:
     """The registered realms that could match a requested one, the best first, at most 32.
 

@@ -48,8 +48,7 @@ def _one_pass(rules: Iterable[Rule], known: Collection[Claim]) -> list[Claim]:
         _output(rule, claim)
         for rule in rules
         if rule.condition is None or any(map(rule.condition.matches, known))  # once a rule, not once a claim
-        for claim in known
-        if rule.input.matches(claim)
+        for claim in filter(rule.input.matches, known)
     ]
 
 

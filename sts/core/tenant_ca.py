@@ -7,7 +7,8 @@ from typing import Final
 
 from sts.core.credentials import Ring, Status, describe, has_expired, instant, is_valid, primary, status
 from sts.core.errors import NoIssuingAuthority
-from sts.core.model import Credential, Kind, Namespace, Proof, Use
+from sts.core.exchange import Proof
+from sts.core.model import Credential, Kind, Namespace, Use
 
 ROOT_LIFETIME: Final = timedelta(days=3650)
 DEVICE_LIFETIME: Final = timedelta(hours=24)

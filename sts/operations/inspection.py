@@ -8,18 +8,8 @@ from typing import Final
 
 from sts.core import credentials as rules
 from sts.core.errors import InvalidToken, KeyUnreadable, NamespaceNotFound
-from sts.core.model import (
-    NAMESPACE_SCOPE,
-    Credential,
-    Kind,
-    Namespace,
-    TokenFormat,
-    TokenView,
-    Trusted,
-    Use,
-    VerificationKey,
-    relying_party_scope,
-)
+from sts.core.exchange import TokenView, Trusted, VerificationKey
+from sts.core.model import NAMESPACE_SCOPE, Credential, Kind, Namespace, TokenFormat, Use, relying_party_scope
 from sts.operations.installation import Installation
 from sts.operations.token_finding import FORMATS, find_token
 from sts.store import credentials as table

@@ -8,7 +8,8 @@ from typing import Final
 from urllib.parse import parse_qsl
 
 from sts.core.errors import BadRequest, InvalidToken
-from sts.core.model import TokenFormat, TokenView
+from sts.core.exchange import TokenView
+from sts.core.model import TokenFormat
 from sts.core.ports import TokenFormat as Format
 from sts.tokens import jwt, saml11, saml20, swt
 

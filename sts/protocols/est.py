@@ -13,7 +13,8 @@ from sts.core.errors import (
     PayloadTooLarge,
     StsError,
 )
-from sts.core.model import CertificateProof, PasswordProof, Proof, TokenFormat, TokenProof
+from sts.core.exchange import CertificateProof, PasswordProof, Proof, TokenProof
+from sts.core.model import TokenFormat
 from sts.core.tenant_ca import EnrolmentRequest
 from sts.crypto import pkcs7
 from sts.crypto.certification_requests import SIZE_LIMIT

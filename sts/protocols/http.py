@@ -4,12 +4,11 @@ import json
 import re
 from binascii import a2b_qp
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 from sts.core.errors import BadRequest, MethodNotAllowed, MissingField, PayloadTooLarge
-from sts.core.model import IssuedToken
+from sts.core.exchange import IssuedToken
 
 MAX_BODY: Final = 300_000
 MAX_FIELDS: Final = 100
@@ -19,40 +18,50 @@ SECRET_FIELDS: Final = frozenset(
 )
 
 _BAD_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
+_SECOND = timedelta(seconds=1)
 _JSON = json.JSONEncoder(separators=(",", ":"))
 
 Headers = tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class HttpRequest:
+class HttpRequest(NamedTuple):
     """A request, its body already read; header names are in lower case."""
 
     method: str
     path: str
-    headers: Mapping[str, str] = field(repr=False)
-    query: str = field(repr=False)  # as it came, without the question mark
-    body: bytes = field(repr=False)
+    headers: Mapping[str, str]
+    query: str  # as it came, without the question mark
+    body: bytes
     source: str  # address of the caller
     trace_id: str
-    client_certificate: bytes | None = field(default=None, repr=False)  # DER, of the caller's end of the TLS connection
+    client_certificate: bytes | None = None  # DER, of the caller's end of the TLS connection
+
+    def __repr__(self) -> str:
+        """What is no secret."""
+        return f"HttpRequest({self.method} {self.path!r} from {self.source}, trace_id={self.trace_id!r})"
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What goes back."""
 
     status: int
     headers: Headers
-    body: bytes = field(repr=False)
+    body: bytes
+
+    def __repr__(self) -> str:
+        """What is no secret."""
+        return f"Answer({self.status}, {len(self.body)} bytes)"
 
 
-@dataclass(frozen=True, slots=True)
-class Form:
+class Form(NamedTuple):
     """The fields of a form; those that came more than once are known, so that nobody reads half of them."""
 
-    values: Mapping[str, str] = field(repr=False)
+    values: Mapping[str, str]
     repeated: frozenset[str] = frozenset()
+
+    def __repr__(self) -> str:
+        """What is no secret."""
+        return f"Form({len(self.values)} fields)"
 
     def single(self, name: str) -> str:
         """The value of a required field; raises MissingField, and BadRequest if it came twice (RFC 6749, 3.2)."""
@@ -139,7 +148,7 @@ def media_type(request: HttpRequest) -> str:
 
 def seconds_left(issued: IssuedToken, now: datetime) -> int:
     """The whole seconds that are left of a token's life, never negative."""
-    return max(0, (issued.expires_at - now.replace(microsecond=0)) // timedelta(seconds=1))
+    return max(0, -((now - issued.expires_at) // _SECOND))
 
 
 def timestamp(now: datetime) -> str:

@@ -1,11 +1,13 @@
 """OAuth 2.0 client credentials as RFC 6749 has them, for tokens of all four formats (SAML as RFC 8693 wraps it)."""
 
 import re
-from base64 import b64decode, urlsafe_b64encode
+from base64 import urlsafe_b64encode
+from binascii import a2b_base64
 from datetime import datetime
 
 from sts.core.errors import AuthenticationFailed, BadRequest, MissingField, StsError, UnsupportedGrant
-from sts.core.model import CertificateProof, IssuedToken, PasswordProof, TokenFormat, TokenRequest
+from sts.core.exchange import CertificateProof, IssuedToken, PasswordProof, TokenRequest
+from sts.core.model import TokenFormat
 from sts.core.uris import OAUTH_SAML11, OAUTH_SAML20
 from sts.protocols.http import (
     FORM,
@@ -22,7 +24,8 @@ from sts.protocols.refusals import refusal, retry_headers, text
 
 FORMATS = frozenset(TokenFormat)
 
-# A template, because base64url needs no escaping and a general encoder would read the whole assertion again.
+# Templates, because the alphabet of a token needs no escaping and a general encoder would read the whole token again.
+_JWT_ANSWER = b'{"access_token":"%b","token_type":"Bearer","expires_in":%d}'
 _SAML_ANSWERS = {
     token_format: (
         b'{"access_token":"%%b","issued_token_type":"%b","token_type":"N_A","expires_in":%%d}' % token_type.encode()
@@ -89,7 +92,7 @@ def _basic(authorization: str) -> PasswordProof:
     if scheme.lower() != "basic":
         raise AuthenticationFailed(detail="the Authorization header's scheme is not Basic")
     try:
-        name, colon, secret = b64decode(encoded.strip(" "), validate=True).decode().partition(":")
+        name, colon, secret = a2b_base64(encoded.strip(" "), strict_mode=True).decode().partition(":")
     except ValueError as error:
         raise BadRequest("the Authorization header is not base64 of UTF-8") from error
     if not (name and colon and secret):
@@ -109,6 +112,8 @@ def _realm(form: Form) -> str:
 def render(issued: IssuedToken, now: datetime) -> Answer:
     """The answer that carries a token (RFC 6749, 5.1; for SAML RFC 8693, 2.2.1: base64url, `N_A`)."""
     seconds = seconds_left(issued, now)
+    if issued.format is TokenFormat.JWT:
+        return Answer(200, _HEADERS, _JWT_ANSWER % (issued.token, seconds))
     if issued.format.is_saml:
         encoded = urlsafe_b64encode(issued.token).rstrip(b"=")
         return Answer(200, _HEADERS, _SAML_ANSWERS[issued.format] % (encoded, seconds))

@@ -3,7 +3,8 @@
 from datetime import datetime
 
 from sts.core.errors import StsError
-from sts.core.model import IssuedToken, PasswordProof, TokenFormat, TokenRequest
+from sts.core.exchange import IssuedToken, PasswordProof, TokenRequest
+from sts.core.model import TokenFormat
 from sts.protocols.http import Answer, HttpRequest, json_answer, posted_form, seconds_left, timestamp
 from sts.protocols.oauth2 import require_client_credentials
 from sts.protocols.refusals import chained_text, refusal, retry_headers

@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from sts.core.errors import AuthenticationFailed
-from sts.core.model import PasswordAttempt, ServiceIdentity
+from sts.core.exchange import PasswordAttempt
+from sts.core.model import ServiceIdentity
 from sts.crypto.passwords import verify_password
 from sts.store.failures import FailureCounters
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, Final
 
@@ -33,7 +33,7 @@ def save(change: Change, namespace: Namespace, group: RuleGroup) -> RuleGroup:
     """Store the rule group; one with id 0 is new and is answered with its id; raises Conflict, NotFound."""
     if group.id:
         change.touch(namespace, ChangeKind.RULE_GROUP, rows.stored(change.connection, _TABLE, namespace, group, "name"))
-    values = {"rules": json.dumps([asdict(rule) for rule in group.rules])}
+    values = {"rules": json.dumps([_members(rule) for rule in group.rules])}
     group = replace(group, id=rows.store(change.connection, _TABLE, namespace, group, values))
     change.touch(namespace, ChangeKind.RULE_GROUP, group.name)
     return group
@@ -58,6 +58,11 @@ def parse_rules(text: str) -> tuple[Rule, ...]:
 def _load(connection: sa.Connection, namespace: Namespace, condition: sa.ColumnElement[bool]) -> tuple[RuleGroup, ...]:
     groups = sa.select(_TABLE).where(_TABLE.c.namespace_id == namespace.id, condition).order_by(_TABLE.c.name)
     return tuple(RuleGroup(row.id, row.name, parse_rules(row.rules)) for row in connection.execute(groups))
+
+
+def _members(rule: Rule) -> dict[str, Any]:
+    condition = rule.condition._asdict() if rule.condition is not None else None
+    return rule._asdict() | {"input": rule.input._asdict(), "condition": condition}
 
 
 def _rule(value: Mapping[str, Any]) -> Rule:

@@ -17,18 +17,8 @@ import jwt
 
 from sts.core.claims import EMAIL_ADDRESS, GIVEN_NAME, IDENTITY_PROVIDER, NAME, NAME_IDENTIFIER, ROLE, SURNAME, UPN
 from sts.core.errors import InvalidAudience, InvalidCertificate, InvalidJwtToken, InvalidSignature, UnwritableClaim
-from sts.core.model import (
-    Claim,
-    Kind,
-    SignatureAlgorithm,
-    TokenDescriptor,
-    TokenFormat,
-    TokenView,
-    Trusted,
-    Use,
-    VerificationKey,
-    VerifiedToken,
-)
+from sts.core.exchange import TokenDescriptor, TokenView, Trusted, VerificationKey, VerifiedToken
+from sts.core.model import Claim, Kind, SignatureAlgorithm, TokenFormat, Use
 from sts.core.ports import Signer
 from sts.crypto import certificates
 from sts.crypto.keys import PublicKey, require_strong

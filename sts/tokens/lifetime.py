@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sts.core.errors import InvalidToken
-from sts.core.model import Trusted
+from sts.core.exchange import Trusted
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,17 +18,8 @@ from sts.core.errors import (
     PayloadTooLarge,
     UnwritableClaim,
 )
-from sts.core.model import (
-    Claim,
-    Kind,
-    TokenDescriptor,
-    TokenFormat,
-    TokenView,
-    Trusted,
-    Use,
-    VerificationKey,
-    VerifiedToken,
-)
+from sts.core.exchange import TokenDescriptor, TokenView, Trusted, VerificationKey, VerifiedToken
+from sts.core.model import Claim, Kind, TokenFormat, Use
 from sts.crypto import certificates
 from sts.crypto.xml import NS, escape_text, instant, parse, parse_instant
 from sts.crypto.xmldsig import MAX_CANDIDATES, Expected, verify

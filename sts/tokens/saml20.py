@@ -8,7 +8,8 @@ from lxml import etree
 
 from sts.core.claims import NAME_IDENTIFIER
 from sts.core.errors import UnwritableClaim
-from sts.core.model import Claim, ContentEncryption, TokenDescriptor, TokenFormat, TokenView, Trusted, VerifiedToken
+from sts.core.exchange import TokenDescriptor, TokenView, Trusted, VerifiedToken
+from sts.core.model import Claim, ContentEncryption, TokenFormat
 from sts.core.ports import Signer
 from sts.crypto import xmlenc
 from sts.crypto.xml import NS, escape_attribute, escape_text, instant

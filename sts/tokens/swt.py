@@ -12,18 +12,8 @@ from typing import Final
 from urllib.parse import unquote_to_bytes
 
 from sts.core.errors import InvalidAudience, InvalidSignature, InvalidSwtToken, NoSigningKey, UnwritableClaim
-from sts.core.model import (
-    Claim,
-    Kind,
-    SignatureAlgorithm,
-    TokenDescriptor,
-    TokenFormat,
-    TokenView,
-    Trusted,
-    Use,
-    VerificationKey,
-    VerifiedToken,
-)
+from sts.core.exchange import TokenDescriptor, TokenView, Trusted, VerificationKey, VerifiedToken
+from sts.core.model import Claim, Kind, SignatureAlgorithm, TokenFormat, Use
 from sts.core.ports import Signer
 from sts.tokens.lifetime import Lifetime, check_lifetime
 from sts.tokens.text import refuse_uncarriable

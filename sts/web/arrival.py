@@ -3,10 +3,9 @@
 import os
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from sts.core.errors import BadRequest, InsecureTransport, PayloadTooLarge, StsError
@@ -21,8 +20,7 @@ UNGUARDED: Final = frozenset({"/health/live", "/health/ready", "/metrics"})  # a
 _HOP: Final = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+))(?::[0-9]{1,5})?", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(NamedTuple):
     """A request before its body is read."""
 
     method: str
@@ -32,7 +30,7 @@ class Arrival:
     source: str
     trace_id: str
     fault: StsError | None = None
-    client_certificate: str = field(default="", repr=False)  # as a trusted proxy wrote it; "" where there is none
+    client_certificate: str = ""  # as a trusted proxy wrote it; "" where there is none
 
 
 class Reception:

@@ -99,7 +99,7 @@ class Edge:
     def _recorded(self, arrival: Arrival, outcome: Outcome, door: Door | None, began: float) -> Outcome:
         """Write the request down; a token that cannot be written down is not handed out (Golden SAML)."""
         try:
-            self._record(arrival, outcome, began)
+            self._record(arrival, outcome, door, began)
         except OSError as error:
             self._books.metrics.count_unrecorded()
             if outcome.issued is not None:
@@ -109,9 +109,9 @@ class Edge:
                 )
         return outcome
 
-    def _record(self, arrival: Arrival, outcome: Outcome, began: float) -> None:
+    def _record(self, arrival: Arrival, outcome: Outcome, door: Door | None, began: float) -> None:
         issued, error, seconds = outcome.issued, outcome.error, perf_counter() - began
-        self._books.metrics.count(_door_name(arrival), outcome.answer.status, seconds, issued)
+        self._books.metrics.count(_door_name(arrival, door), outcome.answer.status, seconds, issued)
         record: dict[str, object] = {
             "trace_id": arrival.trace_id,
             "namespace": _clipped(arrival.namespace),
@@ -122,14 +122,12 @@ class Edge:
             "ms": round(seconds * 1000, 2),
         }
         if issued is not None:
-            record |= {
-                "relying_party": issued.relying_party,
-                "principal": issued.principal,
-                "format": issued.format,
-                "token_id": issued.id,
-                "credential_id": issued.credential_id,
-                "encrypted": issued.encrypted or None,
-            }
+            record["relying_party"] = issued.relying_party
+            record["principal"] = issued.principal
+            record["format"] = issued.format
+            record["token_id"] = issued.id
+            record["credential_id"] = issued.credential_id
+            record["encrypted"] = issued.encrypted or None
         record |= outcome.noted
         if error is not None:
             record |= {"error": error.code, "message": error.message, "detail": error.detail}
@@ -142,11 +140,10 @@ def _clipped(text: str | None) -> str | None:
     return text if text is None or len(text) <= _LONGEST_LOGGED else f"{text[:_LONGEST_LOGGED]}..."
 
 
-def _door_name(arrival: Arrival) -> str:
+def _door_name(arrival: Arrival, door: Door | None) -> str:
     """The name of the door in the counters."""
-    if arrival.namespace is None:
-        return "operators"
-    door = DOORS.get(arrival.route.lower())
     if door is not None:
         return door.name
+    if arrival.namespace is None:
+        return "operators"
     return "enrolment" if arrival.route.startswith(addresses.EST) else "documents"

@@ -6,7 +6,7 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from sts.core.model import IssuedToken
+from sts.core.exchange import IssuedToken
 
 SHARED_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"  # set before the workers start, by `sts serve`
 _BUCKETS: Final = (0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
@@ -31,7 +31,7 @@ class Metrics:
 
     def count(self, door: str, status: int, seconds: float, issued: IssuedToken | None) -> None:
         """Count one request; `door` is one of a closed set, never what a caller wrote."""
-        key = (door, status, "" if issued is None else issued.format.value)
+        key = (door, status, "" if issued is None else issued.format)
         requests, duration, tokens = self._seen.get(key) or self._children(*key)
         requests.inc()
         duration.observe(seconds)

@@ -27,7 +27,7 @@ class RequestLog:
 def _json_line(at: datetime, record: Record) -> str:
     told = "".join(
         [
-            f',"{name}":{_quote(value) if type(value) is str else _json_value(value)}'
+            f',"{name}":{_quote(value) if isinstance(value, str) else _json_value(value)}'
             for name, value in record.items()
             if value is not None
         ]

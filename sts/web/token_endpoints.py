@@ -1,13 +1,14 @@
 """The endpoints that answer with tokens: parse, one call, render. They need no framework."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Protocol
+from types import MappingProxyType
+from typing import Final, NamedTuple, Protocol
 
 from sts.core.errors import StsError
+from sts.core.exchange import IssuedToken, TokenRequest
 from sts.core.issue import Parts, issue
-from sts.core.model import IssuedToken, TokenRequest
 from sts.protocols import addresses, oauth2, oauth2_acs, wrap
 from sts.protocols.http import Answer, HttpRequest
 
@@ -46,14 +47,13 @@ DOORS: Final[Mapping[str, Door]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """An answer, and what the log says of it."""
 
     answer: Answer
     issued: IssuedToken | None = None
     error: StsError | None = None
-    noted: Mapping[str, object] = field(default_factory=dict)  # more for the record
+    noted: Mapping[str, object] = MappingProxyType({})  # more for the record
 
 
 def exchange(protocol: TokenProtocol, request: HttpRequest, namespace: str, parts: Parts, now: datetime) -> Outcome:

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from sts.core.errors import AuthenticationFailed
+from sts.core.exchange import CertificateProof, TokenRequest
 from sts.core.issue import authenticate
-from sts.core.model import CertificateProof, PartnerCertificate, ServiceIdentity, TokenRequest, TrustedCA, Use
+from sts.core.model import PartnerCertificate, ServiceIdentity, TrustedCA, Use
 from sts.core.uris import AuthenticationMethod
 from sts.crypto.certificates import parse
 from tests.core.builders import DAY, NOW, credential

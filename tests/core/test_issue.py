@@ -22,6 +22,7 @@ from sts.core.errors import (
     RelyingPartyNotFound,
     ReplayedToken,
 )
+from sts.core.exchange import PasswordProof, TokenProof, TokenRequest
 from sts.core.issue import Parts, issue
 from sts.core.model import (
     Claim,
@@ -29,14 +30,11 @@ from sts.core.model import (
     KeyType,
     Kind,
     PartnerCertificate,
-    PasswordProof,
     RelyingParty,
     Rule,
     RuleGroup,
     ServiceIdentity,
     TokenFormat,
-    TokenProof,
-    TokenRequest,
 )
 from sts.crypto import issued
 from sts.crypto.certificates import Purpose, generate, parse
@@ -100,7 +98,7 @@ class World:
         request = TokenRequest(
             "contoso", realm, proof or PasswordProof("worker", PASSWORD), formats, "203.0.113.9", "trace"
         )
-        return issue(replace(request, **changes), self.parts, now)
+        return issue(request._replace(**changes), self.parts, now)
 
 
 @pytest.fixture

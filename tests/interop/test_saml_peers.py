@@ -9,7 +9,8 @@ from cryptography import x509
 from lxml import etree
 
 from sts.core.claims import IDENTITY_PROVIDER, NAME, NAME_IDENTIFIER, ROLE
-from sts.core.model import ContentEncryption, TokenDescriptor
+from sts.core.exchange import TokenDescriptor
+from sts.core.model import ContentEncryption
 from sts.tokens import saml11, saml20
 from tests.crypto.identities import NOW, certificate, private_key, signer
 from tests.interop.schemas import schema

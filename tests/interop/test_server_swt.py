@@ -9,7 +9,8 @@ from urllib.parse import parse_qsl, unquote
 import jwt
 import pytest
 
-from sts.core.model import Kind, TokenFormat, Trusted, VerificationKey
+from sts.core.exchange import Trusted, VerificationKey
+from sts.core.model import Kind, TokenFormat
 from sts.operations.credential_files import export_key
 from sts.operations.rings import RingName, Selection
 from sts.tokens import swt

@@ -3,12 +3,12 @@
 import json
 from base64 import b64encode
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-from sts.core.model import IssuedToken, TokenFormat
+from sts.core.exchange import IssuedToken
+from sts.core.model import TokenFormat
 from sts.protocols.http import Answer, HttpRequest
 
 NOW = datetime(2014, 10, 25, 0, 59, 12, tzinfo=UTC)
@@ -38,7 +38,7 @@ def post(fields: Mapping[str, str] | bytes, **headers: str) -> HttpRequest:
 
 def get(query: str) -> HttpRequest:
     """A GET with this query."""
-    return replace(post(b""), method="GET", query=query)
+    return post(b"")._replace(method="GET", query=query)
 
 
 def basic(text: str | bytes) -> str:

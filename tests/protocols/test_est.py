@@ -1,7 +1,6 @@
 """Enrolment over Secure Transport: parse, render, refuse."""
 
 import base64
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -23,7 +22,8 @@ from sts.core.errors import (
     StsError,
     TooManyRequests,
 )
-from sts.core.model import CertificateProof, PasswordProof, Proof, TokenFormat, TokenProof
+from sts.core.exchange import CertificateProof, PasswordProof, Proof, TokenProof
+from sts.core.model import TokenFormat
 from sts.core.tenant_ca import IssuedCertificate
 from sts.protocols import est
 from sts.protocols.http import HttpRequest
@@ -83,9 +83,9 @@ def test_who_asks_is_read_from_the_authorization_header(authorization: str, expe
 
 
 def test_without_that_header_the_certificate_of_the_connection_says_who_asks() -> None:
-    present = replace(asked(authorization=""), client_certificate=PRESENT)
+    present = asked(authorization="")._replace(client_certificate=PRESENT)
     assert est.parse(present, "contoso").proof == CertificateProof(PRESENT)
-    both = replace(asked(), client_certificate=PRESENT)
+    both = asked()._replace(client_certificate=PRESENT)
     assert isinstance(est.parse(both, "contoso").proof, PasswordProof)
 
 

@@ -1,12 +1,12 @@
 """OAuth 2.0 by RFC 6749: client authentication, the realm, the answers."""
 
 from base64 import urlsafe_b64decode
-from dataclasses import replace
 
 import pytest
 
 from sts.core.errors import AuthenticationFailed, BadRequest, MissingField, RelyingPartyNotFound, UnsupportedGrant
-from sts.core.model import CertificateProof, PasswordProof, TokenFormat
+from sts.core.exchange import CertificateProof, PasswordProof
+from sts.core.model import TokenFormat
 from sts.core.uris import OAUTH_SAML11, OAUTH_SAML20
 from sts.protocols import oauth2
 from sts.protocols.http import HttpRequest
@@ -50,7 +50,7 @@ CERTIFIED = {
 def test_client_authenticates_with_its_certificate_where_it_sends_no_secret(
     request_: HttpRequest, proof: PasswordProof | CertificateProof
 ) -> None:
-    assert oauth2.parse(replace(request_, client_certificate=b"der"), "contoso").proof == proof
+    assert oauth2.parse(request_._replace(client_certificate=b"der"), "contoso").proof == proof
 
 
 @pytest.mark.parametrize(
@@ -60,13 +60,13 @@ def test_client_authenticates_with_its_certificate_where_it_sends_no_secret(
 )
 def test_client_with_a_certificate_must_say_its_client_id(request_: HttpRequest) -> None:
     with pytest.raises(AuthenticationFailed):
-        oauth2.parse(replace(request_, client_certificate=b"der"), "contoso")
+        oauth2.parse(request_._replace(client_certificate=b"der"), "contoso")
 
 
 def test_a_header_that_authenticates_nobody_is_not_mended_by_a_certificate() -> None:
     request = post(GRANT | {"client_id": "worker"}, authorization="Bearer abc")
     with pytest.raises(AuthenticationFailed):
-        oauth2.parse(replace(request, client_certificate=b"der"), "contoso")
+        oauth2.parse(request._replace(client_certificate=b"der"), "contoso")
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_body_of_another_type_is_refused(content_type: str) -> None:
 
 @pytest.mark.parametrize("token_format", [TokenFormat.SWT, TokenFormat.JWT])
 def test_bearer_token_is_answered(token_format: TokenFormat) -> None:
-    answer = oauth2.render(replace(ISSUED, format=token_format), NOW)
+    answer = oauth2.render(ISSUED._replace(format=token_format), NOW)
     assert answer.status == 200
     assert members(answer) == {"access_token": ISSUED.token.decode(), "token_type": "Bearer", "expires_in": 1200}
     headers = dict(answer.headers)
@@ -177,7 +177,7 @@ def test_bearer_token_is_answered(token_format: TokenFormat) -> None:
 )
 def test_saml_token_is_wrapped_as_rfc_8693_says(token_format: TokenFormat, token_type: str) -> None:
     token = '<Assertion a="\\">%b é?></Assertion>'.encode()
-    found = members(oauth2.render(replace(ISSUED, format=token_format, token=token), NOW))
+    found = members(oauth2.render(ISSUED._replace(format=token_format, token=token), NOW))
     encoded = found.pop("access_token")
     assert "=" not in encoded
     assert urlsafe_b64decode(encoded + "==") == token

@@ -1,11 +1,11 @@
 """ACS's dialect of OAuth 2.0 draft 13."""
 
-from dataclasses import replace
 
 import pytest
 
 from sts.core.errors import AuthenticationFailed, MissingField, NoSigningKey, UnsupportedGrant
-from sts.core.model import PasswordProof, TokenFormat
+from sts.core.exchange import PasswordProof
+from sts.core.model import TokenFormat
 from sts.protocols import oauth2_acs
 from tests.protocols.requests import ISSUED, NOW, REALM, SECRET, TRACE_ID, members, post
 
@@ -47,7 +47,7 @@ def test_other_grants_are_unsupported(grant: str) -> None:
     ],
 )
 def test_lifetime_is_a_string_and_the_type_a_uri(token_format: TokenFormat, token_type: str) -> None:
-    answer = oauth2_acs.render(replace(ISSUED, format=token_format), NOW)
+    answer = oauth2_acs.render(ISSUED._replace(format=token_format), NOW)
     assert answer.status == 200
     assert members(answer) == {
         "token_type": token_type,

@@ -1,6 +1,5 @@
 """OAuth WRAP 0.9: what old clients send, and answers in the bytes that ACS sent."""
 
-from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import parse_qs, quote_plus
 
@@ -9,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sts.core.errors import AuthenticationFailed, BadRequest, MissingField, UnsupportedGrant
-from sts.core.model import PasswordProof, TokenFormat, TokenProof
+from sts.core.exchange import PasswordProof, TokenProof
+from sts.core.model import TokenFormat
 from sts.protocols import wrap
 from tests.protocols.requests import ISSUED, NOW, REALM, SECRET, TRACE_ID, post
 
@@ -88,7 +88,7 @@ def test_lifetime_is_what_is_left_at_write_time() -> None:
 
 @given(st.text("ABCxyz019-_.!*()%+=&", min_size=1))
 def test_token_of_any_characters_that_swt_has_is_read_back(text: str) -> None:
-    body = wrap.render(replace(ISSUED, token=text.encode()), NOW).body
+    body = wrap.render(ISSUED._replace(token=text.encode()), NOW).body
     assert parse_qs(body.decode(), strict_parsing=True)["wrap_access_token"] == [text]
     encoded = body.removeprefix(b"wrap_access_token=").partition(b"&")[0].decode()
     assert encoded.lower() == quote_plus(text, safe="!*()").lower()

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from sts.core.claims import IDENTITY_PROVIDER, LOCAL_AUTHORITY, MAX_INPUT_CLAIMS, MAX_VALUE_LENGTH, NAME, ROLE
 from sts.core.errors import InvalidToken, RulesFailed, UnwritableClaim
-from sts.core.model import Claim, ClaimPattern, Kind, Rule, VerificationKey, VerifiedToken
+from sts.core.exchange import VerificationKey, VerifiedToken
+from sts.core.model import Claim, ClaimPattern, Kind, Rule
 from sts.core.ports import Signer
 from sts.core.rules import apply_rules
 from sts.crypto.signer import SoftwareSigner
@@ -124,7 +125,7 @@ def test_a28_too_many_or_too_long_claims_are_refused_before_any_format(
 ) -> None:
     claims = [Claim(f"urn:type/{index}", "x" * length, "adfs") for index in range(number)]
     if accepted:
-        assert apply_rules((PASS_ALL,), claims) == tuple(replace(claim, issuer=LOCAL_AUTHORITY) for claim in claims)
+        assert apply_rules((PASS_ALL,), claims) == tuple(claim._replace(issuer=LOCAL_AUTHORITY) for claim in claims)
     else:
         with pytest.raises(RulesFailed):
             apply_rules((PASS_ALL,), claims)

@@ -6,7 +6,7 @@ from types import ModuleType
 import pytest
 
 from sts.core.errors import BadRequest, MethodNotAllowed, StsError
-from sts.core.model import TokenRequest
+from sts.core.exchange import TokenRequest
 from sts.protocols import oauth2, oauth2_acs, wrap
 from sts.protocols.http import HttpRequest
 from tests.protocols.requests import NOW, REALM, SECRET, TRACE_ID, basic, get, members, post

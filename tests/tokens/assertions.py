@@ -1,13 +1,13 @@
 """Assertions for tests: a descriptor, what a reader trusts, and honest signatures over edited assertions."""
 
-from dataclasses import replace
 from datetime import timedelta
 from types import ModuleType
 
 from lxml import etree
 
 from sts.core.claims import IDENTITY_PROVIDER, NAME, NAME_IDENTIFIER, ROLE
-from sts.core.model import Claim, Kind, TokenDescriptor, Trusted, VerificationKey
+from sts.core.exchange import TokenDescriptor, Trusted, VerificationKey
+from sts.core.model import Claim, Kind
 from sts.core.uris import AuthenticationMethod
 from sts.crypto.xmldsig import sign_element
 from sts.tokens import saml11, saml20
@@ -47,7 +47,7 @@ DESCRIPTOR = TokenDescriptor(
 
 def described(*pairs: tuple[str, str]) -> TokenDescriptor:
     """The descriptor with these claims instead."""
-    return replace(DESCRIPTOR, claims=claims(*pairs))
+    return DESCRIPTOR._replace(claims=claims(*pairs))
 
 
 def key(kind: str = "rsa2048", owner: str = "idp") -> VerificationKey:

@@ -12,7 +12,8 @@ from urllib.parse import quote_plus
 from hypothesis import strategies
 
 from sts.core.claims import IDENTITY_PROVIDER, NAME_IDENTIFIER
-from sts.core.model import Claim, Kind, TokenDescriptor, Trusted, Use, VerificationKey
+from sts.core.exchange import TokenDescriptor, Trusted, VerificationKey
+from sts.core.model import Claim, Kind, Use
 from sts.crypto.signer import SoftwareSigner
 from tests.crypto.identities import NOW, certificate, signer
 
@@ -47,7 +48,7 @@ def descriptor(*claims: Claim, **changes: Any) -> TokenDescriptor:
         claims=claims or (claim(NAME_IDENTIFIER, "svc one"), claim(IDENTITY_PROVIDER, ISSUER)),
         authenticated_at=NOW,
     )
-    return dataclasses.replace(made, **changes)
+    return made._replace(**changes)
 
 
 def symmetric_signer(key: bytes = KEY) -> SoftwareSigner:

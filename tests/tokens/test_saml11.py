@@ -69,7 +69,7 @@ def test_any_text_is_canonical_as_it_stands_and_reads_back_identical(namespace: 
     said = claims((NAME_IDENTIFIER, value), (f"{namespace}/{name}", value), (f"{namespace}/{name}", namespace))
     if f"{namespace}/{name}" == NAME_IDENTIFIER:
         return
-    token = written(saml11, replace(DESCRIPTOR, claims=said))
+    token = written(saml11, DESCRIPTOR._replace(claims=said))
     assert etree.tostring(etree.fromstring(token), method="c14n", exclusive=True) == token
     before, _, rest = token.decode().partition("<ds:Signature")
     assert before + rest.partition("</ds:Signature>")[2] == unsigned(token)
@@ -115,7 +115,7 @@ def test_claims_without_a_place_are_refused(pairs: list[tuple[str, str]]) -> Non
 
 @pytest.mark.parametrize("method", AuthenticationMethod)
 def test_every_authentication_method_has_a_saml11_name(method: AuthenticationMethod) -> None:
-    token = written(saml11, replace(DESCRIPTOR, authentication_method=method))
+    token = written(saml11, DESCRIPTOR._replace(authentication_method=method))
     assert b'AuthenticationMethod="urn:oasis:names:tc:SAML:1.0:am:' in token
 
 

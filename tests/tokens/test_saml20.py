@@ -9,7 +9,8 @@ from lxml import etree
 
 from sts.core.claims import IDENTITY_PROVIDER, NAME, NAME_IDENTIFIER, ROLE
 from sts.core.errors import InvalidSamlToken, InvalidSignature, NoSigningCertificate, UnwritableClaim
-from sts.core.model import Claim, ContentEncryption, Kind, TokenFormat, Use, VerificationKey
+from sts.core.exchange import VerificationKey
+from sts.core.model import Claim, ContentEncryption, Kind, TokenFormat, Use
 from sts.core.uris import AuthenticationMethod
 from sts.crypto import certificates
 from sts.crypto.signer import SoftwareSigner
@@ -64,7 +65,7 @@ def test_any_text_is_canonical_as_it_stands_and_reads_back_identical(claim_type:
     said = claims((NAME_IDENTIFIER, other), (claim_type, value), (claim_type, other))
     if claim_type == NAME_IDENTIFIER:
         return
-    token = written(saml20, replace(DESCRIPTOR, claims=said))
+    token = written(saml20, DESCRIPTOR._replace(claims=said))
     assert etree.tostring(etree.fromstring(token), method="c14n", exclusive=True) == token
     before, _, rest = token.decode().partition("<ds:Signature")
     assert before + rest.partition("</ds:Signature>")[2] == unsigned(token)
@@ -94,7 +95,7 @@ def test_every_kind_of_key_signs_what_its_certificate_verifies(kind: str) -> Non
     ],
 )
 def test_authentication_method_is_the_context_class(method: AuthenticationMethod, context: str) -> None:
-    token = written(saml20, replace(DESCRIPTOR, authentication_method=method))
+    token = written(saml20, DESCRIPTOR._replace(authentication_method=method))
     assert f"<AuthnContextClassRef>{context}</AuthnContextClassRef>".encode() in token
 
 
@@ -160,7 +161,7 @@ def test_only_few_certificates_for_signing_are_tried(keys: tuple[VerificationKey
     ids=["before", "first second", "last second", "after"],
 )
 def test_certificate_verifies_only_within_its_validity(now: datetime, *, valid: bool) -> None:
-    token = written(saml20, replace(DESCRIPTOR, issued_at=now, not_before=now, expires_at=now + timedelta(minutes=10)))
+    token = written(saml20, DESCRIPTOR._replace(issued_at=now, not_before=now, expires_at=now + timedelta(minutes=10)))
     if valid:
         assert saml20.read(token, TRUSTED, now).key == key()
     else:

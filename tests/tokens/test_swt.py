@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from sts.core.claims import IDENTITY_PROVIDER, NAME_IDENTIFIER
 from sts.core.errors import InvalidAudience, InvalidSignature, InvalidSwtToken, NoSigningKey, UnwritableClaim
-from sts.core.model import Claim, TokenFormat, Trusted
+from sts.core.exchange import Trusted
+from sts.core.model import Claim, TokenFormat
 from sts.core.ports import TokenFormat as TokenFormatPort
 from sts.tokens import swt as module
 from sts.tokens.swt import read, view, write

@@ -1,0 +1,158 @@
+"""What goes from step to step while a token is exchanged: requests, proofs, principals, descriptors, tokens."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from sts.core.model import Claim, Kind, Namespace, TokenFormat, Use
+from sts.core.uris import AuthenticationMethod
+
+
+class TokenDescriptor(NamedTuple):
+    """What a token says, before any format gives it a shape."""
+
+    id: str  # 32 hex digits; SAML prefixes an underscore
+    issuer: str
+    audience: str
+    issued_at: datetime  # may carry microseconds: SAML writes milliseconds
+    not_before: datetime
+    expires_at: datetime
+    claims: tuple[Claim, ...]  # rule outputs in order, identityprovider last
+    authenticated_at: datetime
+    authentication_method: AuthenticationMethod = AuthenticationMethod.UNSPECIFIED
+    jwt_type: str = "JWT"
+
+
+@dataclass(frozen=True, slots=True)
+class VerificationKey:
+    """One key that may verify a token; the key decides the algorithm, never the token."""
+
+    id: str  # what a JWT `kid` is compared with; may be empty
+    kind: Kind
+    material: bytes = field(repr=False)  # DER certificate, or the 32 bytes of a symmetric key
+    use: Use = Use.SIGNING
+
+
+@dataclass(frozen=True, slots=True)
+class Trusted:
+    """What a reader holds a token against."""
+
+    issuer: str
+    audience: str | None  # None: the audience is reported, not compared (inspection)
+    keys: tuple[VerificationKey, ...] = field(repr=False)
+    skew: timedelta = timedelta(minutes=3)
+    max_lifetime: timedelta | None = timedelta(hours=24)  # of what is left of the token's life at reading
+    require_expiry: bool = True
+    recipient: str | None = None  # our address; None: a SAML assertion that names a recipient is refused
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedToken:
+    """What a token said, once its signature, issuer, audience and times held."""
+
+    id: str  # unique per issuer: the replay key
+    issuer: str
+    audience: str | None
+    not_before: datetime | None
+    expires_at: datetime | None
+    claims: tuple[Claim, ...]  # their issuer is the token's issuer
+    key: VerificationKey
+
+
+@dataclass(frozen=True, slots=True)
+class TokenView:
+    """What a token says about itself, read without trusting any of it (`sts token inspect`)."""
+
+    format: TokenFormat
+    id: str | None
+    issuer: str | None
+    audience: str | None
+    not_before: datetime | None
+    expires_at: datetime | None
+    claims: tuple[Claim, ...]
+    key_hint: str | None  # JOSE `kid`, or the SHA-1 thumbprint of the certificate in a signature's KeyInfo
+    algorithm: str | None = None  # of the signature, in the token's own words
+    encrypted: bool = False
+
+
+class PasswordProof(NamedTuple):
+    """Name and password of a service identity."""
+
+    name: str
+    password: bytes
+
+    def __repr__(self) -> str:
+        """What is no secret."""
+        return f"PasswordProof(name={self.name!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class TokenProof:
+    """A token somebody presents, cut out of the message by a protocol and not yet read."""
+
+    format: TokenFormat
+    token: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateProof:
+    """A certificate whose private key the caller proved to hold, as TLS does."""
+
+    certificate: bytes = field(repr=False)  # DER
+    name: str | None = None  # the service identity that the caller says it is; None: the one that the certificate names
+
+
+class PasswordAttempt(NamedTuple):
+    """A password that is tried for a name, and from where."""
+
+    namespace: Namespace
+    name: str
+    password: bytes
+    source: str
+
+    def __repr__(self) -> str:
+        """What is no secret."""
+        return f"PasswordAttempt(name={self.name!r}, source={self.source!r})"
+
+
+Proof = PasswordProof | TokenProof | CertificateProof
+
+
+class Principal(NamedTuple):
+    """Who asks, after authentication."""
+
+    name: str
+    identity_provider: str  # value of the identityprovider claim
+    claims: tuple[Claim, ...]
+    authenticated_at: datetime
+    method: AuthenticationMethod
+
+
+class TokenRequest(NamedTuple):
+    """What every protocol makes of its message."""
+
+    namespace: str
+    realm: str
+    proof: Proof
+    formats: frozenset[TokenFormat]  # what this door can deliver
+    source: str  # address of the caller, for limits
+    trace_id: str
+
+
+class IssuedToken(NamedTuple):
+    """A token and what the protocol's answer says about it."""
+
+    token: bytes
+    format: TokenFormat
+    id: str
+    audience: str
+    issued_at: datetime
+    expires_at: datetime
+    relying_party: str
+    principal: str
+    credential_id: int
+    encrypted: bool = False
+
+    def __repr__(self) -> str:
+        """Everything but the token."""
+        return f"IssuedToken(format={self.format}, id={self.id!r}, relying_party={self.relying_party!r})"
