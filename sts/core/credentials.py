@@ -265,21 +265,28 @@ class Promotion:
 def promote(members: Sequence[Credential], chosen: Credential, now: datetime, at: datetime | None = None) -> Promotion:
     """Make one credential of a ring primary, now or at an instant; `members` is the whole ring with its tombstones.
 
-    The instant is at least 6 s after publication, so that every node has it. Raises Conflict for what is deleted,
-    revoked, or not valid at that instant.
+    The instant is at least 6 s after publication, so that every node has it. The present primary stays what it is, and
+    what was to take its place from that instant on does not. Raises Conflict for what is deleted, revoked, or not
+    valid at that instant, and for a present primary that gives its place away before it.
     """
+    present = primary(members, now)
     instant_ = _promotion_instant(members, chosen, now, at)
     if chosen.deleted_at is not None or not is_valid(chosen, instant_):
         reason = _why_not(chosen, instant_)
         if not has_expired(chosen, now):
             reason = reason.replace("expired on", "ends on")
         raise Conflict(f"{describe(chosen)} cannot become primary on {instant(instant_)}: it {reason}")
-    present = primary(members, now)
     later = [c for c in members if c.primary_from is not None and c.primary_from >= instant_ and c.primary_from > now]
     cleared = [replace(c, primary_from=None) for c in later if c is not chosen and c.deleted_at is None]
     displaced = primary((c for c in members if c not in later), instant_)  # by then another may have been promoted
+    if chosen is present:
+        if displaced is not None and displaced is not chosen:
+            raise Conflict(
+                f"{describe(chosen)} is the primary until {describe(displaced)} is: choose an instant before"
+            )
+        return Promotion(chosen.primary_from or instant_, (replace(chosen, demoted_at=None), *cleared))
     changed = [replace(chosen, primary_from=instant_, demoted_at=None), *cleared]
-    if displaced is not None and displaced is not chosen and displaced.deleted_at is None and chosen is not present:
+    if displaced is not None and displaced is not chosen and displaced.deleted_at is None:
         changed.append(replace(displaced, demoted_at=instant_))
     return Promotion(instant_, tuple(changed), _promotion_warnings(present, chosen, instant_, now))
 

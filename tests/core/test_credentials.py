@@ -354,7 +354,22 @@ def test_what_a_schedule_displaces_is_what_is_primary_by_then():
 def test_making_the_present_primary_primary_again_cancels_a_schedule():
     held = [credential(1, **PRIMARY, demoted_at=NOW + DAY), credential(2, primary_from=NOW + DAY)]
     after = {c.id: c for c in promote(held, held[0], NOW).changed}
-    assert (after[1].primary_from, after[1].demoted_at, after[2].primary_from) == (NOW, None, None)
+    assert (after[1].primary_from, after[1].demoted_at, after[2].primary_from) == (PAST, None, None)
+
+
+@pytest.mark.parametrize("at", [None, NOW, NOW + DAY])
+def test_the_present_primary_keeps_its_place_until_the_instant_at_which_it_is_made_primary_again(at):
+    held = [credential(1, primary_from=PAST - DAY, demoted_at=PAST), credential(2, **PRIMARY)]
+    made = promote(held, held[1], NOW, at=at)
+    assert made.primary_from == PAST
+    after = {**{c.id: c for c in held}, **{c.id: c for c in made.changed}}
+    assert {primary(after.values(), now).id for now in (NOW, NOW + DAY, NOW + 2 * DAY)} == {2}
+
+
+def test_the_present_primary_cannot_return_after_another_in_one_go():
+    held = [credential(1, **PRIMARY, demoted_at=NOW + DAY), credential(2, primary_from=NOW + DAY)]
+    with pytest.raises(Conflict, match="is the primary until"):
+        promote(held, held[0], NOW, at=NOW + 2 * DAY)
 
 
 @pytest.mark.parametrize("other_id", [1, 9])
