@@ -1,6 +1,5 @@
 """ACS's dialect of OAuth 2.0 draft 13."""
 
-
 import pytest
 
 from sts.core.errors import AuthenticationFailed, MissingField, NoSigningKey, UnsupportedGrant
