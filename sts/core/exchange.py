@@ -43,7 +43,8 @@ class Trusted:
     skew: timedelta = timedelta(minutes=3)
     max_lifetime: timedelta | None = timedelta(hours=24)  # of what is left of the token's life at reading
     require_expiry: bool = True
-    recipient: str | None = None  # our address; None: a SAML assertion that names a recipient is refused
+    recipients: frozenset[str] = frozenset()  # our addresses; a SAML assertion that names any other is refused
+    allow_sha1: bool = False  # in XML signatures; an explicit setting of one partner
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,8 @@ class VerifiedToken:
     expires_at: datetime | None
     claims: tuple[Claim, ...]  # their issuer is the token's issuer
     key: VerificationKey
+    authenticated_at: datetime | None = None
+    authentication_method: str | None = None  # the URI in the token's own words
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +93,7 @@ class PasswordProof(NamedTuple):
 class TokenProof:
     """A token somebody presents, cut out of the message by a protocol and not yet read."""
 
-    format: TokenFormat
+    format: TokenFormat | None  # None: encrypted, so that the format shows after decryption
     token: bytes = field(repr=False)
 
 

@@ -13,6 +13,7 @@ from sts.core.errors import (
     AuthenticationFailed,
     FormatNotOffered,
     InvalidAudience,
+    InvalidSamlToken,
     InvalidSignature,
     NoEncryptionCertificate,
     RelyingPartyNotFound,
@@ -139,14 +140,15 @@ def _by_self_issued_token(namespace: Namespace, proof: TokenProof, parts: Parts,
 
     An identity that does not exist, is disabled or has no key costs and answers the same as a wrong signature.
     """
-    claimed = parts.formats[proof.format].view(proof.token).issuer or ""
+    reader = _reader(proof, parts)
+    claimed = reader.view(proof.token).issuer or ""
     identity = parts.directory.service_identity(namespace, claimed)
     try:
         usable = _with_symmetric_key(identity)
     except AuthenticationFailed as unusable:
         nobody = Trusted(claimed, None, (VerificationKey("", Kind.SYMMETRIC, parts.new_token_id().encode()),))
         try:
-            parts.formats[proof.format].read(proof.token, nobody, now)
+            reader.read(proof.token, nobody, now)
         except InvalidSignature as wrong:
             raise InvalidSignature(wrong.message, detail=unusable.detail) from unusable
         raise
@@ -156,6 +158,12 @@ def _by_self_issued_token(namespace: Namespace, proof: TokenProof, parts: Parts,
     if token.expires_at is not None:
         parts.replays.use(namespace, usable.name, token.id, token.expires_at + SKEW, now)
     return _principal(namespace, usable, AuthenticationMethod.UNSPECIFIED, now)
+
+
+def _reader(proof: TokenProof, parts: Parts) -> Format:
+    if proof.format is None:
+        raise InvalidSamlToken("an encrypted token is accepted from identity providers only")
+    return parts.formats[proof.format]
 
 
 def _own_addresses(namespace: Namespace) -> frozenset[str]:
@@ -182,7 +190,7 @@ def _read_self_issued(
         max_lifetime=SELF_ISSUED_LIFETIME,
         require_expiry=not identity.swt_without_expiry,
     )
-    return parts.formats[proof.format].read(proof.token, trusted, now)
+    return _reader(proof, parts).read(proof.token, trusted, now)
 
 
 def _principal(

@@ -153,7 +153,7 @@ def read(version: Version, token: bytes, trusted: Trusted, now: datetime) -> Ver
     `now` is aware UTC. Raises InvalidSamlToken, InvalidSignature or InvalidAudience; the `detail` begins with what was
     wrong (SAML 2.0 Core, 2.5.1; SAML 1.1 Core, 2.3.2.1).
     """
-    element, key = _verified(token, trusted, Expected(version.root, version.id_attribute, now))
+    element, key = _verified(token, trusted, Expected(version.root, version.id_attribute, now, trusted.allow_sha1))
     return _accepted(version.assertion(element), key, trusted, now)
 
 
@@ -261,7 +261,7 @@ def _confirmed(assertion: Assertion, trusted: Trusted, now: datetime) -> Lifetim
 def _checked(assertion: Assertion, confirmation: Confirmation, trusted: Trusted, now: datetime) -> Lifetime:
     if not confirmation.bearer:
         raise refused("confirmation: not bearer")
-    if confirmation.recipient is not None and confirmation.recipient != trusted.recipient:
+    if confirmation.recipient is not None and confirmation.recipient not in trusted.recipients:
         raise refused("recipient: not ours")
     begins = (assertion.not_before, confirmation.not_before)
     ends = (assertion.expires_at, confirmation.expires_at)
