@@ -86,6 +86,14 @@ class ContentEncryption(StrEnum):
     AES256_GCM = "aes256-gcm"
 
 
+class KeyTransport(StrEnum):
+    """How a content key is wrapped for an RSA key: the three forms of OAEP that partners send (XML Encryption 1.1)."""
+
+    RSA_OAEP_MGF1P_SHA1 = "rsa-oaep-mgf1p"
+    RSA_OAEP_MGF1P_SHA256 = "rsa-oaep-mgf1p, digest SHA-256"
+    RSA_OAEP_11_SHA256 = "rsa-oaep of xmlenc11, digest SHA-256, mgf1sha256"
+
+
 class ProviderKind(StrEnum):
     """How an identity provider is spoken to."""
 

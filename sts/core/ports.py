@@ -5,7 +5,16 @@ from datetime import datetime
 from typing import Protocol
 
 from sts.core.exchange import PasswordAttempt, TokenDescriptor, TokenView, Trusted, VerifiedToken
-from sts.core.model import ContentEncryption, Credential, Namespace, RelyingParty, ServiceIdentity, SignatureAlgorithm
+from sts.core.model import (
+    ContentEncryption,
+    Credential,
+    IdentityProvider,
+    KeyTransport,
+    Namespace,
+    RelyingParty,
+    ServiceIdentity,
+    SignatureAlgorithm,
+)
 from sts.core.tenant_ca import IssuedCertificate, Subscriber
 
 
@@ -26,6 +35,13 @@ class Signer(Protocol):
 
     def sign(self, data: bytes) -> bytes:
         """Sign the data; ECDSA answers r || s (RFC 7518, 3.4), HS256 the 32 bytes of the MAC."""
+
+
+class Decrypter(Protocol):
+    """A private key that unwraps the content keys of what partners encrypt; where it lives is its own affair."""
+
+    def unwrap(self, wrapped: bytes, transport: KeyTransport) -> bytes | None:
+        """The content key, None where it was not wrapped for this key; never raises for bad ciphertext."""
 
 
 class Authority(Protocol):
@@ -58,6 +74,16 @@ class Encryption(Protocol):
         """Answer the encrypted element's bytes; `certificate` is the recipient's, DER."""
 
 
+class Decryption(Protocol):
+    """Decrypts what a partner encrypted to us."""
+
+    def __call__(self, element: bytes, decrypters: Sequence[Decrypter], algorithm: ContentEncryption) -> bytes:
+        """Answer the bytes of the element that was encrypted; raises InvalidToken, the true reason in `detail`.
+
+        Structure and algorithms are refused before a key is used; then every key is tried, whichever fits.
+        """
+
+
 class Directory(Protocol):
     """Immutable snapshots of the configuration; no SQL when warm."""
 
@@ -70,6 +96,9 @@ class Directory(Protocol):
     def service_identity(self, namespace: Namespace, name: str) -> ServiceIdentity | None:
         """The service identity of this name."""
 
+    def identity_providers(self, namespace: Namespace) -> Sequence[IdentityProvider]:
+        """The identity providers of the namespace by name, disabled ones too."""
+
     def roots(self) -> Sequence[Credential]:
         """The installation's root CA certificates, tombstones included."""
 
@@ -79,6 +108,9 @@ class KeyRing(Protocol):
 
     def signer(self, namespace: Namespace, credential: Credential) -> Signer:
         """The signer of a credential; raises KeyUnreadable."""
+
+    def decrypter(self, namespace: Namespace, credential: Credential) -> Decrypter:
+        """The decrypter of a decryption certificate; raises KeyUnreadable."""
 
     def authority(self, namespace: Namespace, credential: Credential) -> Authority:
         """The CA of a tenant CA certificate; raises KeyUnreadable."""

@@ -7,8 +7,8 @@ from threading import Event, Lock, Thread
 from typing import Final
 
 from sts.core.errors import NamespaceNotFound, NotFound, StoreUnavailable
-from sts.core.model import INSTALLATION, Credential, Namespace, RelyingParty, ServiceIdentity
-from sts.store import credentials, namespaces, relying_parties, service_identities
+from sts.core.model import INSTALLATION, Credential, IdentityProvider, Namespace, RelyingParty, ServiceIdentity
+from sts.store import credentials, identity_providers, namespaces, relying_parties, service_identities
 from sts.store.bounded import BoundedMap, is_storable
 from sts.store.changes import ChangeKind, Touched
 from sts.store.database import Database
@@ -39,6 +39,7 @@ class SqlDirectory:
         self._namespaces: BoundedMap[str, Namespace] = BoundedMap(MOST_NAMESPACES)
         self._relying_parties: BoundedMap[tuple[int, str], RelyingParty] = BoundedMap(MOST_RELYING_PARTIES)
         self._service_identities: BoundedMap[tuple[int, str], ServiceIdentity] = BoundedMap(MOST_SERVICE_IDENTITIES)
+        self._identity_providers: BoundedMap[int, tuple[IdentityProvider, ...]] = BoundedMap(MOST_NAMESPACES)
         database.feed.subscribe(self)
 
     def namespace(self, name: str) -> Namespace:
@@ -61,6 +62,11 @@ class SqlDirectory:
         """Answer the service identity of this name, None if there is none; raises StoreUnavailable."""
         return self._service_identities.get((namespace.id, name)) or self._load_service_identity(namespace, name)
 
+    def identity_providers(self, namespace: Namespace) -> tuple[IdentityProvider, ...]:
+        """Answer the identity providers of the namespace by name, disabled ones too; raises StoreUnavailable."""
+        known = self._identity_providers.get(namespace.id)
+        return self._load_identity_providers(namespace) if known is None else known
+
     def roots(self) -> tuple[Credential, ...]:
         """Answer the installation's root CA certificates, tombstones too; raises StoreUnavailable."""
         roots = self._roots
@@ -81,6 +87,8 @@ class SqlDirectory:
                     self._namespaces.drop(change.key)
                 elif change.kind == ChangeKind.SERVICE_IDENTITY:
                     self._service_identities.drop((change.namespace_id, change.key))
+                elif change.kind == ChangeKind.IDENTITY_PROVIDER:
+                    self._identity_providers.drop(change.namespace_id)
                 elif change.kind == ChangeKind.HOST:
                     self._hosts = None
                 elif change.namespace_id == INSTALLATION.id and change.kind == ChangeKind.CREDENTIAL:
@@ -95,6 +103,7 @@ class SqlDirectory:
             self._namespaces.clear()
             self._relying_parties.clear()
             self._service_identities.clear()
+            self._identity_providers.clear()
 
     def _known(self, namespace: Namespace, realms: Sequence[str]) -> RelyingParty | None:
         """The first that is kept, unless a better realm is registered, or might be, and is not kept."""
@@ -118,6 +127,13 @@ class SqlDirectory:
             self._database.feed.begin(connection)
             self._hosts = hosts = namespaces.list_hosts(connection)
             return hosts
+
+    def _load_identity_providers(self, namespace: Namespace) -> tuple[IdentityProvider, ...]:
+        with self._lock, self._database.reading() as connection:
+            self._database.feed.begin(connection)
+            found = identity_providers.list_all(connection, namespace)
+            self._identity_providers.put(namespace.id, found)
+            return found
 
     def _load_roots(self) -> tuple[Credential, ...]:
         with self._lock, self._database.reading() as connection:
@@ -184,14 +200,17 @@ class _ConcernedRelyingParties:
     def __init__(self, changes: Sequence[Touched]) -> None:
         self._ids = {int(change.key) for change in changes if change.kind == ChangeKind.RELYING_PARTY}
         self._groups = {(c.namespace_id, c.key) for c in changes if c.kind == ChangeKind.RULE_GROUP}
+        self._providers = {(c.namespace_id, c.key) for c in changes if c.kind == ChangeKind.IDENTITY_PROVIDER}
         self._realms = sorted((c.namespace_id, c.key) for c in changes if c.kind == ChangeKind.REALM)
 
     def __call__(self, key: tuple[int, str], relying_party: RelyingParty) -> bool:
-        """By its id, by one of its rule groups, or by its realm or one below it having come or gone."""
+        """By its id, a rule group or identity provider of its own, or its realm or one below it having come or gone."""
         namespace_id, realm = key
-        if relying_party.id in self._ids or any(
-            (namespace_id, name) in self._groups for name in relying_party.rule_groups
-        ):
+        if relying_party.id in self._ids:
+            return True
+        if any((namespace_id, name) in self._groups for name in relying_party.rule_groups):
+            return True
+        if any((namespace_id, name) in self._providers for name in relying_party.identity_providers):
             return True
         position = bisect_left(self._realms, key)
         if position == len(self._realms):

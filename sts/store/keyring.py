@@ -9,6 +9,7 @@ from sts.core.errors import KeyUnreadable
 from sts.core.model import Credential, Kind, Namespace, ServiceIdentity
 from sts.crypto import sealing
 from sts.crypto.authority import SoftwareAuthority
+from sts.crypto.decrypter import SoftwareDecrypter
 from sts.crypto.sealing import MasterKey, SealContext
 from sts.crypto.signer import SoftwareSigner, load_private_key, require_signing
 from sts.store import credentials, installation, service_identities
@@ -31,6 +32,7 @@ class SealedKeyRing:
         self._fingerprint_key: bytes | None = None
         self._lock = Lock()
         self._signers: BoundedMap[int, SoftwareSigner] = BoundedMap(MOST_KEYS)
+        self._decrypters: BoundedMap[int, SoftwareDecrypter] = BoundedMap(MOST_KEYS)
         self._authorities: BoundedMap[int, SoftwareAuthority] = BoundedMap(MOST_KEYS)
         self._shared_keys: BoundedMap[int, tuple[ServiceIdentity, bytes]] = BoundedMap(MOST_KEYS)
         database.feed.subscribe(self)
@@ -38,6 +40,10 @@ class SealedKeyRing:
     def signer(self, namespace: Namespace, credential: Credential) -> SoftwareSigner:
         """Answer the signer of a credential; raises KeyUnreadable, StoreUnavailable on its first use."""
         return self._signers.get(credential.id) or self._load_signer(namespace, credential)
+
+    def decrypter(self, namespace: Namespace, credential: Credential) -> SoftwareDecrypter:
+        """Answer the decrypter of a decryption certificate; raises KeyUnreadable, StoreUnavailable on its first use."""
+        return self._decrypters.get(credential.id) or self._load_decrypter(namespace, credential)
 
     def authority(self, namespace: Namespace, credential: Credential) -> SoftwareAuthority:
         """Answer the CA of a tenant or root CA certificate; raises KeyUnreadable, StoreUnavailable on its first use."""
@@ -103,6 +109,7 @@ class SealedKeyRing:
             for change in changes:
                 if change.kind == ChangeKind.CREDENTIAL:
                     self._signers.drop(int(change.key))
+                    self._decrypters.drop(int(change.key))
                     self._authorities.drop(int(change.key))
             if any(change.kind == ChangeKind.SERVICE_IDENTITY for change in changes):
                 self._shared_keys.clear()
@@ -111,6 +118,7 @@ class SealedKeyRing:
         """Forget every key."""
         with self._lock:
             self._signers.clear()
+            self._decrypters.clear()
             self._authorities.clear()
             self._shared_keys.clear()
 
@@ -124,6 +132,13 @@ class SealedKeyRing:
                 signer = SoftwareSigner.from_private_key(load_private_key(secret), _certificate(credential))
             self._signers.put(credential.id, signer)
             return signer
+
+    def _load_decrypter(self, namespace: Namespace, credential: Credential) -> SoftwareDecrypter:
+        with self._lock:
+            secret = self._read(namespace, credential)
+            decrypter = SoftwareDecrypter.from_private_key(load_private_key(secret))
+            self._decrypters.put(credential.id, decrypter)
+            return decrypter
 
     def _load_authority(self, namespace: Namespace, credential: Credential) -> SoftwareAuthority:
         with self._lock:

@@ -9,9 +9,9 @@ from functools import cache
 from pathlib import Path
 from typing import Protocol, Self
 
-from sts.core.model import Credential, Namespace, RelyingParty, RuleGroup, ServiceIdentity
+from sts.core.model import Credential, IdentityProvider, Namespace, RelyingParty, RuleGroup, ServiceIdentity
 from sts.core.ports import Directory, KeyRing, ReplayCache
-from sts.store import credentials, namespaces, relying_parties, rule_groups, service_identities
+from sts.store import credentials, identity_providers, namespaces, relying_parties, rule_groups, service_identities
 from sts.store.changes import Change
 from sts.store.database import Database
 from sts.store.directory import SqlDirectory
@@ -60,6 +60,8 @@ class Backend(Protocol):
         self, namespace: Namespace, identity: ServiceIdentity, key: bytes | None = None
     ) -> ServiceIdentity: ...
     def delete_service_identity(self, namespace: Namespace, identity: ServiceIdentity) -> None: ...
+    def save_identity_provider(self, namespace: Namespace, provider: IdentityProvider) -> IdentityProvider: ...
+    def delete_identity_provider(self, namespace: Namespace, provider: IdentityProvider) -> None: ...
     def insert_credential(self, namespace: Namespace, credential: Credential, secret: bytes) -> Credential: ...
     def delete_credential(self, namespace: Namespace, credential: Credential) -> None: ...
 
@@ -115,6 +117,14 @@ class SqlBackend:
     def delete_service_identity(self, namespace: Namespace, identity: ServiceIdentity) -> None:
         with self.change() as change:
             service_identities.delete(change, namespace, identity)
+
+    def save_identity_provider(self, namespace: Namespace, provider: IdentityProvider) -> IdentityProvider:
+        with self.change() as change:
+            return identity_providers.save(change, namespace, provider)
+
+    def delete_identity_provider(self, namespace: Namespace, provider: IdentityProvider) -> None:
+        with self.change() as change:
+            identity_providers.delete(change, namespace, provider)
 
     def insert_credential(self, namespace: Namespace, credential: Credential, secret: bytes) -> Credential:
         def seal(credential_id: int) -> bytes:

@@ -13,6 +13,7 @@ from sts.core.model import (
     INSTALLATION_SCOPE,
     NAMESPACE_SCOPE,
     Credential,
+    IdentityProvider,
     Kind,
     Namespace,
     RelyingParty,
@@ -21,6 +22,7 @@ from sts.core.model import (
     relying_party_scope,
 )
 from sts.crypto.authority import SoftwareAuthority
+from sts.crypto.decrypter import SoftwareDecrypter
 from sts.crypto.signer import SoftwareSigner, load_private_key
 
 
@@ -32,6 +34,7 @@ class MemoryDirectory:
         self.rule_groups: dict[tuple[int, str], RuleGroup] = {}
         self.relying_parties: dict[tuple[int, str], RelyingParty] = {}
         self.service_identities: dict[tuple[int, str], ServiceIdentity] = {}
+        self.providers: dict[tuple[int, str], IdentityProvider] = {}
         self.credentials: dict[int, tuple[int, Credential]] = {}
 
     def namespace(self, name: str) -> Namespace:
@@ -50,6 +53,9 @@ class MemoryDirectory:
 
     def service_identity(self, namespace: Namespace, name: str) -> ServiceIdentity | None:
         return self.service_identities.get((namespace.id, name))
+
+    def identity_providers(self, namespace: Namespace) -> tuple[IdentityProvider, ...]:
+        return tuple(self.providers[key] for key in sorted(self.providers) if key[0] == namespace.id)
 
     def roots(self) -> tuple[Credential, ...]:
         return self._scope(INSTALLATION, INSTALLATION_SCOPE)
@@ -73,6 +79,11 @@ class MemoryKeyRing:
             return SoftwareSigner.from_private_key(load_private_key(secret), credential.certificate)
         key_id = base64.urlsafe_b64encode(bytes.fromhex(credential.thumbprint)).rstrip(b"=").decode()
         return SoftwareSigner.from_symmetric(secret, key_id)
+
+    def decrypter(self, namespace: Namespace, credential: Credential) -> SoftwareDecrypter:
+        if credential.id not in self.secrets:
+            raise KeyUnreadable("the key is not there any more")
+        return SoftwareDecrypter.from_private_key(load_private_key(self.secrets[credential.id]))
 
     def authority(self, namespace: Namespace, credential: Credential) -> SoftwareAuthority:
         if credential.id not in self.secrets or credential.certificate is None:
@@ -148,6 +159,17 @@ class MemoryBackend:
 
     def delete_service_identity(self, namespace: Namespace, identity: ServiceIdentity) -> None:
         del self.directory.service_identities[namespace.id, identity.name]
+
+    def save_identity_provider(self, namespace: Namespace, provider: IdentityProvider) -> IdentityProvider:
+        known = self.directory.providers
+        for key in [key for key, other in known.items() if other.id == provider.id]:
+            del known[key]
+        stored = replace(provider, id=provider.id or next(self._ids))
+        known[namespace.id, stored.name] = stored
+        return stored
+
+    def delete_identity_provider(self, namespace: Namespace, provider: IdentityProvider) -> None:
+        del self.directory.providers[namespace.id, provider.name]
 
     def insert_credential(self, namespace: Namespace, credential: Credential, secret: bytes) -> Credential:
         stored = replace(credential, id=next(self._ids))

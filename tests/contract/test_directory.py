@@ -9,6 +9,7 @@ from sts.core.model import (
     INSTALLATION,
     INSTALLATION_SCOPE,
     ClaimPattern,
+    IdentityProvider,
     Namespace,
     RelyingParty,
     Rule,
@@ -97,6 +98,41 @@ def test_service_identity_is_found_by_its_exact_name(backend: Backend) -> None:
     assert backend.directory.service_identity(contoso, "worker") == stored
     for name in ("Worker", "", "worker\0", "\ud800", "w" * 100_000):
         assert backend.directory.service_identity(contoso, name) is None
+
+
+def test_identity_providers_are_the_namespaces_by_name_disabled_ones_too(backend: Backend) -> None:
+    contoso = backend.save_namespace(CONTOSO)
+    fabrikam = backend.save_namespace(replace(CONTOSO, name="fabrikam"))
+    assert tuple(backend.directory.identity_providers(contoso)) == ()
+    stored = [
+        backend.save_identity_provider(contoso, IdentityProvider(0, name, issuer=f"urn:{name}", enabled=name != "b"))
+        for name in ("c", "b", "a")
+    ]
+    backend.save_identity_provider(fabrikam, IdentityProvider(0, "d"))
+    for _ in ("cold", "warm"):
+        assert tuple(backend.directory.identity_providers(contoso)) == tuple(reversed(stored))
+
+
+def test_changed_identity_provider_arrives_in_this_process_and_in_the_other(backend: Backend) -> None:
+    contoso = backend.save_namespace(CONTOSO)
+    adfs = backend.save_identity_provider(contoso, IdentityProvider(0, "adfs", issuer="urn:adfs"))
+    orders = backend.save_relying_party(contoso, replace(ORDERS, identity_providers=("adfs",)))
+    processes = (backend, backend.other_process())
+
+    def look() -> list[tuple[str, bool]]:
+        seen = []
+        for process in processes:
+            process.settle()
+            seen.append([(p.name, p.enabled) for p in process.directory.identity_providers(contoso)])
+        assert seen[0] == seen[1]
+        return seen[0]
+
+    assert look() == [("adfs", True)]
+    backend.save_identity_provider(contoso, replace(adfs, enabled=False))
+    assert look() == [("adfs", False)]
+    backend.save_relying_party(contoso, replace(orders, identity_providers=()))
+    backend.delete_identity_provider(contoso, adfs)
+    assert look() == []
 
 
 def test_roots_are_the_installations_and_a_change_of_them_arrives(backend: Backend) -> None:

@@ -7,10 +7,11 @@ from dataclasses import replace
 
 import pytest
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, utils
+from cryptography.hazmat.primitives.asymmetric import ec, rsa, utils
+from cryptography.hazmat.primitives.asymmetric.padding import MGF1, OAEP
 
 from sts.core.errors import KeyUnreadable
-from sts.core.model import KeyType, Namespace, ServiceIdentity, Use
+from sts.core.model import KeyTransport, KeyType, Namespace, ServiceIdentity, Use
 from sts.core.tenant_ca import Subscriber
 from sts.crypto import certificates
 from sts.crypto.authority import make_root
@@ -75,6 +76,26 @@ def test_destroyed_credential_does_not_sign_any_more(backend: Backend) -> None:
     for process in (backend, other):
         with pytest.raises(KeyUnreadable):
             process.key_ring.signer(contoso, stored)
+
+
+def test_decryption_certificate_unwraps_until_it_is_destroyed(backend: Backend) -> None:
+    key, der = certificates.generate("CN=contoso", KeyType.RSA2048, NOW, NOW + DAY, Purpose.DECRYPTION)
+    public = certificates.public_key(der)
+    assert isinstance(public, rsa.RSAPublicKey)
+    wrapped = public.encrypt(b"c" * 32, OAEP(MGF1(hashes.SHA256()), hashes.SHA256(), None))
+    contoso = backend.save_namespace(CONTOSO)
+    held = builders.credential(use=Use.DECRYPTION, certificate=der)
+    stored = backend.insert_credential(contoso, held, private_key_bytes(key))
+    other = backend.other_process()
+    for process in (backend, other):
+        process.directory.namespace("contoso")
+        decrypter = process.key_ring.decrypter(contoso, stored)
+        assert decrypter.unwrap(wrapped, KeyTransport.RSA_OAEP_11_SHA256) == b"c" * 32
+    backend.delete_credential(contoso, stored)
+    other.settle()
+    for process in (backend, other):
+        with pytest.raises(KeyUnreadable):
+            process.key_ring.decrypter(contoso, stored)
 
 
 def test_shared_key_follows_the_service_identity(backend: Backend) -> None:

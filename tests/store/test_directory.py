@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sts.core.errors import NamespaceNotFound, StoreUnavailable
 from sts.core.model import (
     ClaimPattern,
+    IdentityProvider,
     Namespace,
     RelyingParty,
     Rule,
@@ -77,11 +78,27 @@ def test_warm_process_sends_no_sql(sql: SqlBackend) -> None:
         assert identity
         assert sql.key_ring.shared_key(namespace, identity)
         assert sql.key_ring.signer(namespace, credential)
+        assert sql.directory.identity_providers(namespace) == ()
 
     issue()
     with statements(sql) as seen:
         issue()
     assert seen == []
+
+
+def test_renamed_identity_provider_has_its_new_name_at_the_relying_parties_that_use_it(sql: SqlBackend) -> None:
+    contoso = sql.save_namespace(CONTOSO)
+    adfs = sql.save_identity_provider(contoso, IdentityProvider(0, "adfs"))
+    save_parties(sql, contoso, "https://a.example/", identity_providers=("adfs",))
+    other = sql.other_process()
+    for name in ("adfs", "login"):
+        sql.save_identity_provider(contoso, replace(adfs, name=name))
+        for process in (sql, other):
+            process.settle()
+            found = process.directory.relying_party(contoso, ["https://a.example/"])
+            assert found
+            assert found.identity_providers == (name,)
+    other.database.close()
 
 
 def test_cold_relying_party_is_found_with_a_few_statements_among_thousands(sql: SqlBackend) -> None:
