@@ -101,6 +101,13 @@ class ProviderKind(StrEnum):
     LOCAL = "local"
 
 
+class PartnerRole(StrEnum):
+    """What a partner with a metadata document is to us."""
+
+    IDENTITY_PROVIDER = "identity provider"
+    RELYING_PARTY = "relying party"
+
+
 NAMESPACE_SCOPE = "namespace"
 INSTALLATION_SCOPE = "installation"
 
@@ -189,6 +196,19 @@ class PartnerCertificate:
 
 
 @dataclass(frozen=True, slots=True)
+class MetadataSource:
+    """The document in which a partner describes itself, and what it says that waits for a person."""
+
+    location: str  # an https URL, or a file
+    entity_id: str  # the partner's, in the document
+    overrides: tuple[str, ...] = ()  # keys that a person set, sorted: no document changes them
+    pending: tuple[PartnerCertificate, ...] = ()  # new in the document, and not trusted
+    pending_reply: tuple[str, ...] = ()  # a relying party's new reply addresses, not used
+    vanished: tuple[str, ...] = ()  # thumbprints or addresses that it does not name any more, and that stay
+    signers: tuple[PartnerCertificate, ...] = ()  # a relying party's own, which may sign its document
+
+
+@dataclass(frozen=True, slots=True)
 class RelyingParty:
     """An application that receives tokens, with everything that issuing for it needs."""
 
@@ -212,6 +232,7 @@ class RelyingParty:
     rules: tuple[Rule, ...] = ()
     credentials: tuple[Credential, ...] = ()  # the dedicated ones, tombstones included
     nested_realms: frozenset[str] | None = frozenset()  # realms registered below this one; None: too many to hold
+    metadata: MetadataSource | None = None  # None: described by hand
 
     @property
     def kind(self) -> Kind:
@@ -239,6 +260,7 @@ class IdentityProvider:
     unsolicited: bool = False
     allow_sha1: bool = False
     decryption: ContentEncryption | None = None
+    metadata: MetadataSource | None = None  # None: described by hand
 
 
 @dataclass(frozen=True, slots=True)

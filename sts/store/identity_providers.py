@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from sts.core.errors import Conflict
 from sts.core.model import ContentEncryption, IdentityProvider, Namespace, ProviderKind
-from sts.store import partner_certificates, rows, tables
+from sts.store import metadata_refreshes, metadata_sources, partner_certificates, rows, tables
 from sts.store.changes import Change, ChangeKind
 from sts.store.tables import identity_provider as _TABLE
 
@@ -37,9 +37,11 @@ def save(change: Change, namespace: Namespace, provider: IdentityProvider) -> Id
         "kind": provider.kind,
         "email_domains": list(provider.email_domains),
         "decryption": provider.decryption,
+        "metadata_source": metadata_sources.written(provider.metadata),
     }
     provider = replace(provider, id=rows.store(change.connection, _TABLE, namespace, provider, values))
     partner_certificates.save(change.connection, _TABLE, provider.id, provider.certificates)
+    metadata_refreshes.follow(change, _TABLE, provider.id, provider.metadata)
     _touch(change, namespace, provider.name)
     return provider
 
@@ -74,6 +76,7 @@ def _load(
             certificates=certificates.get(row.id, ()),
             email_domains=tuple(row.email_domains),
             decryption=_content_encryption(row),
+            metadata=metadata_sources.read(row.metadata_source),
         )
         for row in connection.execute(sa.select(_TABLE).where(wanted).order_by(_TABLE.c.name))
     )

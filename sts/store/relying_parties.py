@@ -18,7 +18,15 @@ from sts.core.model import (
     TokenFormat,
     relying_party_scope,
 )
-from sts.store import credentials, partner_certificates, rows, rule_groups, tables
+from sts.store import (
+    credentials,
+    metadata_refreshes,
+    metadata_sources,
+    partner_certificates,
+    rows,
+    rule_groups,
+    tables,
+)
 from sts.store.changes import Change, ChangeKind
 from sts.store.tables import relying_party as _TABLE
 
@@ -76,6 +84,8 @@ def save(change: Change, namespace: Namespace, relying_party: RelyingParty) -> R
     certificate = relying_party.encryption_certificate
     if certificate is not None or former is not None:
         partner_certificates.save(connection, _TABLE, stored_id, (certificate,) if certificate else ())
+    if relying_party.metadata is not None or former is not None:
+        metadata_refreshes.follow(change, _TABLE, stored_id, relying_party.metadata)
     change.touch(namespace, ChangeKind.RELYING_PARTY, str(stored_id))
     if former != realm:
         change.touch(namespace, ChangeKind.REALM, realm)
@@ -100,6 +110,7 @@ def _values(relying_party: RelyingParty) -> dict[str, object]:
         "signing": relying_party.signing,
         "reply": list(relying_party.reply),
         "encryption_algorithm": relying_party.encryption_algorithm,
+        "metadata_source": metadata_sources.written(relying_party.metadata),
     }
 
 
@@ -162,6 +173,7 @@ def _settings(row: sa.Row[Any]) -> dict[str, Any]:
         "signing": Kind(row.signing),
         "reply": tuple(row.reply),
         "encryption_algorithm": ContentEncryption(row.encryption_algorithm),
+        "metadata": metadata_sources.read(row.metadata_source),
     }
 
 

@@ -87,6 +87,7 @@ identity_provider = Table(
     Column("unsolicited", Boolean, nullable=False),
     Column("allow_sha1", Boolean, nullable=False),
     Column("decryption", Text),
+    Column("metadata_source", JSON(none_as_null=True)),  # NULL: described by hand
     UniqueConstraint("namespace_id", "name"),
     sqlite_autoincrement=True,
 )
@@ -120,6 +121,7 @@ relying_party = Table(
     Column("managed", Boolean, nullable=False),
     Column("enabled", Boolean, nullable=False),
     Column("jwt_type", Text, nullable=False),
+    Column("metadata_source", JSON(none_as_null=True)),  # NULL: described by hand
     UniqueConstraint("namespace_id", "name"),
     UniqueConstraint("namespace_id", "realm"),
     sqlite_autoincrement=True,
@@ -293,4 +295,22 @@ ring_hold = Table(
     Column("ring", Text, primary_key=True),
     Column("since", Instant, nullable=False),
     Column("actor", Text, nullable=False),
+)
+
+metadata_refresh = Table(
+    "metadata_refresh",
+    METADATA,
+    _id(),
+    Column("relying_party_id", Id, ForeignKey("relying_party.id", ondelete="CASCADE"), unique=True),
+    Column("identity_provider_id", Id, ForeignKey("identity_provider.id", ondelete="CASCADE"), unique=True),
+    Column("location", Text, nullable=False),  # https
+    Column("due_at", Instant, nullable=False),
+    Column("read_at", Instant, nullable=False),
+    Column("valid_until", Instant),
+    Column("failed_at", Instant),  # NULL once it was read again
+    Column("failure", Text),
+    CheckConstraint("(relying_party_id IS NULL) <> (identity_provider_id IS NULL)", name="one_owner"),
+    CheckConstraint("(failed_at IS NULL) = (failure IS NULL)", name="failure"),
+    Index(None, "due_at"),
+    sqlite_autoincrement=True,
 )
