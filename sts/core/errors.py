@@ -66,6 +66,54 @@ class InsecureTransport(StsError):
     code = "ACS90013"
 
 
+class InvalidReply(BadRequest):
+    """The address that an answer should go to is not registered for the relying party, or may not be used."""
+
+    code = "ACS50011"
+
+
+class InvalidState(BadRequest):
+    """An answer that belongs to no sign-in which this browser began here; one answer for every reason."""
+
+    code = "ACS20001"
+
+    def __init__(self, *, detail: str) -> None:
+        super().__init__(
+            "This sign-in was not begun in this browser, took too long or is finished already; begin again.",
+            detail=detail,
+        )
+
+
+class NotWsFederation(BadRequest):
+    """The message is none of WS-Federation's."""
+
+    code = "ACS20012"
+
+
+class InvalidSignInRequest(BadRequest):
+    """A WS-Federation sign-in request that cannot be read; `inner` says what is wrong with it."""
+
+    code = "ACS20000"
+
+    def __init__(self, inner: BadRequest) -> None:
+        super().__init__("There was an error processing a WS-Federation sign-in request.", detail=inner.detail)
+        self.inner = inner
+
+    @property
+    def codes(self) -> str:
+        """The codes and messages of both, chained as ACS did."""
+        return f"{super().codes} {self.inner.codes}"
+
+
+class InvalidSignInResponse(BadRequest):
+    """A WS-Federation sign-in response that cannot be read or trusted; one answer for every reason."""
+
+    code = "ACS20001"
+
+    def __init__(self, *, detail: str) -> None:
+        super().__init__("There was an error processing a WS-Federation sign-in response.", detail=detail)
+
+
 class TooManyRequests(StsError):
     """Too many failures from this source or for this name; try later."""
 
@@ -111,6 +159,18 @@ class InvalidSamlToken(InvalidToken):
     """A SAML assertion that is not valid."""
 
     code = "ACS50008"
+
+
+class InvalidEncryptedToken(InvalidToken):
+    """An encrypted token that is refused, for whatever reason: before, while or after it was decrypted.
+
+    One answer for all of them, the reason in `detail`: the difference would be an oracle for its content.
+    """
+
+    code = "ACS50008"
+
+    def __init__(self, *, detail: str) -> None:
+        super().__init__("The encrypted token is not valid.", detail=detail)
 
 
 class InvalidSwtToken(InvalidToken):
@@ -238,6 +298,18 @@ class InvalidConfiguration(OperatorError):
 
 class MasterKeyError(OperatorError):
     """The master key is missing, wrong, or readable by others; the service does not start."""
+
+
+class InvalidMetadata(OperatorError):
+    """A partner's metadata document that cannot be read, or that must not be believed."""
+
+    code = "ACS20003"
+
+
+class PartnerUnreachable(OperatorError):
+    """A partner's metadata document cannot be fetched, or must not be."""
+
+    code = "ACS90005"
 
 
 class AuditBroken(OperatorError):

@@ -49,6 +49,7 @@ _ACCEPTED_DIGESTS = frozenset({DigestAlgorithm.SHA256, DigestAlgorithm.SHA384, D
 _CURVES = (SECP256R1, SECP384R1, SECP521R1)
 
 _ASSERTION_NAMES = frozenset({"Assertion", "EncryptedAssertion", "EncryptedData"})
+_ID_ATTRIBUTES = {f"{{{NS['saml11']}}}Assertion": "AssertionID", f"{{{NS['saml20']}}}Assertion": "ID"}
 _SIGNATURE = f"{{{NS['ds']}}}Signature"
 _SIGNED_INFO = f"{{{NS['ds']}}}SignedInfo"
 _SIGNATURE_CHILDREN = [_SIGNED_INFO, f"{{{NS['ds']}}}SignatureValue"]
@@ -123,12 +124,7 @@ def verify(element: bytes, certificates: Sequence[bytes], expected: Expected) ->
     MAX_CANDIDATES of them, those of accepted type and valid at `expected.now`, are tried. Raises InvalidSamlToken for
     the wrong shape and InvalidSignature for the wrong signature (XML Signature 1.1, 3.2).
     """
-    try:
-        root = parse(element)
-    except (BadRequest, PayloadTooLarge) as error:
-        raise _malformed(error.detail or error.message) from error
-    reference_id = _check_root(root, expected)
-    _check_signature(_only_signature(root), reference_id)
+    reference_id = _checked(_parsed(element), expected.root, expected.id_attribute)
     failures = []
     for certificate in _candidates(certificates, expected.now):
         try:
@@ -140,6 +136,24 @@ def verify(element: bytes, certificates: Sequence[bytes], expected: Expected) ->
             raise _unverified("another element was signed")
         return signed
     raise _unverified("; ".join(failures) or f"none of {len(certificates)} certificates is strong enough and valid now")
+
+
+def require_signed_assertion(element: bytes) -> None:
+    """Return if the bytes have the shape of one signed assertion, of either version; verifies nothing.
+
+    Raises InvalidSamlToken or InvalidSignature as `verify` would before it uses a key.
+    """
+    root = _parsed(element)
+    if root.tag not in _ID_ATTRIBUTES:
+        raise _malformed(f"root: {root.tag}")
+    _checked(root, root.tag, _ID_ATTRIBUTES[root.tag])
+
+
+def _parsed(element: bytes) -> etree._Element:
+    try:
+        return parse(element)
+    except (BadRequest, PayloadTooLarge) as error:
+        raise _malformed(error.detail or error.message) from error
 
 
 def _verified(element: bytes, certificate: x509.Certificate, expected: Expected) -> etree._Element | None:
@@ -165,15 +179,22 @@ def _verified(element: bytes, certificate: x509.Certificate, expected: Expected)
     return result.signed_xml
 
 
-def _check_root(root: etree._Element, expected: Expected) -> str:
-    if root.tag != expected.root:
+def _checked(root: etree._Element, tag: str, id_attribute: str) -> str:
+    """Answer the root's ID, once everything that can be seen without a key is as it must be."""
+    reference_id = _check_root(root, tag, id_attribute)
+    _check_signature(_only_signature(root), reference_id)
+    return reference_id
+
+
+def _check_root(root: etree._Element, tag: str, id_attribute: str) -> str:
+    if root.tag != tag:
         raise _malformed(f"root: {root.tag}")
     nested = [element for element in root.iterdescendants() if etree.QName(element).localname in _ASSERTION_NAMES]
     if nested:
         raise _malformed(f"assertion count: {len(nested)} nested in {root.tag}")
-    reference_id = root.get(expected.id_attribute)
+    reference_id = root.get(id_attribute)
     if not reference_id:
-        raise _malformed(f"reference: no {expected.id_attribute}")
+        raise _malformed(f"reference: no {id_attribute}")
     return reference_id
 
 

@@ -1,12 +1,13 @@
-"""XML Encryption towards relying parties: a fresh content key for every element, wrapped for one RSA certificate."""
+"""XML Encryption: to relying parties under a fresh content key, from identity providers with any of our keys."""
 
 from binascii import b2a_base64
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from secrets import token_bytes
 from typing import Final, NamedTuple
 
 from cryptography import x509
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.padding import MGF1, OAEP
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.ciphers import Cipher
@@ -15,20 +16,17 @@ from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CBC
 from cryptography.hazmat.primitives.hashes import SHA1
 
-from sts.core.errors import NoEncryptionCertificate
+from sts.core.errors import InvalidEncryptedToken, InvalidToken, NoEncryptionCertificate
 from sts.core.model import ContentEncryption
+from sts.core.ports import Decrypter
+from sts.crypto.decoy import verify_decoy
+from sts.crypto.encrypted_element import CONTENT_METHODS, ELEMENT, RSA_OAEP, EncryptedElement, cut
 from sts.crypto.xml import NS, escape_text
+from sts.crypto.xmldsig import require_signed_assertion
 
-RSA_OAEP: Final = NS["xenc"] + "rsa-oaep-mgf1p"
-ELEMENT: Final = NS["xenc"] + "Element"
-
-_CONTENT_KEY_BYTES = 32
+_CONTENT_KEY_BYTES: Final = 32
 _BLOCK_BYTES = 16
 _GCM_NONCE_BYTES = 12
-_METHODS = {
-    ContentEncryption.AES256_CBC: NS["xenc"] + "aes256-cbc",
-    ContentEncryption.AES256_GCM: NS["xenc11"] + "aes256-gcm",
-}
 
 
 class _Recipient(NamedTuple):
@@ -50,13 +48,67 @@ def encrypt(data: bytes, certificate: bytes, algorithm: ContentEncryption) -> by
     content = _CIPHERS[algorithm](content_key, data)
     return (
         f'<xenc:EncryptedData xmlns:xenc="{NS["xenc"]}" Type="{ELEMENT}">'
-        f'<xenc:EncryptionMethod Algorithm="{_METHODS[algorithm]}"></xenc:EncryptionMethod>'
+        f'<xenc:EncryptionMethod Algorithm="{CONTENT_METHODS[algorithm]}"></xenc:EncryptionMethod>'
         f'<ds:KeyInfo xmlns:ds="{NS["ds"]}"><xenc:EncryptedKey>'
         f'<xenc:EncryptionMethod Algorithm="{RSA_OAEP}">'
         f'<ds:DigestMethod Algorithm="{NS["ds"]}sha1"></ds:DigestMethod></xenc:EncryptionMethod>'
         f"{recipient.hint}{_cipher_data(wrapped)}</xenc:EncryptedKey></ds:KeyInfo>"
         f"{_cipher_data(content)}</xenc:EncryptedData>"
     ).encode()
+
+
+def decrypt(element: bytes, decrypters: Sequence[Decrypter], algorithm: ContentEncryption) -> bytes:
+    """Decrypt an EncryptedAssertion or a bare EncryptedData of a partner that is held to one content encryption.
+
+    Every key is tried, always; if none fits, a random one opens the content, so that the work is the same. Where the
+    mode authenticates nothing (CBC), what comes out must be one signed assertion, and if it is not, another is verified
+    in its place. Raises InvalidEncryptedToken for every cause: whoever refuses the plaintext afterwards must answer
+    the same (XML Encryption 1.1, 5 and 6; Jager and Somorovsky, "How to break XML Encryption").
+    """
+    sealed = cut(element, algorithm)
+    content_key, no_key = _content_key(sealed, decrypters)
+    plaintext, no_content = _OPENERS[algorithm](content_key, sealed.content)
+    fault = no_key or no_content
+    if fault is not None:
+        raise InvalidEncryptedToken(detail=fault)
+    return plaintext
+
+
+def _content_key(sealed: EncryptedElement, decrypters: Sequence[Decrypter]) -> tuple[bytes, str | None]:
+    """The content key, or a random one and the reason."""
+    unwrapped = [decrypter.unwrap(sealed.wrapped_key, sealed.transport) for decrypter in decrypters]
+    fitting = [key for key in unwrapped if key is not None]
+    if not fitting:
+        return token_bytes(_CONTENT_KEY_BYTES), f"key: none of our {len(decrypters)} opens it"
+    if len(fitting[0]) != _CONTENT_KEY_BYTES:
+        return token_bytes(_CONTENT_KEY_BYTES), f"key: of {len(fitting[0])} bytes"
+    return fitting[0], None
+
+
+def _open_cbc(key: bytes, content: bytes) -> tuple[bytes, str | None]:
+    """The plaintext if it is one signed assertion; otherwise another is verified, which takes as long."""
+    decryptor = Cipher(AES(key), CBC(content[:_BLOCK_BYTES])).decryptor()
+    padded = decryptor.update(content[_BLOCK_BYTES:]) + decryptor.finalize()
+    plaintext = padded[: -padded[-1]] if 1 <= padded[-1] <= _BLOCK_BYTES else b""
+    try:
+        require_signed_assertion(plaintext)
+    except InvalidToken as error:
+        verify_decoy(len(padded))
+        return b"", f"content: {error.detail}"
+    return plaintext, None
+
+
+def _open_gcm(key: bytes, content: bytes) -> tuple[bytes, str | None]:
+    try:
+        return AESGCM(key).decrypt(content[:_GCM_NONCE_BYTES], content[_GCM_NONCE_BYTES:], None), None
+    except InvalidTag:
+        return b"", "content: the tag is wrong"
+
+
+_OPENERS: dict[ContentEncryption, Callable[[bytes, bytes], tuple[bytes, str | None]]] = {
+    ContentEncryption.AES256_CBC: _open_cbc,
+    ContentEncryption.AES256_GCM: _open_gcm,
+}
 
 
 def _cbc(key: bytes, data: bytes) -> bytes:
