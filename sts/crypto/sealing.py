@@ -157,6 +157,11 @@ def fingerprint(fingerprint_key: bytes, key: bytes) -> str:
     return hmac.digest(fingerprint_key, key, hashlib.sha256).hex()
 
 
+def derived_key(fingerprint_key: bytes, purpose: bytes) -> bytes:
+    """32 bytes for one purpose, which outlast a rotation of the master key as the fingerprint key does."""
+    return _derive(fingerprint_key, b"sts derived key|" + purpose, 32)
+
+
 def seal_fingerprint_key(master: MasterKey, fingerprint_key: bytes) -> bytes:
     """Seal the key of all fingerprints, as the database keeps it."""
     return seal(master, fingerprint_key, FINGERPRINT_CONTEXT)

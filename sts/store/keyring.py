@@ -99,9 +99,14 @@ class SealedKeyRing:
 
         They outlast a rotation of the master key. Raises KeyUnreadable, StoreUnavailable on its first use.
         """
-        if self._fingerprint_key is None:
-            self._fingerprint_key = self._load_fingerprint_key()
-        return sealing.fingerprint(self._fingerprint_key, key)
+        return sealing.fingerprint(self._known_fingerprint_key(), key)
+
+    def derived_key(self, purpose: bytes) -> bytes:
+        """Answer 32 bytes for one purpose, the same in every process, also after a rotation of the master key.
+
+        Raises KeyUnreadable, StoreUnavailable on the first use of the fingerprint key.
+        """
+        return sealing.derived_key(self._known_fingerprint_key(), purpose)
 
     def drop(self, changes: Sequence[Touched]) -> None:
         """Forget the keys of credentials that changed, which may have been destroyed."""
@@ -158,6 +163,11 @@ class SealedKeyRing:
         with self._database.reading() as connection:
             check = installation.sealing_check(connection)
         return self.master_keys.present() if check is None else self.master_keys.find(sealing.check_key_id(check))
+
+    def _known_fingerprint_key(self) -> bytes:
+        if self._fingerprint_key is None:
+            self._fingerprint_key = self._load_fingerprint_key()
+        return self._fingerprint_key
 
     def _load_fingerprint_key(self) -> bytes:
         with self._database.reading() as connection:

@@ -314,3 +314,33 @@ metadata_refresh = Table(
     Index(None, "due_at"),
     sqlite_autoincrement=True,
 )
+
+sign_in_use = Table(
+    "sign_in_use",
+    METADATA,
+    Column("nonce", Text, primary_key=True),
+    Column("expires_at", Instant, nullable=False),
+    Index(None, "expires_at"),
+)
+
+browser_session = Table(
+    "browser_session",
+    METADATA,
+    _id(),
+    _namespace(),
+    Column("token_hash", Text, nullable=False, unique=True),
+    Column("provider", Text, nullable=False),
+    Column("principal", Text, nullable=False),  # JSON
+    Column("expires_at", Instant, nullable=False),
+    Index(None, "namespace_id"),
+    Index(None, "expires_at"),
+    sqlite_autoincrement=True,
+)
+
+browser_session_relying_party = Table(
+    "browser_session_relying_party",
+    METADATA,
+    Column("browser_session_id", Id, ForeignKey("browser_session.id", ondelete="CASCADE"), primary_key=True),
+    Column("reply", Text, primary_key=True),
+    Column("realm", Text, nullable=False),
+)

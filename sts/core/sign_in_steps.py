@@ -1,0 +1,203 @@
+"""What goes from step to step while somebody signs in by browser, and what that needs from the layers above."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import NamedTuple, Protocol
+
+from sts.core.errors import StsError
+from sts.core.exchange import IssuedToken, Principal, TokenProof
+from sts.core.issue import Parts
+from sts.core.model import IdentityProvider, Namespace, RelyingParty
+
+
+class Wish(Protocol):
+    """What a relying party asks for: a protocol's sign-in request."""
+
+    @property
+    def realm(self) -> str:
+        """Whose tokens are meant."""
+
+    @property
+    def reply(self) -> str | None:
+        """Where the answer should go; None: the default."""
+
+    @property
+    def context(self) -> str | None:
+        """What the answer carries back unchanged."""
+
+    @property
+    def home_realm(self) -> str | None:
+        """Where the person belongs: an identity provider's name or issuer, a domain, an e-mail address."""
+
+    @property
+    def fresh(self) -> timedelta | None:
+        """How old the sign-in may be; zero: begin anew."""
+
+    @property
+    def choose(self) -> bool:
+        """Whether to let the person choose even where there is nothing to choose from."""
+
+    @property
+    def delivery(self) -> str:
+        """How the token is to be handed over."""
+
+
+class Browser(NamedTuple):
+    """What a browser brings besides its request."""
+
+    mark: str  # SHA-256 of its cookie, in hex
+    session: str  # the token of its session; "": none
+    source: str
+    device: str = ""  # of a browser in which this name has signed in before
+
+    def __repr__(self) -> str:
+        """What is no secret."""
+        return f"Browser(source={self.source!r})"
+
+
+class Visit(NamedTuple):
+    """Whose door is knocked at, by whom and when."""
+
+    namespace: Namespace
+    browser: Browser
+    now: datetime
+
+
+class PendingSignIn(NamedTuple):
+    """A sign-in that waits for its identity provider, carried by the browser under seal."""
+
+    namespace: str
+    realm: str
+    reply: str
+    context: str | None
+    provider: str
+    nonce: str
+    browser: str  # the mark of the browser that began it
+    started_at: datetime  # whole seconds
+    fresh: timedelta | None = None
+    delivery: str = ""  # how the token is handed over, in the protocol's words
+
+
+class Session(NamedTuple):
+    """Somebody who is signed in at a namespace, and where that got them tokens."""
+
+    id: int
+    provider: str
+    principal: Principal
+    relying_parties: tuple[tuple[str, str], ...] = ()  # realm as asked for, and reply address
+
+
+class Returned(NamedTuple):
+    """What an identity provider sent back by the browser."""
+
+    state: str
+    proof: TokenProof
+
+
+class Unsolicited(NamedTuple):
+    """What an identity provider sent for a relying party without having been asked."""
+
+    realm: str
+    proof: TokenProof
+
+
+class Typed(NamedTuple):
+    """What a person typed into the form of a local identity provider."""
+
+    state: str
+    name: str
+    password: bytes
+
+    def __repr__(self) -> str:
+        """What is no secret."""
+        return f"Typed(name={self.name!r})"
+
+
+class SignInStates(Protocol):
+    """Keeps sign-ins in the hands of browsers, and remembers those that are over."""
+
+    def new_nonce(self) -> str:
+        """Text that was never used before."""
+
+    def seal(self, pending: PendingSignIn) -> str:
+        """Text that only `open` can read."""
+
+    def open(self, text: str, now: datetime) -> PendingSignIn:
+        """What was sealed at most ten minutes ago; raises InvalidState."""
+
+    def use(self, namespace: Namespace, pending: PendingSignIn, now: datetime) -> None:
+        """Record the use; raises InvalidState on the second, StoreUnavailable when it cannot be recorded."""
+
+
+class Sessions(Protocol):
+    """Who is signed in, for every process."""
+
+    def find(self, namespace: Namespace, token: str, now: datetime) -> Session | None:
+        """The session of a token, None if it is over or another namespace's; raises StoreUnavailable."""
+
+    def start(self, namespace: Namespace, session: Session, now: datetime) -> tuple[Session, str]:
+        """Begin a session under a new token, in place of the stored one whose id the given one bears, if any."""
+
+    def join(self, session: Session, realm: str, reply: str) -> None:
+        """Remember that a relying party got a token."""
+
+    def end(self, session: Session) -> None:
+        """End the session."""
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What signing in works with; built once, in `sts.assemble`."""
+
+    parts: Parts
+    states: SignInStates
+    sessions: Sessions
+
+
+class AtProvider(NamedTuple):
+    """Go on at an identity provider."""
+
+    provider: IdentityProvider
+    pending: PendingSignIn
+
+
+class Choose(NamedTuple):
+    """Let the person choose an identity provider."""
+
+    relying_party: RelyingParty
+    providers: tuple[IdentityProvider, ...]
+    unknown: str | None = None  # the e-mail address whose domain is nobody's
+
+
+class AskPassword(NamedTuple):
+    """Ask for the name and password of a local account."""
+
+    relying_party: RelyingParty
+    provider: IdentityProvider
+    pending: PendingSignIn
+    refused: StsError | None = None  # the attempt before
+
+
+class Deliver(NamedTuple):
+    """Hand the token over."""
+
+    issued: IssuedToken
+    pending: PendingSignIn
+    session_token: str = ""  # of a session that began; "": the browser has it already
+
+    def __repr__(self) -> str:
+        """What is no secret."""
+        return f"Deliver({self.issued!r}, provider={self.pending.provider!r})"
+
+
+Step = AtProvider | Choose | AskPassword | Deliver
+
+
+class SignInRefused(Exception):
+    """A refusal that the relying party should hear of: its request was in order."""
+
+    def __init__(self, error: StsError, pending: PendingSignIn, relying_party: RelyingParty) -> None:
+        super().__init__(error.message)
+        self.error = error
+        self.pending = pending
+        self.relying_party = relying_party

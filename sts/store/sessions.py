@@ -1,0 +1,110 @@
+"""Who is signed in at a namespace, and where that got them tokens (core.sign_in_steps.Sessions)."""
+
+import hashlib
+import json
+import secrets
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from sts.core.exchange import Principal
+from sts.core.model import Claim, Namespace
+from sts.core.sign_in_steps import Session
+from sts.core.uris import AuthenticationMethod
+from sts.store import rows, upsert
+from sts.store.connection import Connection
+from sts.store.database import Database
+from sts.store.tables import browser_session as _TABLE
+from sts.store.tables import browser_session_relying_party as _JOINED
+
+PURGED_EVERY: Final = timedelta(hours=1)
+MOST_RELYING_PARTIES: Final = 200  # of one session; a page cannot sign out of more
+
+
+class SqlSessions:
+    """Keeps sessions as rows; the browser holds a random token of which only the hash is stored."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._purged_at: datetime | None = None
+
+    def find(self, namespace: Namespace, token: str, now: datetime) -> Session | None:
+        """Answer the session of a token, None if it is over or another namespace's; raises StoreUnavailable."""
+        mine = (_TABLE.c.token_hash == _hash(token), _TABLE.c.namespace_id == namespace.id, _TABLE.c.expires_at > now)
+        with self._database.reading() as connection:
+            row = connection.execute(sa.select(_TABLE).where(*mine)).first()
+            if row is None:
+                return None
+            joined = sa.select(_JOINED.c.realm, _JOINED.c.reply).where(_JOINED.c.browser_session_id == row.id)
+            parties = tuple((realm, reply) for realm, reply in connection.execute(joined.order_by(_JOINED.c.reply)))
+        return Session(row.id, row.provider, _principal(json.loads(row.principal)), parties)
+
+    def start(self, namespace: Namespace, session: Session, now: datetime) -> tuple[Session, str]:
+        """Begin a session for as long as the namespace says, under a new token; raises StoreUnavailable.
+
+        It takes the place of the session whose id the given one bears, if any, and takes over its relying parties.
+        """
+        token = secrets.token_urlsafe(32)
+        values = {
+            "namespace_id": namespace.id,
+            "token_hash": _hash(token),
+            "provider": session.provider,
+            "principal": json.dumps(_members(session.principal), separators=(",", ":")),
+            "expires_at": now + namespace.session,
+        }
+        with self._database.recording() as connection:
+            begun = rows.new_id(connection, _TABLE, values)
+            if session.id:
+                _take_over(connection, session.id, begun)
+        if self._purged_at is None or abs(now - self._purged_at) >= PURGED_EVERY:
+            self._purged_at = now
+            self.purge(now)
+        return session._replace(id=begun), token
+
+    def join(self, session: Session, realm: str, reply: str) -> None:
+        """Remember that a relying party got a token; raises StoreUnavailable."""
+        if (realm, reply) in session.relying_parties or len(session.relying_parties) >= MOST_RELYING_PARTIES:
+            return
+        with self._database.recording() as connection:
+            known = connection.scalar(sa.select(_TABLE.c.id).where(_TABLE.c.id == session.id))
+            if known is None:  # signed out meanwhile
+                return
+            row = {"browser_session_id": session.id, "reply": reply, "realm": realm}
+            connection.execute(upsert.insert(connection, _JOINED).values(**row).on_conflict_do_nothing())
+
+    def end(self, session: Session) -> None:
+        """End the session; raises StoreUnavailable."""
+        with self._database.recording() as connection:
+            connection.execute(sa.delete(_TABLE).where(_TABLE.c.id == session.id))
+
+    def purge(self, now: datetime) -> int:
+        """Forget the sessions that are over; answers how many went."""
+        with self._database.recording() as connection:
+            return connection.execute(sa.delete(_TABLE).where(_TABLE.c.expires_at <= now)).rowcount
+
+
+def _take_over(connection: Connection, old: int, new: int) -> None:
+    moved = sa.update(_JOINED).where(_JOINED.c.browser_session_id == old).values(browser_session_id=new)
+    connection.execute(moved)
+    connection.execute(sa.delete(_TABLE).where(_TABLE.c.id == old))
+
+
+def _hash(token: str) -> str:
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _members(principal: Principal) -> list[object]:
+    return [
+        principal.name,
+        principal.identity_provider,
+        principal.claims,
+        principal.authenticated_at.timestamp(),
+        principal.method,
+    ]
+
+
+def _principal(members: list[Any]) -> Principal:
+    name, identity_provider, claims, at, method = members
+    made = tuple(Claim(*claim) for claim in claims)
+    return Principal(name, identity_provider, made, datetime.fromtimestamp(at, UTC), AuthenticationMethod(method))
