@@ -45,6 +45,18 @@ def decrypt_with_xmlsec1(document: bytes, key: RSAPrivateKey, folder: Path) -> b
     return _run("xmlsec1", "--decrypt", "--privkey-pem", str(pem), str(encrypted))
 
 
+def encrypt_with_xmlsec1(element: bytes, template: str, certificate: bytes, folder: Path) -> bytes:
+    """Let xmlsec1 encrypt an element under a fresh AES-256 key to one certificate (DER), as a template says how."""
+    pem = folder / "recipient.pem"
+    pem.write_bytes(x509.load_der_x509_certificate(certificate).public_bytes(serialization.Encoding.PEM))
+    (folder / "element.xml").write_bytes(element)
+    (folder / "template.xml").write_text(template)
+    return _run(
+        *("xmlsec1", "--encrypt", "--pubkey-cert-pem", str(pem), "--session-key", "aes-256"),
+        *("--xml-data", str(folder / "element.xml"), str(folder / "template.xml")),
+    )
+
+
 def _run(program: str, *arguments: str) -> bytes:
     done = subprocess.run([require_tool(program), *arguments], capture_output=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr.decode(errors="replace")

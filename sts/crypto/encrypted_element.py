@@ -110,8 +110,9 @@ def _wrapped_key(key: etree._Element) -> tuple[KeyTransport, bytes]:
 
 def _transport(method: etree._Element) -> KeyTransport:
     parameters = {child.tag: child.get("Algorithm") for child in method}
-    form = (method.get("Algorithm"), parameters.pop(_DIGEST_METHOD, None), parameters.pop(_MGF, None))
-    if parameters or form not in _TRANSPORTS or len(list(method.iterdescendants())) != len(_tags(method)):
+    form = (method.get("Algorithm"), parameters.get(_DIGEST_METHOD), parameters.get(_MGF))
+    understood = parameters.keys() <= {_DIGEST_METHOD, _MGF} and not any(len(child) for child in method)
+    if not understood or len(parameters) != len(method) or form not in _TRANSPORTS:
         raise _algorithm(f"key transport {', '.join(str(part) for part in form)}")
     return _TRANSPORTS[form]
 

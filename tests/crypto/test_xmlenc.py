@@ -1,15 +1,23 @@
-"""Encrypted elements, decrypted by foreign software."""
+"""Encrypted elements: ours, decrypted by foreign software and by ourselves, and those of partners."""
 
+import re
+from collections.abc import Callable
 from pathlib import Path
+from textwrap import wrap
+from types import ModuleType
 
 import pytest
 from lxml import etree
 
 from sts.core.errors import NoEncryptionCertificate
 from sts.core.model import ContentEncryption
+from sts.crypto.decoy import verify_decoy
 from sts.crypto.xml import NS, parse
-from sts.crypto.xmlenc import encrypt
+from sts.crypto.xmlenc import decrypt, encrypt
+from sts.tokens import saml11, saml20
 from tests.crypto.identities import certificate, private_key
+from tests.threats.encryption import GCM, TRANSPORTS, XENC, Sealing, decrypters, sealed
+from tests.tokens.assertions import written
 from tests.tools import decrypt_with_xmlsec1
 
 ELEMENT = '<a:b xmlns:a="urn:a" c="&quot;">ä &amp; &lt;{filling}</a:b>'
@@ -61,3 +69,68 @@ def test_no_two_encryptions_share_key_or_vector(algorithm: ContentEncryption) ->
 def test_a_certificate_without_rsa_key_is_refused(kind: str) -> None:
     with pytest.raises(NoEncryptionCertificate):
         encrypt(b"<a/>", certificate(kind, "rp"), ContentEncryption.AES256_CBC)
+
+
+TOKEN = written(saml20)
+OURS = ("sts", "old")
+
+
+@pytest.mark.parametrize("module", [saml11, saml20], ids=["saml11", "saml20"])
+@pytest.mark.parametrize("algorithm", ContentEncryption)
+@pytest.mark.parametrize("owner", OURS)
+def test_what_we_encrypt_we_decrypt_with_any_of_our_keys(
+    module: ModuleType, algorithm: ContentEncryption, owner: str
+) -> None:
+    token = written(module)
+    encrypted = module.encrypt(token, certificate("rsa2048", owner), algorithm)
+    assert decrypt(encrypted, decrypters(*OURS), algorithm) == token
+
+
+@pytest.mark.parametrize("algorithm", ContentEncryption)
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_all_forms_of_oaep_are_decrypted(algorithm: ContentEncryption, transport: str) -> None:
+    encrypted = sealed(TOKEN, Sealing(algorithm, TRANSPORTS[transport], "old"))
+    assert decrypt(encrypted, decrypters(*OURS), algorithm) == TOKEN
+
+
+def bare(text: str) -> str:
+    """SAML 2.0 without the element around, as WS-Federation partners send it too."""
+    return text[text.index("<xenc:EncryptedData") : text.index("</EncryptedAssertion>")]
+
+
+def wrapped_in_lines(text: str) -> str:
+    """Base64 as MIME and some products write it."""
+    lines = re.sub("(?<=<xenc:CipherValue>)[^<]+", lambda value: "\r\n".join(wrap(value[0], 76)) + "\n", text)
+    return lines.replace("><", ">\n  <")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        bare,
+        wrapped_in_lines,
+        lambda text: '<?xml version="1.0" encoding="utf-8"?>\n' + text,
+        lambda text: text.replace(f' Type="{XENC}Element"', ' Id="_e"'),
+        lambda text: text.replace(
+            "<xenc:EncryptedKey>", '<xenc:EncryptedKey Id="_k" Recipient="https://sts.example/">'
+        ),
+        lambda text: text.replace("<ds:KeyInfo><ds:KeyName>any</ds:KeyName></ds:KeyInfo>", ""),
+    ],
+    ids=["bare", "lines", "declaration", "no type", "recipient", "no hint"],
+)
+def test_habits_of_real_partners_are_accepted(change: Callable[[str], str]) -> None:
+    encrypted = sealed(TOKEN, Sealing(change=change))
+    assert encrypted != sealed(TOKEN, Sealing())
+    assert decrypt(encrypted, decrypters(*OURS), GCM) == TOKEN
+
+
+@pytest.mark.parametrize("algorithm", ContentEncryption)
+@pytest.mark.parametrize("length", range(16))
+def test_every_length_of_padding_is_taken_off(algorithm: ContentEncryption, length: int) -> None:
+    token = b" " * length + TOKEN
+    assert decrypt(sealed(token, Sealing(algorithm)), decrypters(*OURS), algorithm) == token
+
+
+@pytest.mark.parametrize("length", [0, 100, 5_000, 190_000])
+def test_decoy_is_verified_to_no_effect(length: int) -> None:
+    verify_decoy(length)
