@@ -7,8 +7,10 @@ from hashlib import sha256
 from typing import Final
 
 from sts.core.claims import IDENTITY_PROVIDER, NAME_IDENTIFIER
+from sts.core.model import ContentEncryption
 from sts.core.ports import Signer
 from sts.core.uris import JWT_TOKEN, SAML11_TOKEN, SAML20_TOKEN, SWT_TOKEN
+from sts.crypto.encrypted_element import CONTENT_METHODS, RSA_OAEP
 from sts.crypto.xml import NS, escape_attribute, escape_text, parse
 from sts.crypto.xmldsig import sign_element
 from sts.protocols.addresses import WS_FEDERATION, WS_TRUST_13
@@ -16,6 +18,19 @@ from sts.protocols.addresses import WS_FEDERATION, WS_TRUST_13
 TOKEN_TYPES: Final = (SAML20_TOKEN, SAML11_TOKEN, JWT_TOKEN, SWT_TOKEN)
 
 _PREFIXES = "".join(f' xmlns:{prefix}="{NS[prefix]}"' for prefix in ("xsi", "fed", "auth", "wsa", "ds"))
+_ENCRYPTION_METHODS = "".join(  # what an identity provider may encrypt with; which one of them is pinned for each
+    f'<EncryptionMethod Algorithm="{method}"/>'
+    for method in (
+        CONTENT_METHODS[ContentEncryption.AES256_GCM],
+        CONTENT_METHODS[ContentEncryption.AES256_CBC],
+        RSA_OAEP,
+    )
+)
+_SAML20_PROTOCOL = "urn:oasis:names:tc:SAML:2.0:protocol"
+_PASSIVE_2003 = "http://schemas.xmlsoap.org/ws/2003/07/secext"
+_SAML20_BINDINGS = "urn:oasis:names:tc:SAML:2.0:bindings:"
+_BINDINGS = (_PASSIVE_2003, f"{_SAML20_BINDINGS}HTTP-Redirect", f"{_SAML20_BINDINGS}HTTP-POST")
+_UNSPECIFIED_NAME = "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified"
 _SIGNATURE_START, _SIGNATURE_END = b"<ds:Signature ", b"</ds:Signature>"
 
 
@@ -35,7 +50,7 @@ def build(description: MetadataDescription, signer: Signer) -> bytes:
 
     Raises NoSigningCertificate for a symmetric signer, UnwritableClaim for text that XML cannot carry.
     """
-    roles = _token_service(description) + _application_service(description)
+    roles = _token_service(description) + _application_service(description) + _identity_provider(description)
     entity = escape_attribute(description.issuer)
     identifier = "_" + sha256(f"{entity} {roles}".encode()).hexdigest()
     start = f'<EntityDescriptor xmlns="{NS["md"]}"{_PREFIXES} ID="{identifier}" entityID="{entity}">'
@@ -72,10 +87,26 @@ def _application_service(description: MetadataDescription) -> str:
     """Towards identity providers: the keys to encrypt to, where to send people back."""
     return _role(
         "fed:ApplicationServiceType",
-        _keys("encryption", description.decryption_certificates),
+        _keys("encryption", description.decryption_certificates, _ENCRYPTION_METHODS),
         _endpoint("fed:TargetScopes", description.issuer),
         _endpoint("fed:ApplicationServiceEndpoint", description.issuer + WS_FEDERATION),
         _endpoint("fed:PassiveRequestorEndpoint", description.issuer + WS_FEDERATION),
+    )
+
+
+def _identity_provider(description: MetadataDescription) -> str:
+    """The keys that sign once more, for software that looks for them in this role alone.
+
+    It names WS-Federation as an older profile does (the binding of 2003); the SAML protocol is named because some
+    readers skip a role without it, and an AuthnRequest is refused with a sentence that says so.
+    """
+    address = escape_attribute(description.issuer + WS_FEDERATION)
+    sign_in = (f'<SingleSignOnService Binding="{binding}" Location="{address}"/>' for binding in _BINDINGS)
+    return (
+        f'<IDPSSODescriptor protocolSupportEnumeration="{_SAML20_PROTOCOL} {NS["fed"]} {_PASSIVE_2003}">'
+        f"{_keys('signing', description.signing_certificates)}"
+        f'<SingleLogoutService Binding="{_PASSIVE_2003}" Location="{address}"/>'
+        f"<NameIDFormat>{_UNSPECIFIED_NAME}</NameIDFormat>{''.join(sign_in)}</IDPSSODescriptor>"
     )
 
 
@@ -86,10 +117,10 @@ def _role(role_type: str, *parts: str) -> str:
     )
 
 
-def _keys(use: str, certificates: Iterable[bytes]) -> str:
+def _keys(use: str, certificates: Iterable[bytes], methods: str = "") -> str:
     return "".join(
         f'<KeyDescriptor use="{use}"><ds:KeyInfo><ds:X509Data><ds:X509Certificate>{b64encode(der).decode()}'
-        "</ds:X509Certificate></ds:X509Data></ds:KeyInfo></KeyDescriptor>"
+        f"</ds:X509Certificate></ds:X509Data></ds:KeyInfo>{methods}</KeyDescriptor>"
         for der in certificates
     )
 

@@ -24,6 +24,7 @@ DESCRIPTION = MetadataDescription(ISSUER, SIGNING, DECRYPTION)
 ENTITY = "{urn:oasis:names:tc:SAML:2.0:metadata}EntityDescriptor"
 STS = "md:RoleDescriptor[@xsi:type='fed:SecurityTokenServiceType']"
 APPLICATION = "md:RoleDescriptor[@xsi:type='fed:ApplicationServiceType']"
+IDENTITY_PROVIDER_ROLE = "md:IDPSSODescriptor"
 TYPES = etree.QName(NS["xsi"], "type")
 
 
@@ -79,8 +80,12 @@ def test_role_types_have_the_literal_prefix_and_it_resolves(document: bytes) -> 
 
 @pytest.mark.parametrize(
     ("role", "use", "certificates"),
-    [(STS, "signing", SIGNING), (APPLICATION, "encryption", DECRYPTION)],
-    ids=["signing", "encryption"],
+    [
+        (STS, "signing", SIGNING),
+        (APPLICATION, "encryption", DECRYPTION),
+        (IDENTITY_PROVIDER_ROLE, "signing", SIGNING),
+    ],
+    ids=["signing", "encryption", "signing of the identity provider"],
 )
 def test_certificates_are_published_in_the_order_given(
     document: bytes, role: str, use: str, certificates: tuple[bytes, ...]
@@ -119,6 +124,36 @@ def test_offers_the_four_token_types_and_the_claim_types(document: bytes) -> Non
 def test_endpoints_are_those_of_the_namespace(document: bytes, path: str, addresses: list[str]) -> None:
     found = texts(f"{path}/wsa:EndpointReference/wsa:Address/text()", document)
     assert found == [ISSUER + address for address in addresses]
+
+
+def test_roles_stand_in_the_order_that_readers_know(document: bytes) -> None:
+    roles = [etree.QName(role).localname for role in etree.fromstring(document)]
+    assert roles == ["Signature", "RoleDescriptor", "RoleDescriptor", "IDPSSODescriptor"]
+    assert document.index(b"fed:SecurityTokenServiceType") < document.index(b"fed:ApplicationServiceType")
+
+
+def test_identity_provider_role_names_its_one_address_for_every_binding(document: bytes) -> None:
+    services = texts(f"{IDENTITY_PROVIDER_ROLE}/md:SingleSignOnService/@Location", document)
+    assert services == [ISSUER + "v2/wsfederation"] * 3
+    assert texts(f"{IDENTITY_PROVIDER_ROLE}/md:SingleSignOnService/@Binding", document) == [
+        "http://schemas.xmlsoap.org/ws/2003/07/secext",
+        "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect",
+        "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST",
+    ]
+    assert texts(f"{IDENTITY_PROVIDER_ROLE}/md:NameIDFormat/text()", document) == [
+        "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified"
+    ]
+    protocols = texts(f"{IDENTITY_PROVIDER_ROLE}/@protocolSupportEnumeration", document)[0].split()
+    assert {"urn:oasis:names:tc:SAML:2.0:protocol", NS["fed"]} < set(protocols)
+
+
+def test_identity_providers_are_told_what_they_may_encrypt_with(document: bytes) -> None:
+    methods = texts(f"{APPLICATION}/md:KeyDescriptor[1]/md:EncryptionMethod/@Algorithm", document)
+    assert methods == [
+        "http://www.w3.org/2009/xmlenc11#aes256-gcm",
+        "http://www.w3.org/2001/04/xmlenc#aes256-cbc",
+        "http://www.w3.org/2001/04/xmlenc#rsa-oaep-mgf1p",
+    ]
 
 
 def test_same_content_makes_the_same_bytes(document: bytes) -> None:
