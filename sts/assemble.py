@@ -5,17 +5,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sts.core.issue import Parts
 from sts.core.model import TokenFormat
+from sts.core.parts import Parts
 from sts.crypto import issued
 from sts.crypto.roots import load_roots
+from sts.crypto.xmlenc import decrypt
 from sts.operations.installation import Installation
 from sts.operations.publish import Publications
 from sts.protocols.discovery import BY_CERTIFICATE, BY_SECRET
 from sts.settings import Settings
 from sts.store.database import Database
 from sts.store.directory import SqlDirectory
-from sts.store.failures import FailureCounters
+from sts.store.failures import DECRYPTIONS, FailureCounters
 from sts.store.keyring import SealedKeyRing
 from sts.store.master_key_opening import open_master_keys
 from sts.store.passwords import LimitedPasswords
@@ -75,6 +76,8 @@ def assemble(settings: Settings, clock: Clock = utc_now) -> Service:
         encryptions={TokenFormat.SAML11: saml11.encrypt, TokenFormat.SAML20: saml20.encrypt},
         new_token_id=lambda: os.urandom(16).hex(),
         client_certificates=issued,
+        decrypt=decrypt,
+        decryption_failures=FailureCounters(database, DECRYPTIONS),
     )
     publications = Publications(installation.key_ring, _client_authentication(settings))
     return Service(settings, installation, directory, parts, publications, clock)

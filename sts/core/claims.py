@@ -17,5 +17,13 @@ IDENTITY_PROVIDER: Final = "http://schemas.microsoft.com/accesscontrolservice/20
 AUTHENTICATION_METHOD: Final = "http://schemas.microsoft.com/ws/2008/06/identity/claims/authenticationmethod"
 AUTHENTICATION_INSTANT: Final = "http://schemas.microsoft.com/ws/2008/06/identity/claims/authenticationinstant"
 
+# Names that tokens keep for themselves, in lower case: of simple web tokens, and of JSON web tokens (RFC 7519, 4.1).
+RESERVED_TYPES: Final = frozenset(
+    {
+        *("issuer", "audience", "expireson", "hmacsha256"),
+        *("iss", "sub", "aud", "exp", "nbf", "iat", "jti"),
+    }
+)
+
 MAX_INPUT_CLAIMS: Final = 80
 MAX_VALUE_LENGTH: Final = 65_536

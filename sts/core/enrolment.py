@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sts.core.issue import Parts, authenticate
+from sts.core.authentication import authenticate
+from sts.core.parts import Parts
 from sts.core.tenant_ca import EnrolmentRequest, IssuedCertificate, device, issuing_authority
 
 

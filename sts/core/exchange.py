@@ -93,7 +93,7 @@ class PasswordProof(NamedTuple):
 class TokenProof:
     """A token somebody presents, cut out of the message by a protocol and not yet read."""
 
-    format: TokenFormat | None  # None: encrypted, so that the format shows after decryption
+    format: TokenFormat | None  # None: SAML, encrypted or of a version that only reading shows
     token: bytes = field(repr=False)
 
 
@@ -118,7 +118,16 @@ class PasswordAttempt(NamedTuple):
         return f"PasswordAttempt(name={self.name!r}, source={self.source!r})"
 
 
-Proof = PasswordProof | TokenProof | CertificateProof
+@dataclass(frozen=True, slots=True)
+class ClientAssertion:
+    """A token that a client made to authenticate itself (RFC 7521, 4.2); its own keys alone may verify it."""
+
+    format: TokenFormat
+    token: bytes = field(repr=False)
+    name: str | None = None  # the service identity that the caller says it is; None: the one that the token names
+
+
+Proof = PasswordProof | TokenProof | CertificateProof | ClientAssertion
 
 
 class Principal(NamedTuple):
@@ -140,6 +149,7 @@ class TokenRequest(NamedTuple):
     formats: frozenset[TokenFormat]  # what this door can deliver
     source: str  # address of the caller, for limits
     trace_id: str
+    client: Proof | None = None  # who presents the proof, where that is said too and must hold
 
 
 class IssuedToken(NamedTuple):

@@ -1,65 +1,31 @@
 """The one mint: authenticate, apply the rules, choose the credential, write, sign, encrypt (design, section 4)."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Callable
+from datetime import datetime
 from functools import lru_cache, partial
 from typing import NamedTuple
 
-from sts.core.claims import IDENTITY_PROVIDER, LOCAL_AUTHORITY, NAME_IDENTIFIER
+from sts.core.authentication import authenticate
+from sts.core.claims import IDENTITY_PROVIDER, LOCAL_AUTHORITY
 from sts.core.credentials import signing_credential
-from sts.core.errors import (
-    AccessDenied,
-    AuthenticationFailed,
-    FormatNotOffered,
-    InvalidAudience,
-    InvalidSamlToken,
-    InvalidSignature,
-    NoEncryptionCertificate,
-    RelyingPartyNotFound,
-)
-from sts.core.exchange import (
-    CertificateProof,
-    IssuedToken,
-    PasswordAttempt,
-    PasswordProof,
-    Principal,
-    TokenDescriptor,
-    TokenProof,
-    TokenRequest,
-    Trusted,
-    VerificationKey,
-    VerifiedToken,
-)
-from sts.core.model import Claim, Kind, Namespace, PartnerCertificate, RelyingParty, Rule, ServiceIdentity, TokenFormat
-from sts.core.ports import ClientCertificates, Directory, Encryption, KeyRing, Passwords, ReplayCache
-from sts.core.ports import TokenFormat as Format
+from sts.core.errors import AccessDenied, FormatNotOffered, NoEncryptionCertificate, RelyingPartyNotFound
+from sts.core.exchange import IssuedToken, Principal, TokenDescriptor, TokenProof, TokenRequest
+from sts.core.model import Claim, Namespace, ProviderKind, RelyingParty, Rule, TokenFormat
+from sts.core.parts import Parts
+from sts.core.ports import Directory
+from sts.core.presented import Presented
 from sts.core.realms import candidates
+from sts.core.redemption import redeem
 from sts.core.rules import apply_rules
-from sts.core.tenant_ca import EnrolmentRequest
-from sts.core.trusted_cas import authorities
-from sts.core.uris import AuthenticationMethod
-
-SELF_ISSUED_LIFETIME = timedelta(hours=24)
-SKEW = timedelta(minutes=3)
-TOKEN_ENDPOINTS = (  # of an issuer
-    *("", "WRAPv0.9", "WRAPv0.9/", "v2/OAuth2-13", "v2/OAuth2-13/", "oauth2/token"),
-    *(".well-known/est/simpleenroll", ".well-known/est/simplereenroll"),
-)
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What the pipeline works with; built once, in `sts.assemble`."""
+class TokenOrder(NamedTuple):
+    """What somebody whose identity is settled asks for."""
 
-    directory: Directory
-    key_ring: KeyRing
-    passwords: Passwords
-    replays: ReplayCache
-    formats: Mapping[TokenFormat, Format]
-    encryptions: Mapping[TokenFormat, Encryption]
-    new_token_id: Callable[[], str]  # 32 hex digits, never the same twice
-    client_certificates: ClientCertificates
+    namespace: Namespace
+    realm: str
+    formats: frozenset[TokenFormat]  # what this door can deliver
+    provider: str | None  # the name of the identity provider that vouches; None: a service identity asks for itself
 
 
 def issue(request: TokenRequest, parts: Parts, now: datetime) -> IssuedToken:
@@ -69,135 +35,60 @@ def issue(request: TokenRequest, parts: Parts, now: datetime) -> IssuedToken:
     learn nothing about relying parties.
     """
     namespace = parts.directory.namespace(request.namespace)
-    principal = authenticate(namespace, request, parts, now)
-    relying_party = find_relying_party(namespace, request.realm, parts.directory)
-    if relying_party.token_format not in request.formats:
+    if request.client is not None:
+        authenticate(namespace, request._replace(proof=request.client), parts, now)
+    if isinstance(request.proof, TokenProof):
+        presented = Presented.at_token_endpoint(namespace, request.proof, request.source)
+        principal, provider = redeem(presented, parts, now)
+    else:
+        principal, provider = authenticate(namespace, request, parts, now), None
+    return issue_to(principal, TokenOrder(namespace, request.realm, request.formats, provider), parts, now)
+
+
+def issue_to(principal: Principal, order: TokenOrder, parts: Parts, now: datetime) -> IssuedToken:
+    """Issue a token to somebody whose identity is settled; `now` may carry microseconds.
+
+    That relying party and identity provider are enabled, and the one lets people sign in at the other, is held against
+    the configuration as it is now, however long ago the sign-in was. Raises RelyingPartyNotFound, FormatNotOffered,
+    AccessDenied, RulesFailed, IssuingFailed.
+    """
+    relying_party = find_relying_party(order.namespace, order.realm, parts.directory)
+    if relying_party.token_format not in order.formats:
         raise FormatNotOffered(
             f"tokens of relying party '{relying_party.name}' are {relying_party.token_format}, "
-            f"which this endpoint does not issue; it issues {', '.join(sorted(request.formats))}"
+            f"which this endpoint does not issue; it issues {', '.join(sorted(order.formats))}"
         )
+    if order.provider is not None:
+        _require_allowed(order, relying_party, principal, parts.directory)
     claims = output_claims(relying_party, principal)
-    return _mint(_Order(namespace, relying_party, principal, claims, request.realm), parts, now)
+    return _mint(_Order(order.namespace, relying_party, principal, claims, order.realm), parts, now)
 
 
-def authenticate(
-    namespace: Namespace, request: TokenRequest | EnrolmentRequest, parts: Parts, now: datetime
-) -> Principal:
-    """Who asks; raises AuthenticationFailed, TooManyRequests or a subclass of InvalidToken."""
-    if isinstance(request.proof, PasswordProof):
-        return _by_password(namespace, request.proof, request.source, parts, now)
-    if isinstance(request.proof, CertificateProof):
-        return _by_certificate(namespace, request.proof, parts, now)
-    return _by_self_issued_token(namespace, request.proof, parts, now)
-
-
-def _by_password(namespace: Namespace, proof: PasswordProof, source: str, parts: Parts, now: datetime) -> Principal:
-    """A disabled identity is checked as an absent one: neither counters nor time tell whether a guess was right."""
-    identity = parts.directory.service_identity(namespace, proof.name)
-    attempt = PasswordAttempt(namespace, proof.name, proof.password, source)
-    try:
-        parts.passwords.check(identity if identity is not None and identity.enabled else None, attempt, now)
-    except AuthenticationFailed:
-        _enabled(identity)  # a truer reason, where there is one
-        raise
-    return _principal(namespace, _enabled(identity), AuthenticationMethod.PASSWORD_PROTECTED_TRANSPORT, now)
-
-
-def _by_certificate(namespace: Namespace, proof: CertificateProof, parts: Parts, now: datetime) -> Principal:
-    """The certificate pinned to the service identity, or one that a CA of the namespace issued in its name.
-
-    TLS has proved that the caller holds the private key (RFC 8705, 2.1 and 2.2).
-    """
-    claimed = proof.name if proof.name is not None else parts.client_certificates.claimed_name(proof.certificate)
-    identity = parts.directory.service_identity(namespace, claimed)
-    if identity is None or not _is_pinned(identity, proof, now):
-        certified = parts.client_certificates.certified_name(proof.certificate, authorities(namespace, now), now)
-        if certified != claimed:
-            raise AuthenticationFailed(detail=f"the certificate names '{certified}', the request '{claimed}'")
-    return _principal(namespace, _enabled(identity), AuthenticationMethod.X509, now)
-
-
-def _is_pinned(identity: ServiceIdentity, proof: CertificateProof, now: datetime) -> bool:
-    """Whether it is the identity's own certificate; raises AuthenticationFailed outside of its dates."""
-    pinned = identity.certificate
-    if pinned is None or pinned.der != proof.certificate:
-        return False
-    if not _within(pinned, now):
-        raise AuthenticationFailed(detail=f"the pinned certificate of '{identity.name}' is not valid now")
-    return True
-
-
-def _enabled(identity: ServiceIdentity | None) -> ServiceIdentity:
-    if identity is None:
-        raise AuthenticationFailed(detail="unknown service identity")
-    if not identity.enabled:
-        raise AuthenticationFailed(detail=f"service identity '{identity.name}' is disabled")
-    return identity
-
-
-def _by_self_issued_token(namespace: Namespace, proof: TokenProof, parts: Parts, now: datetime) -> Principal:
-    """A token that a service identity signed with its own symmetric key (acs.md, 1.6 and 3.5).
-
-    An identity that does not exist, is disabled or has no key costs and answers the same as a wrong signature.
-    """
-    reader = _reader(proof, parts)
-    claimed = reader.view(proof.token).issuer or ""
-    identity = parts.directory.service_identity(namespace, claimed)
-    try:
-        usable = _with_symmetric_key(identity)
-    except AuthenticationFailed as unusable:
-        nobody = Trusted(claimed, None, (VerificationKey("", Kind.SYMMETRIC, parts.new_token_id().encode()),))
-        try:
-            reader.read(proof.token, nobody, now)
-        except InvalidSignature as wrong:
-            raise InvalidSignature(wrong.message, detail=unusable.detail) from unusable
-        raise
-    token = _read_self_issued(namespace, usable, proof, parts, now)
-    if token.audience is not None and token.audience not in _own_addresses(namespace):
-        raise InvalidAudience("the token is for another audience", detail=f"audience {token.audience[:200]!r}")
-    if token.expires_at is not None:
-        parts.replays.use(namespace, usable.name, token.id, token.expires_at + SKEW, now)
-    return _principal(namespace, usable, AuthenticationMethod.UNSPECIFIED, now)
-
-
-def _reader(proof: TokenProof, parts: Parts) -> Format:
-    if proof.format is None:
-        raise InvalidSamlToken("an encrypted token is accepted from identity providers only")
-    return parts.formats[proof.format]
-
-
-def _own_addresses(namespace: Namespace) -> frozenset[str]:
-    """What may stand as the audience of a token for us: the namespace and its token endpoints, by every host name."""
-    roots = (namespace.issuer, *(f"https://{host}/" for host in namespace.hosts))
-    return frozenset(root + path for root in roots for path in TOKEN_ENDPOINTS)
-
-
-def _with_symmetric_key(identity: ServiceIdentity | None) -> ServiceIdentity:
-    usable = _enabled(identity)
-    if not usable.has_symmetric_key:
-        raise AuthenticationFailed(detail=f"service identity '{usable.name}' has no symmetric key")
-    return usable
-
-
-def _read_self_issued(
-    namespace: Namespace, identity: ServiceIdentity, proof: TokenProof, parts: Parts, now: datetime
-) -> VerifiedToken:
-    trusted = Trusted(
-        issuer=identity.name,
-        audience=None,  # compared afterwards, with every address of ours
-        keys=(VerificationKey("", Kind.SYMMETRIC, parts.key_ring.shared_key(namespace, identity)),),
-        skew=SKEW,
-        max_lifetime=SELF_ISSUED_LIFETIME,
-        require_expiry=not identity.swt_without_expiry,
+def _require_allowed(
+    order: TokenOrder, relying_party: RelyingParty, principal: Principal, directory: Directory
+) -> None:
+    """Return if the relying party takes people who sign in at that identity provider; raises AccessDenied."""
+    providers = directory.identity_providers(order.namespace)
+    provider = next((known for known in providers if known.name == order.provider), None)
+    if provider is None:
+        fault = "is no more"
+    elif not provider.enabled:
+        fault = "is disabled"
+    elif provider.name not in relying_party.identity_providers:
+        fault = "is none of those that the relying party names in identity_providers"
+    elif provider.kind is ProviderKind.LOCAL and not _may_sign_in(order.namespace, principal, directory):
+        fault = f"has no enabled account '{principal.name}'"
+    else:
+        return
+    raise AccessDenied(
+        f"relying party '{relying_party.name}' takes nobody from identity provider '{order.provider}'",
+        detail=f"the identity provider {fault}",
     )
-    return _reader(proof, parts).read(proof.token, trusted, now)
 
 
-def _principal(
-    namespace: Namespace, identity: ServiceIdentity, method: AuthenticationMethod, now: datetime
-) -> Principal:
-    claims = (Claim(NAME_IDENTIFIER, identity.name, LOCAL_AUTHORITY),)
-    return Principal(identity.name, namespace.issuer, claims, now, method)
+def _may_sign_in(namespace: Namespace, principal: Principal, directory: Directory) -> bool:
+    identity = directory.service_identity(namespace, principal.name)
+    return identity is not None and identity.enabled and identity.interactive
 
 
 def find_relying_party(namespace: Namespace, realm: str, directory: Directory) -> RelyingParty:
@@ -283,14 +174,10 @@ def _encryption(relying_party: RelyingParty, parts: Parts, now: datetime) -> Cal
     if not relying_party.encryption_required and not relying_party.proof_of_possession:
         return None
     certificate = relying_party.encryption_certificate
-    if certificate is None or not relying_party.encryption_required or not _within(certificate, now):
+    if certificate is None or not relying_party.encryption_required or not certificate.is_valid(now):
         raise NoEncryptionCertificate(_no_encryption(relying_party))
     encrypt = parts.encryptions[relying_party.token_format]
     return partial(encrypt, certificate=certificate.der, algorithm=relying_party.encryption_algorithm)
-
-
-def _within(certificate: PartnerCertificate, now: datetime) -> bool:
-    return certificate.not_before <= now.replace(microsecond=0) <= certificate.not_after
 
 
 def _no_encryption(relying_party: RelyingParty) -> str:

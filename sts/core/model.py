@@ -194,6 +194,10 @@ class PartnerCertificate:
     not_before: datetime
     not_after: datetime
 
+    def is_valid(self, now: datetime) -> bool:
+        """Whether it may be used now: `not_before <= now <= not_after` in whole seconds."""
+        return self.not_before <= now.replace(microsecond=0) <= self.not_after
+
 
 @dataclass(frozen=True, slots=True)
 class MetadataSource:

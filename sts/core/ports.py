@@ -129,6 +129,16 @@ class Passwords(Protocol):
         """
 
 
+class Failures(Protocol):
+    """Counts what fails, in every process, so that trying is bounded."""
+
+    def check(self, namespace: Namespace, name: str, source: str, now: datetime) -> None:
+        """Return if another attempt is allowed; raises TooManyRequests, StoreUnavailable."""
+
+    def record(self, namespace: Namespace, name: str, source: str, now: datetime) -> None:
+        """Count one failure of a name, from the address of a caller; raises StoreUnavailable."""
+
+
 class ClientCertificates(Protocol):
     """Judges the certificates with which clients authenticate; all are DER."""
 

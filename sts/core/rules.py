@@ -18,8 +18,7 @@ def apply_rules(rules: Sequence[Rule], claims: Sequence[Claim]) -> tuple[Claim, 
     until a pass adds nothing. Raises RulesFailed when the tenth pass still adds claims, and for more than 80 input
     claims, types or values over 64 KiB, or more than 1000 outputs.
     """
-    _refuse_too_many(claims)
-    _refuse_too_long(claims)
+    refuse_excess(claims)
     known = dict.fromkeys(claims)
     for _ in range(MAX_PASSES):
         outputs = dict.fromkeys(_one_pass(rules, known))  # all of them: what fired once fires in every later pass
@@ -30,6 +29,12 @@ def apply_rules(rules: Sequence[Rule], claims: Sequence[Claim]) -> tuple[Claim, 
         _refuse_too_long(outputs)
         known.update(outputs)
     raise RulesFailed(f"the rules do not come to an end within {MAX_PASSES} passes")
+
+
+def refuse_excess(claims: Sequence[Claim]) -> None:
+    """Raise RulesFailed for more than 80 input claims, or a type or value over 64 KiB."""
+    _refuse_too_many(claims)
+    _refuse_too_long(claims)
 
 
 def _refuse_too_many(claims: Sequence[Claim]) -> None:

@@ -22,3 +22,19 @@ class AuthenticationMethod(StrEnum):
     PASSWORD_PROTECTED_TRANSPORT = "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport"
     X509 = "urn:oasis:names:tc:SAML:2.0:ac:classes:X509"
     UNSPECIFIED = "urn:oasis:names:tc:SAML:2.0:ac:classes:unspecified"
+
+
+_OTHER_NAMES: Final = {  # SAML 1.1 Core, 7.1, and the Windows Identity Foundation's
+    "urn:oasis:names:tc:SAML:1.0:am:password": AuthenticationMethod.PASSWORD,
+    "urn:oasis:names:tc:SAML:1.0:am:X509-PKI": AuthenticationMethod.X509,
+    "http://schemas.microsoft.com/ws/2008/06/identity/authenticationmethod/password": AuthenticationMethod.PASSWORD,
+    "http://schemas.microsoft.com/ws/2008/06/identity/authenticationmethod/x509": AuthenticationMethod.X509,
+}
+
+
+def authentication_method(uri: str) -> AuthenticationMethod:
+    """How somebody signed in, in the words of either version of SAML; UNSPECIFIED for words that are unknown."""
+    try:
+        return AuthenticationMethod(uri)
+    except ValueError:
+        return _OTHER_NAMES.get(uri, AuthenticationMethod.UNSPECIFIED)

@@ -4,8 +4,8 @@ from datetime import datetime
 
 from sts.core import enrolment
 from sts.core.enrolment import Enrolled
-from sts.core.issue import Parts
 from sts.core.model import Namespace
+from sts.core.parts import Parts
 from sts.core.ports import Directory
 from sts.core.tenant_ca import EnrolmentRequest, needs_first, root_certificates, tenant_ca_certificates
 from sts.operations.authorities import make_first

@@ -14,7 +14,8 @@ from typing import Final
 from sts.core.clock import BEHIND, ClockMarks, read_clock
 from sts.core.credentials import instant
 from sts.core.errors import OperatorError
-from sts.core.issue import SELF_ISSUED_LIFETIME, SKEW
+from sts.core.presented import SKEW
+from sts.core.self_issued import SELF_ISSUED_LIFETIME
 from sts.operations.installation import Installation
 from sts.store import audit
 from sts.store import installation as table

@@ -23,8 +23,12 @@ class FailureLimits:
 
     window: timedelta = timedelta(minutes=15)
     name_from_source: int = 10  # of one name, from one source
-    source: int = 100  # from one source, whatever the name
-    name: int = 100  # of one name, from all sources
+    source: int | None = 100  # from one source, whatever the name; None: not counted
+    name: int | None = 100  # of one name, from all sources; None: not counted
+    what: str = ""  # begins the names of the counters, where they are not those of passwords
+
+
+DECRYPTIONS: Final = FailureLimits(timedelta(minutes=1), name_from_source=20, source=None, name=None, what="decryption")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +79,8 @@ class FailureCounters:
 
     def purge(self, now: datetime) -> int:
         """Forget the windows that are over; answers how many counters went."""
-        over = _TABLE.c.began_at < self._window(now)
+        own = [kind for kind, _ in self._kinds()]
+        over = sa.and_(_TABLE.c.began_at < self._window(now), _TABLE.c.counter.in_(own))
         with self._database.recording() as connection:
             return connection.execute(sa.delete(_TABLE).where(over)).rowcount
 
@@ -85,10 +90,20 @@ class FailureCounters:
     def _counters(self, namespace: Namespace, name: str, source: str) -> tuple[_Counter, ...]:
         """In one order for everybody, so that two transactions never wait for each other."""
         name, source = bounded(name), bounded(_network(source))
+        owners = ((namespace.id, name, source), (namespace.id, name, ""), (0, "", source))
+        return tuple(
+            _Counter(kind, *owner, limit)
+            for (kind, limit), owner in zip(self._kinds(), owners, strict=True)
+            if limit is not None
+        )
+
+    def _kinds(self) -> tuple[tuple[str, int | None], ...]:
+        """The names of the counters, and their limits."""
+        limits, prefix = self._limits, f"{self._limits.what} by " if self._limits.what else ""
         return (
-            _Counter("name and source", namespace.id, name, source, self._limits.name_from_source),
-            _Counter("name", namespace.id, name, "", self._limits.name),
-            _Counter("source", 0, "", source, self._limits.source),
+            (f"{prefix}name and source", limits.name_from_source),
+            (f"{prefix}name", limits.name),
+            (f"{prefix}source", limits.source),
         )
 
 

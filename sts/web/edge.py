@@ -9,7 +9,7 @@ from time import perf_counter
 from typing import Any, Final
 
 from sts.core.errors import StoreUnavailable, StsError
-from sts.core.issue import Parts
+from sts.core.parts import Parts
 from sts.protocols import addresses
 from sts.protocols.http import Answer
 from sts.web.arrival import Arrival, Environ, Reception, read_request

@@ -8,7 +8,8 @@ from typing import Final, NamedTuple, Protocol
 
 from sts.core.errors import StsError
 from sts.core.exchange import IssuedToken, TokenRequest
-from sts.core.issue import Parts, issue
+from sts.core.issue import issue
+from sts.core.parts import Parts
 from sts.protocols import addresses, oauth2, oauth2_acs, wrap
 from sts.protocols.http import Answer, HttpRequest
 

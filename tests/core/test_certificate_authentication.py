@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from sts.core.authentication import authenticate
 from sts.core.errors import AuthenticationFailed
 from sts.core.exchange import CertificateProof, TokenRequest
-from sts.core.issue import authenticate
 from sts.core.model import PartnerCertificate, ServiceIdentity, TrustedCA, Use
 from sts.core.uris import AuthenticationMethod
 from sts.crypto.certificates import parse

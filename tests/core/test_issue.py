@@ -23,7 +23,7 @@ from sts.core.errors import (
     ReplayedToken,
 )
 from sts.core.exchange import PasswordProof, TokenProof, TokenRequest
-from sts.core.issue import Parts, issue
+from sts.core.issue import issue
 from sts.core.model import (
     Claim,
     ClaimPattern,
@@ -36,9 +36,11 @@ from sts.core.model import (
     ServiceIdentity,
     TokenFormat,
 )
+from sts.core.parts import Parts
 from sts.crypto import issued
 from sts.crypto.certificates import Purpose, generate, parse
 from sts.crypto.signer import private_key_bytes
+from sts.crypto.xmlenc import decrypt
 from sts.tokens import jwt, saml11, saml20, swt
 from tests.contract.memory import MemoryDirectory, MemoryKeyRing, MemoryReplayCache
 from tests.core.builders import DAY, NOW, credential, key, namespace
@@ -55,6 +57,16 @@ class OnePassword:
     def check(self, identity, attempt, now):
         if identity is None or attempt.password != PASSWORD:
             raise AuthenticationFailed(detail="no")
+
+
+class NoFailures:
+    """Nobody is counted."""
+
+    def check(self, namespace, name, source, now):
+        pass
+
+    def record(self, namespace, name, source, now):
+        pass
 
 
 class World:
@@ -82,6 +94,8 @@ class World:
             encryptions,
             lambda: f"{next(numbers):032x}",
             issued,
+            decrypt,
+            NoFailures(),
         )
 
     def group(self, *rules):

@@ -1,0 +1,92 @@
+"""Whom an identity provider's token is about: decrypted, verified and used up in one strict order (threats.md, 1)."""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from sts.core.claims import NAME_IDENTIFIER, RESERVED_TYPES
+from sts.core.decryption import opened, within_budget
+from sts.core.errors import InvalidEncryptedToken, InvalidToken
+from sts.core.exchange import Principal, Trusted, VerificationKey, VerifiedToken
+from sts.core.model import Claim, IdentityProvider, Kind, ProviderKind
+from sts.core.parts import Parts
+from sts.core.presented import SKEW, Presented
+from sts.core.rules import refuse_excess
+from sts.core.uris import AuthenticationMethod, authentication_method
+
+LONGEST_ASSERTION: Final = timedelta(hours=12)  # what may be left of its life
+
+
+def accept(presented: Presented, provider: IdentityProvider, parts: Parts, now: datetime) -> Principal:
+    """Whom the token of one identity provider is about, with its claims under that identity provider's name.
+
+    The identity provider is the caller's choice, never the token's, and its keys alone may verify it. The token's use
+    is recorded last, in the same breath as it is accepted. Raises a subclass of InvalidToken with the true reason in
+    `detail`, TooManyRequests, RulesFailed for more claims than any rule takes, StoreUnavailable.
+    """
+    issuer = _issuer(provider)
+    if presented.proof.format is not None:
+        return _accepted(presented, provider, parts, now)
+    if provider.decryption is None:
+        raise InvalidEncryptedToken(detail=f"identity provider '{provider.name}' ({issuer}) has no decryption pinned")
+    algorithms = (provider.decryption,)
+
+    def read() -> Principal:
+        proof = opened(presented, algorithms, parts, now).proof
+        return _accepted(presented._replace(proof=proof), provider, parts, now)
+
+    return within_budget(presented, provider.name, read, parts, now)
+
+
+def _issuer(provider: IdentityProvider) -> str:
+    """How its tokens name it; raises InvalidToken unless anything of it may be trusted."""
+    if not provider.enabled:
+        raise _untrusted(provider, "is disabled")
+    if provider.kind is not ProviderKind.WS_FEDERATION or not provider.issuer:
+        raise _untrusted(provider, "sends no tokens")
+    if not provider.certificates:
+        raise _untrusted(provider, "has no certificate")
+    return provider.issuer
+
+
+def _untrusted(provider: IdentityProvider, why: str) -> InvalidToken:
+    return InvalidToken("The token is not valid.", detail=f"identity provider '{provider.name}' {why}")
+
+
+def _accepted(presented: Presented, provider: IdentityProvider, parts: Parts, now: datetime) -> Principal:
+    token = _verified(presented, provider, parts, now)
+    claims = _claims(token, provider)
+    refuse_excess(claims)
+    ends = token.expires_at or now + LONGEST_ASSERTION  # which no reader lets it lack
+    parts.replays.use(presented.namespace, token.issuer, token.id, ends + SKEW, now)
+    method = AuthenticationMethod.UNSPECIFIED
+    if token.authentication_method is not None:
+        method = authentication_method(token.authentication_method)
+    signed_in = now if token.authenticated_at is None else min(token.authenticated_at, now)
+    return Principal(_name(claims, provider), token.issuer, claims, signed_in, method)
+
+
+def _verified(presented: Presented, provider: IdentityProvider, parts: Parts, now: datetime) -> VerifiedToken:
+    trusted = Trusted(
+        issuer=_issuer(provider),
+        audience=presented.audience,
+        keys=tuple(VerificationKey("", Kind.CERTIFICATE, pinned.der) for pinned in provider.certificates),
+        skew=SKEW,
+        max_lifetime=LONGEST_ASSERTION,
+        recipients=presented.recipients,
+        allow_sha1=provider.allow_sha1,
+    )
+    token_format = presented.proof.format
+    if token_format is None:
+        raise _untrusted(provider, "sent a token that is encrypted twice")
+    return parts.formats[token_format].read(presented.proof.token, trusted, now)
+
+
+def _claims(token: VerifiedToken, provider: IdentityProvider) -> tuple[Claim, ...]:
+    """Each claim once, under the name that rules know; what has a token's own names is left out."""
+    told = (Claim(c.type, c.value, provider.name) for c in token.claims if c.type.lower() not in RESERVED_TYPES)
+    return tuple(dict.fromkeys(told))
+
+
+def _name(claims: tuple[Claim, ...], provider: IdentityProvider) -> str:
+    """Who is meant, for the log: the subject, or whose token it is."""
+    return next((claim.value for claim in claims if claim.type == NAME_IDENTIFIER), provider.name)

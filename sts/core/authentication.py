@@ -1,0 +1,80 @@
+"""Which service identity asks: by password, certificate, or a token that it signed for itself."""
+
+from datetime import datetime
+
+from sts.core.errors import AuthenticationFailed
+from sts.core.exchange import (
+    CertificateProof,
+    ClientAssertion,
+    PasswordAttempt,
+    PasswordProof,
+    Principal,
+    TokenProof,
+    TokenRequest,
+)
+from sts.core.model import Namespace, ServiceIdentity
+from sts.core.parts import Parts
+from sts.core.presented import Presented
+from sts.core.self_issued import accept_self_issued, authenticate_client, enabled, principal_of
+from sts.core.tenant_ca import EnrolmentRequest
+from sts.core.trusted_cas import authorities
+from sts.core.uris import AuthenticationMethod
+
+
+def authenticate(
+    namespace: Namespace, request: TokenRequest | EnrolmentRequest, parts: Parts, now: datetime
+) -> Principal:
+    """Which service identity asks; raises AuthenticationFailed, TooManyRequests or a subclass of InvalidToken.
+
+    A token is one that the identity signed for itself, never an identity provider's.
+    """
+    proof = request.proof
+    if isinstance(proof, PasswordProof):
+        return _by_password(namespace, proof, request.source, parts, now)
+    if isinstance(proof, CertificateProof):
+        return _by_certificate(namespace, proof, parts, now)
+    if isinstance(proof, ClientAssertion):
+        as_token = TokenProof(proof.format, proof.token)
+        presented = Presented.at_token_endpoint(namespace, as_token, request.source)
+        return authenticate_client(presented, proof, parts, now)
+    if proof.format is None:
+        raise AuthenticationFailed(detail="an assertion is not what a service identity authenticates with here")
+    view = parts.formats[proof.format].view(proof.token)
+    presented = Presented.at_token_endpoint(namespace, proof, request.source).addressed(view)
+    return accept_self_issued(presented, view, parts, now)
+
+
+def _by_password(namespace: Namespace, proof: PasswordProof, source: str, parts: Parts, now: datetime) -> Principal:
+    """A disabled identity is checked as an absent one: neither counters nor time tell whether a guess was right."""
+    identity = parts.directory.service_identity(namespace, proof.name)
+    attempt = PasswordAttempt(namespace, proof.name, proof.password, source)
+    try:
+        parts.passwords.check(identity if identity is not None and identity.enabled else None, attempt, now)
+    except AuthenticationFailed:
+        enabled(identity)  # a truer reason, where there is one
+        raise
+    return principal_of(namespace, enabled(identity), AuthenticationMethod.PASSWORD_PROTECTED_TRANSPORT, now)
+
+
+def _by_certificate(namespace: Namespace, proof: CertificateProof, parts: Parts, now: datetime) -> Principal:
+    """The certificate pinned to the service identity, or one that a CA of the namespace issued in its name.
+
+    TLS has proved that the caller holds the private key (RFC 8705, 2.1 and 2.2).
+    """
+    claimed = proof.name if proof.name is not None else parts.client_certificates.claimed_name(proof.certificate)
+    identity = parts.directory.service_identity(namespace, claimed)
+    if identity is None or not _is_pinned(identity, proof, now):
+        certified = parts.client_certificates.certified_name(proof.certificate, authorities(namespace, now), now)
+        if certified != claimed:
+            raise AuthenticationFailed(detail=f"the certificate names '{certified}', the request '{claimed}'")
+    return principal_of(namespace, enabled(identity), AuthenticationMethod.X509, now)
+
+
+def _is_pinned(identity: ServiceIdentity, proof: CertificateProof, now: datetime) -> bool:
+    """Whether it is the identity's own certificate; raises AuthenticationFailed outside of its dates."""
+    pinned = identity.certificate
+    if pinned is None or pinned.der != proof.certificate:
+        return False
+    if not pinned.is_valid(now):
+        raise AuthenticationFailed(detail=f"the pinned certificate of '{identity.name}' is not valid now")
+    return True

@@ -1,0 +1,46 @@
+"""A token that somebody presents: at which of our doors, and what it must be for there."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Final, NamedTuple, Self
+
+from sts.core.exchange import TokenProof, TokenView
+from sts.core.model import Namespace
+
+SKEW: Final = timedelta(minutes=3)
+SIGN_IN_ENDPOINTS: Final = ("v2/wsfederation",)  # of an issuer
+TOKEN_ENDPOINTS: Final = (
+    *("", "WRAPv0.9", "WRAPv0.9/", "v2/OAuth2-13", "v2/OAuth2-13/", "oauth2/token"),
+    *(".well-known/est/simpleenroll", ".well-known/est/simplereenroll"),
+)
+
+
+class Presented(NamedTuple):
+    """A token, the namespace whose door it came to, and what it may name as its audience and recipient there."""
+
+    namespace: Namespace
+    proof: TokenProof
+    source: str  # address of the caller, for limits
+    audience: str
+    recipients: frozenset[str]
+
+    @classmethod
+    def at_sign_in(cls, namespace: Namespace, proof: TokenProof, source: str) -> Self:
+        """What an identity provider sent back by the browser: made for the namespace, sent to its sign-in address."""
+        return cls(namespace, proof, source, namespace.issuer, _addresses(namespace, SIGN_IN_ENDPOINTS))
+
+    @classmethod
+    def at_token_endpoint(cls, namespace: Namespace, proof: TokenProof, source: str) -> Self:
+        """An assertion that is exchanged: made for, and sent to, the namespace or a token endpoint (RFC 7521, 5.1)."""
+        return cls(namespace, proof, source, namespace.issuer, _addresses(namespace, TOKEN_ENDPOINTS))
+
+    def addressed(self, view: TokenView) -> Self:
+        """The same, held to that one of our addresses which it names as its audience."""
+        named = self.recipients.intersection((view.audience or "").split(" "))
+        return self._replace(audience=min(named, default=self.audience))
+
+
+def _addresses(namespace: Namespace, paths: Iterable[str]) -> frozenset[str]:
+    """These paths of the namespace, by every host name."""
+    roots = (namespace.issuer, *(f"https://{host}/" for host in namespace.hosts))
+    return frozenset(root + path for path in paths for root in roots)

@@ -1,0 +1,89 @@
+"""Assertions in exchange for tokens: whose they are is for the issuer that they name to say (RFC 7521, 4.1)."""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from sts.core.acceptance import accept
+from sts.core.decryption import opened, within_budget
+from sts.core.errors import InvalidSamlToken, InvalidToken
+from sts.core.exchange import Principal, TokenProof, TokenView
+from sts.core.model import ContentEncryption, IdentityProvider, TokenFormat
+from sts.core.parts import Parts
+from sts.core.presented import Presented
+from sts.core.self_issued import accept_self_issued
+
+_SAML = (TokenFormat.SAML20, TokenFormat.SAML11)
+
+
+class Redeemed(NamedTuple):
+    """Whom an assertion is about, and the name of the identity provider that vouches; None: it is self-issued."""
+
+    principal: Principal
+    provider: str | None
+
+
+def redeem(presented: Presented, parts: Parts, now: datetime) -> Redeemed:
+    """Whom an assertion is about that an identity provider issued, or that a service identity signed for itself.
+
+    There is no state of ours to choose by: the issuer that the token names selects among this namespace's identity
+    providers, else its service identities, and the keys of that one record alone may verify it (threats.md, 1). Raises
+    a subclass of InvalidToken, TooManyRequests, RulesFailed, StoreUnavailable.
+    """
+    view = _view(presented.proof, parts)
+    if not view.encrypted:
+        return _by_issuer(presented, view, parts, now)
+
+    def read() -> Redeemed:
+        return _encrypted(presented, parts, now)
+
+    return within_budget(presented, "", read, parts, now)
+
+
+def _view(proof: TokenProof, parts: Parts) -> TokenView:
+    """What the token says of itself; raises InvalidToken."""
+    if proof.format is not None:
+        return parts.formats[proof.format].view(proof.token)
+    reasons = []
+    for token_format in _SAML:
+        try:
+            return parts.formats[token_format].view(proof.token)
+        except InvalidSamlToken as error:
+            reasons.append(error.detail or error.message)
+    raise InvalidSamlToken("SAML token is invalid.", detail="; ".join(reasons))
+
+
+def _by_issuer(presented: Presented, view: TokenView, parts: Parts, now: datetime) -> Redeemed:
+    presented = presented.addressed(view)._replace(proof=TokenProof(view.format, presented.proof.token))
+    provider = _provider(presented, view, parts)
+    if provider is None:
+        return Redeemed(accept_self_issued(presented, view, parts, now), None)
+    return Redeemed(accept(presented, provider, parts, now), provider.name)
+
+
+def _encrypted(presented: Presented, parts: Parts, now: datetime) -> Redeemed:
+    """Only plaintext names its issuer: what it was encrypted with must then be what that issuer is held to."""
+    known = parts.directory.identity_providers(presented.namespace)
+    pinned = {provider.decryption for provider in known if provider.enabled}
+    algorithms = tuple(algorithm for algorithm in ContentEncryption if algorithm in pinned)
+    proof, algorithm = opened(presented, algorithms, parts, now)
+    view = _view(proof, parts)
+    provider = _provider(presented, view, parts)
+    if provider is None:
+        raise _refusal(f"no identity provider is '{view.issuer}', and encrypted assertions are theirs alone")
+    if provider.decryption is not algorithm:
+        raise _refusal(f"identity provider '{provider.name}' is held to {provider.decryption}, not {algorithm}")
+    return Redeemed(accept(presented.addressed(view)._replace(proof=proof), provider, parts, now), provider.name)
+
+
+def _provider(presented: Presented, view: TokenView, parts: Parts) -> IdentityProvider | None:
+    """The identity provider of this issuer; raises InvalidToken where there are several: none of them is tried."""
+    known = parts.directory.identity_providers(presented.namespace)
+    found = [provider for provider in known if provider.issuer and provider.issuer == view.issuer]
+    if len(found) > 1:
+        names = ", ".join(provider.name for provider in found)
+        raise _refusal(f"several identity providers are '{view.issuer}': {names}")
+    return found[0] if found else None
+
+
+def _refusal(detail: str) -> InvalidToken:
+    return InvalidToken("The token is not valid.", detail=detail)
