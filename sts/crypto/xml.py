@@ -1,8 +1,9 @@
 """The only XML parser, serialiser and escaping; everything that reads XML from outside comes through `parse`."""
 
 import re
+from codecs import BOM_UTF8
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 from lxml import etree
 
@@ -24,10 +25,18 @@ NS: Final = {
     "xsi": "http://www.w3.org/2001/XMLSchema-instance",
 }
 
-MAX_BYTES: Final = 256 * 1024
-MAX_NAMESPACE_DECLARATIONS: Final = 64
-MAX_ELEMENTS: Final = 4000
-MAX_ATTRIBUTES: Final = 32
+
+class Limits(NamedTuple):
+    """How large a document may be; with only exclusive canonicalisation its cost is elements times declarations."""
+
+    size: int  # bytes
+    declarations: int  # of namespaces
+    elements: int
+    attributes: int  # of one element
+
+
+MESSAGE: Final = Limits(size=256 * 1024, declarations=64, elements=4000, attributes=32)
+METADATA: Final = Limits(size=2 * 1024 * 1024, declarations=2000, elements=20_000, attributes=64)
 ID_ATTRIBUTES: Final = frozenset({"Id", "ID", "id", "AssertionID"})
 
 _BYTE_ORDER_MARK = "\ufeff"
@@ -36,6 +45,7 @@ _DECLARATION = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 _FORBIDDEN = re.compile(r"<!--|<!\[CDATA\[|<!|<\?")
+_DTD = re.compile(r"<!(?!--|\[CDATA\[)")
 _FORBIDDEN_NAMES = {"<!--": "comment", "<![CDATA[": "CDATA", "<!": "DTD", "<?": "processing instruction or declaration"}
 
 _UNWRITABLE = r"\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff"
@@ -55,24 +65,39 @@ def parser() -> etree.XMLParser:
 
 
 def parse(data: bytes) -> etree._Element:
-    """Parse one XML document from outside, within the limits of this module.
+    """Parse one message from outside, within the limits of MESSAGE.
 
     Accepts one byte order mark and one plain XML 1.0 UTF-8 declaration in front. No DTD, comment, CDATA section or
     processing instruction; ID-like attributes are pairwise different. Raises BadRequest and PayloadTooLarge; the
     `detail` says which limit.
     """
-    if len(data) > MAX_BYTES:
-        raise PayloadTooLarge("The XML document is too large.", detail=f"size: {len(data)} bytes")
-    _refuse_markup(data)
-    declarations = data.count(b"xmlns")
-    if declarations > MAX_NAMESPACE_DECLARATIONS:
-        raise _refusal(f"namespaces: {declarations} declarations")
-    try:
-        root = etree.fromstring(data, parser())
-    except (etree.XMLSyntaxError, ValueError) as error:
-        raise _refusal(f"syntax: {error}") from error
-    _check_shape(root)
-    return root
+    _check_size(data, MESSAGE)
+    _refuse_markup(_decoded(data))
+    return _parsed(data, parser(), MESSAGE)
+
+
+def parse_metadata(data: bytes) -> etree._Element:
+    """Parse the metadata of a partner, within the limits of METADATA.
+
+    It is larger than a message and less tidy: white space around is ignored, comments, processing instructions and the
+    marks of CDATA sections are taken out. It is UTF-8 without a DTD, and its ID-like attributes are pairwise different.
+    Raises BadRequest and PayloadTooLarge; the `detail` says which limit.
+    """
+    _check_size(data, METADATA)
+    found = _DTD.search(_decoded(data))
+    if found:
+        raise _refusal(f"DTD at character {found.start()}")
+    tidying = etree.XMLParser(
+        encoding="utf-8",
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        huge_tree=False,
+        recover=False,
+        remove_comments=True,
+        remove_pis=True,
+    )
+    return _parsed(data.removeprefix(BOM_UTF8).strip(), tidying, METADATA)
 
 
 def serialise(element: etree._Element) -> bytes:
@@ -131,27 +156,48 @@ def parse_instant(text: str) -> datetime:
     return value + offset if sign == "-" else value - offset
 
 
-def _refuse_markup(data: bytes) -> None:
+def _check_size(data: bytes, limits: Limits) -> None:
+    if len(data) > limits.size:
+        raise PayloadTooLarge("The XML document is too large.", detail=f"size: {len(data)} bytes")
+
+
+def _decoded(data: bytes) -> str:
     try:
         text = data.decode("utf-8").removeprefix(_BYTE_ORDER_MARK)
     except UnicodeDecodeError as error:
         raise _refusal("encoding: not UTF-8") from error
     if "\x00" in text:
         raise _refusal("syntax: NUL")
+    return text
+
+
+def _refuse_markup(text: str) -> None:
     declaration = _DECLARATION.match(text)
     found = _FORBIDDEN.search(text, declaration.end() if declaration else 0)
     if found:
         raise _refusal(f"{_FORBIDDEN_NAMES[found.group()]} at character {found.start()}")
 
 
-def _check_shape(root: etree._Element) -> None:
+def _parsed(data: bytes, by: etree.XMLParser, limits: Limits) -> etree._Element:
+    declarations = data.count(b"xmlns")
+    if declarations > limits.declarations:
+        raise _refusal(f"namespaces: {declarations} declarations")
+    try:
+        root = etree.fromstring(data, by)
+    except (etree.XMLSyntaxError, ValueError) as error:
+        raise _refusal(f"syntax: {error}") from error
+    _check_shape(root, limits)
+    return root
+
+
+def _check_shape(root: etree._Element, limits: Limits) -> None:
     identifiers: set[str] = set()
     for count, element in enumerate(root.iter(), start=1):
-        if count > MAX_ELEMENTS:
-            raise _refusal(f"shape: more than {MAX_ELEMENTS} elements")
+        if count > limits.elements:
+            raise _refusal(f"shape: more than {limits.elements} elements")
         if not isinstance(element.tag, str):
             raise _refusal("shape: a node that is no element")
-        if len(element.attrib) > MAX_ATTRIBUTES:
+        if len(element.attrib) > limits.attributes:
             raise _refusal(f"shape: {len(element.attrib)} attributes on one element")
         for name, value in element.attrib.items():
             if _local_name(name) not in ID_ATTRIBUTES:
