@@ -7,20 +7,24 @@ from datetime import UTC, datetime
 
 from sts.core.model import TokenFormat
 from sts.core.parts import Parts
+from sts.core.sign_in_steps import Desk
 from sts.crypto import issued
 from sts.crypto.roots import load_roots
 from sts.crypto.xmlenc import decrypt
 from sts.operations.installation import Installation
 from sts.operations.publish import Publications
-from sts.protocols.discovery import BY_CERTIFICATE, BY_SECRET
+from sts.protocols.discovery import BY_CERTIFICATE, BY_MESSAGE
 from sts.settings import Settings
 from sts.store.database import Database
+from sts.store.devices import SealedDevices
 from sts.store.directory import SqlDirectory
 from sts.store.failures import DECRYPTIONS, FailureCounters
 from sts.store.keyring import SealedKeyRing
 from sts.store.master_key_opening import open_master_keys
 from sts.store.passwords import LimitedPasswords
 from sts.store.replay import SqlReplayCache
+from sts.store.sessions import SqlSessions
+from sts.store.sign_in_states import SqlSignInStates
 from sts.tokens import jwt, saml11, saml20, swt
 
 Clock = Callable[[], datetime]
@@ -36,6 +40,7 @@ class Service:
     parts: Parts
     publications: Publications
     clock: Clock
+    desk: Desk
 
 
 def utc_now() -> datetime:
@@ -80,9 +85,15 @@ def assemble(settings: Settings, clock: Clock = utc_now) -> Service:
         decryption_failures=FailureCounters(database, DECRYPTIONS),
     )
     publications = Publications(installation.key_ring, _client_authentication(settings))
-    return Service(settings, installation, directory, parts, publications, clock)
+    desk = Desk(
+        parts=parts,
+        states=SqlSignInStates(database, installation.key_ring),
+        sessions=SqlSessions(database),
+        devices=SealedDevices(installation.key_ring),
+    )
+    return Service(settings, installation, directory, parts, publications, clock, desk)
 
 
 def _client_authentication(settings: Settings) -> tuple[str, ...]:
     """The ways to authenticate that the discovery documents offer."""
-    return BY_SECRET if settings.client_certificate_header is None else (*BY_SECRET, *BY_CERTIFICATE)
+    return BY_MESSAGE if settings.client_certificate_header is None else (*BY_MESSAGE, *BY_CERTIFICATE)

@@ -6,8 +6,8 @@ from typing import NamedTuple, Protocol
 
 from sts.core.errors import StsError
 from sts.core.exchange import IssuedToken, Principal, TokenProof
-from sts.core.issue import Parts
 from sts.core.model import IdentityProvider, Namespace, RelyingParty
+from sts.core.parts import Parts
 
 
 class Wish(Protocol):
@@ -48,7 +48,7 @@ class Browser(NamedTuple):
     mark: str  # SHA-256 of its cookie, in hex
     session: str  # the token of its session; "": none
     source: str
-    device: str = ""  # of a browser in which this name has signed in before
+    device: str = ""  # what it was given when somebody signed in by password in it
 
     def __repr__(self) -> str:
         """What is no secret."""
@@ -145,6 +145,16 @@ class Sessions(Protocol):
         """End the session."""
 
 
+class Devices(Protocol):
+    """Recognises browsers in which somebody has signed in by password before."""
+
+    def remember(self, namespace: Namespace, name: str) -> str:
+        """Text for the browser, by which it is recognised when this name signs in."""
+
+    def recognised(self, namespace: Namespace, name: str, text: str) -> str | None:
+        """What tells this browser from others, None unless the name has signed in by it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Desk:
     """What signing in works with; built once, in `sts.assemble`."""
@@ -152,6 +162,7 @@ class Desk:
     parts: Parts
     states: SignInStates
     sessions: Sessions
+    devices: Devices
 
 
 class AtProvider(NamedTuple):
@@ -184,6 +195,7 @@ class Deliver(NamedTuple):
     issued: IssuedToken
     pending: PendingSignIn
     session_token: str = ""  # of a session that began; "": the browser has it already
+    device: str = ""  # by which the browser is recognised when the same name signs in by password again
 
     def __repr__(self) -> str:
         """What is no secret."""

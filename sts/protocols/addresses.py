@@ -4,6 +4,7 @@ from typing import Final
 
 INSTALLATION: Final = frozenset({"api", "console", "health", "metrics", "static", ".well-known"})  # never a namespace
 WS_FEDERATION: Final = "v2/wsfederation"
+LOCAL_SIGN_IN: Final = "v2/wsfederation/local"
 IDENTITY_PROVIDERS: Final = "v2/metadata/IdentityProviders.js"
 FEDERATION_METADATA: Final = "FederationMetadata/2007-06/FederationMetadata.xml"
 WS_TRUST_13: Final = (

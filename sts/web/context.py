@@ -6,11 +6,13 @@ from flask import Response, current_app, request
 
 from sts.assemble import Service
 from sts.core.errors import StsError
+from sts.core.exchange import IssuedToken
 from sts.protocols.http import Answer
 from sts.web.arrival import Arrival
 
 ARRIVAL: Final = "sts.arrival"  # where the edge leaves what it found out about the request
 ERROR: Final = "sts.error"  # where it looks for what was refused
+ISSUED: Final = "sts.issued"  # where it looks for the token that was issued
 NOTED: Final = "sts.noted"  # where it looks for more to record
 
 
@@ -27,8 +29,18 @@ def current_arrival() -> Arrival:
 
 
 def note(**members: object) -> None:
-    """Have these members in the request's record."""
-    request.environ[NOTED] = members
+    """Have these members in the request's record, besides those noted before."""
+    request.environ[NOTED] = {**request.environ.get(NOTED, {}), **members}
+
+
+def note_issued(issued: IssuedToken) -> None:
+    """Have the token's members in the request's record; without it the token is not handed out."""
+    request.environ[ISSUED] = issued
+
+
+def note_error(error: StsError) -> None:
+    """Have the record tell why the request was refused."""
+    request.environ[ERROR] = error
 
 
 def response(answer: Answer) -> Response:
@@ -38,5 +50,5 @@ def response(answer: Answer) -> Response:
 
 def refused(error: StsError, answer: Answer) -> Response:
     """The same, where it refuses: the record tells the true reason."""
-    request.environ[ERROR] = error
+    note_error(error)
     return response(answer)

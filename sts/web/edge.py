@@ -13,7 +13,7 @@ from sts.core.parts import Parts
 from sts.protocols import addresses
 from sts.protocols.http import Answer
 from sts.web.arrival import Arrival, Environ, Reception, read_request
-from sts.web.context import ARRIVAL, ERROR, NOTED
+from sts.web.context import ARRIVAL, ERROR, ISSUED, NOTED
 from sts.web.metrics import Metrics
 from sts.web.problem import problem
 from sts.web.request_log import RequestLog
@@ -24,6 +24,15 @@ WsgiApplication = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 
 _HSTS: Final = ("Strict-Transport-Security", "max-age=31536000")  # RFC 6797; other hosts below ours are not ours
+_CANONICAL: Final = {  # ACS's addresses, which do not depend on case or a trailing slash
+    address.lower(): address
+    for address in (
+        addresses.WS_FEDERATION,
+        addresses.LOCAL_SIGN_IN,
+        addresses.IDENTITY_PROVIDERS,
+        addresses.FEDERATION_METADATA,
+    )
+}
 _LONGEST_LOGGED: Final = 512  # characters; an address may have 65,000
 _REASONS: Final = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
 
@@ -83,18 +92,23 @@ class Edge:
 
     def _page(self, arrival: Arrival, environ: Environ, start_response: StartResponse, began: float) -> Iterable[bytes]:
         environ[ARRIVAL] = arrival
-        environ["PATH_INFO"] = f"/{arrival.namespace}/{arrival.route}" if arrival.namespace else arrival.path
-        answered: list[str] = []
+        route = _CANONICAL.get(arrival.route.lower().rstrip("/"), arrival.route)
+        environ["PATH_INFO"] = f"/{arrival.namespace}/{route}" if arrival.namespace else arrival.path
+        started: list[tuple[str, list[tuple[str, str]]]] = []
 
         def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
-            answered.append(status)
-            headers = [*headers, *self._common(arrival)]
-            return start_response(status, headers, exc_info) if exc_info else start_response(status, headers)
+            started.append((status, headers))
 
-        body = self._pages(environ, start)
-        outcome = Outcome(Answer(int(answered[0][:3]), (), b""), None, environ.get(ERROR), environ.get(NOTED, {}))
-        self._recorded(arrival, outcome, None, began)
-        return body
+        body = b"".join(self._pages(environ, start))
+        status, headers = started[-1]
+        answer = Answer(int(status[:3]), (), body)
+        outcome = Outcome(answer, environ.get(ISSUED), environ.get(ERROR), environ.get(NOTED, {}))
+        recorded = self._recorded(arrival, outcome, None, began)
+        if recorded is not outcome:  # a token that could not be written down
+            body, status = recorded.answer.body, _REASONS[recorded.answer.status]
+            headers = [*recorded.answer.headers, ("Content-Length", str(len(body)))]
+        start_response(status, [*headers, *self._common(arrival)])
+        return [body]
 
     def _recorded(self, arrival: Arrival, outcome: Outcome, door: Door | None, began: float) -> Outcome:
         """Write the request down; a token that cannot be written down is not handed out (Golden SAML)."""
@@ -146,4 +160,6 @@ def _door_name(arrival: Arrival, door: Door | None) -> str:
         return door.name
     if arrival.namespace is None:
         return "operators"
-    return "enrolment" if arrival.route.startswith(addresses.EST) else "documents"
+    if arrival.route.startswith(addresses.EST):
+        return "enrolment"
+    return "sign-in" if arrival.route.lower().startswith(addresses.WS_FEDERATION) else "documents"

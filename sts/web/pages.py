@@ -1,4 +1,4 @@
-"""What Flask serves: published documents, enrolment, health."""
+"""What Flask serves: sign-in, published documents, enrolment, health."""
 
 import traceback
 from datetime import datetime
@@ -17,6 +17,7 @@ from sts.web.context import current_arrival, current_service, refused
 from sts.web.enrolment import enrolment
 from sts.web.metrics import Metrics
 from sts.web.problem import problem
+from sts.web.sign_in import sign_in
 
 documents = Blueprint("documents", __name__)
 health = Blueprint("health", __name__)
@@ -24,13 +25,14 @@ health = Blueprint("health", __name__)
 
 def create_pages(service: Service, metrics: Metrics) -> Flask:
     """The Flask application behind the edge."""
-    app = Flask("sts.web")
+    app = Flask("sts.web", static_folder=None)
     app.config.update(MAX_CONTENT_LENGTH=MAX_BODY, MAX_FORM_PARTS=MAX_FIELDS, MAX_FORM_MEMORY_SIZE=MAX_BODY)
     app.extensions["sts"] = service
     app.extensions["sts-metrics"] = metrics
     app.register_blueprint(documents)
     app.register_blueprint(enrolment)
     app.register_blueprint(health)
+    app.register_blueprint(sign_in)
     app.register_error_handler(StsError, _refuse)
     app.register_error_handler(HTTPException, _refuse_http)
     return app

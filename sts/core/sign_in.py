@@ -1,0 +1,292 @@
+"""Signing in by browser: which step comes next, free of HTTP (WS-Federation 1.2, 13; threats.md, 2.4 and 2.5)."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from hmac import compare_digest
+from typing import Final, NamedTuple
+
+from sts.core.acceptance import accept
+from sts.core.addresses import check_url, origin_of
+from sts.core.claims import LOCAL_AUTHORITY, NAME_IDENTIFIER
+from sts.core.errors import AuthenticationFailed, InvalidReply, InvalidState, IssuingFailed, StsError, TooManyRequests
+from sts.core.exchange import PasswordAttempt, Principal, TokenProof
+from sts.core.issue import TokenOrder, find_relying_party, issue_to
+from sts.core.model import Claim, IdentityProvider, Namespace, ProviderKind, RelyingParty, TokenFormat
+from sts.core.parts import Parts
+from sts.core.presented import SKEW, Presented
+from sts.core.sign_in_steps import (
+    AskPassword,
+    AtProvider,
+    Choose,
+    Deliver,
+    Desk,
+    PendingSignIn,
+    Returned,
+    Session,
+    SignInRefused,
+    Step,
+    Typed,
+    Unsolicited,
+    Visit,
+    Wish,
+)
+from sts.core.uris import AuthenticationMethod
+
+EVERY_FORMAT: Final = frozenset(TokenFormat)
+
+
+def begin(visit: Visit, wish: Wish, desk: Desk) -> Step:
+    """The first step of a sign-in: a token at once by the session, an identity provider, or a choice of them.
+
+    Raises RelyingPartyNotFound and InvalidReply before anything is sent anywhere; whatever else is refused comes as
+    SignInRefused.
+    """
+    relying_party = find_relying_party(visit.namespace, wish.realm, desk.parts.directory)
+    pending = PendingSignIn(
+        namespace=visit.namespace.name,
+        realm=wish.realm,
+        reply=_reply(visit.namespace, relying_party, wish.reply),
+        context=wish.context,
+        provider="",
+        nonce="",
+        browser=visit.browser.mark,
+        started_at=visit.now.replace(microsecond=0),
+        fresh=wish.fresh,
+        delivery=wish.delivery,
+    )
+    with _telling(pending, relying_party):
+        allowed = allowed_providers(visit.namespace, relying_party, desk.parts)
+        wanted = by_home_realm(allowed, wish.home_realm)
+        session = _usable_session(visit, wish, desk)
+        provider = None if session is None else _named(wanted or allowed, session.provider)
+        if session is not None and provider is not None:
+            return _by_session(visit, pending, session, desk)
+        return _discover(pending, relying_party, _Candidates(allowed, wanted, wish), desk)
+
+
+class _Candidates(NamedTuple):
+    """The identity providers that a relying party lets people sign in at, and those of them that were asked for."""
+
+    allowed: tuple[IdentityProvider, ...]
+    wanted: tuple[IdentityProvider, ...]
+    wish: Wish
+
+
+def _discover(pending: PendingSignIn, relying_party: RelyingParty, candidates: _Candidates, desk: Desk) -> Step:
+    """Straight to the identity provider if there is but one, else a choice."""
+    wish = candidates.wish
+    offered = candidates.wanted or candidates.allowed
+    is_unknown_address = "@" in (wish.home_realm or "") and not candidates.wanted
+    if wish.choose or len(offered) > 1 or is_unknown_address:
+        return Choose(relying_party, candidates.allowed, wish.home_realm if is_unknown_address else None)
+    (provider,) = offered
+    pending = pending._replace(provider=provider.name, nonce=desk.states.new_nonce())
+    if provider.kind is ProviderKind.LOCAL:
+        return AskPassword(relying_party, provider, pending)
+    return AtProvider(provider, pending)
+
+
+def allowed_providers(namespace: Namespace, relying_party: RelyingParty, parts: Parts) -> tuple[IdentityProvider, ...]:
+    """The enabled identity providers of a relying party in its order; raises IssuingFailed where there is none."""
+    known = {provider.name: provider for provider in parts.directory.identity_providers(namespace)}
+    named = [known[name] for name in relying_party.identity_providers if name in known]
+    allowed = tuple(provider for provider in named if provider.enabled)
+    if not allowed:
+        raise IssuingFailed(
+            f"nobody can sign in to relying party '{relying_party.name}': it has no identity provider that is enabled; "
+            "name one in its identity_providers"
+        )
+    return allowed
+
+
+def by_home_realm(providers: Sequence[IdentityProvider], home_realm: str | None) -> tuple[IdentityProvider, ...]:
+    """Those that a home realm means: by issuer or name, else by domain, of an e-mail address too; none if none fits."""
+    if not home_realm:
+        return ()
+    exact = tuple(provider for provider in providers if home_realm in (provider.issuer, provider.name))
+    domain = home_realm.rpartition("@")[2].strip().lower()
+    return exact or tuple(provider for provider in providers if domain in provider.email_domains)
+
+
+def _usable_session(visit: Visit, wish: Wish, desk: Desk) -> Session | None:
+    """The browser's session, unless the relying party wants a choice or a fresher sign-in."""
+    if wish.choose or not visit.browser.session:
+        return None
+    session = desk.sessions.find(visit.namespace, visit.browser.session, visit.now)
+    if session is None or wish.fresh is None:
+        return session
+    return session if visit.now - session.principal.authenticated_at < wish.fresh else None
+
+
+def _by_session(visit: Visit, pending: PendingSignIn, session: Session, desk: Desk) -> Deliver:
+    pending = pending._replace(provider=session.provider)
+    issued = issue_to(session.principal, _order(visit, pending), desk.parts, visit.now)
+    desk.sessions.join(session, pending.realm, pending.reply)
+    return Deliver(issued, pending)
+
+
+def _order(visit: Visit, pending: PendingSignIn) -> TokenOrder:
+    return TokenOrder(visit.namespace, pending.realm, EVERY_FORMAT, pending.provider)
+
+
+def take(visit: Visit, returned: Returned, desk: Desk) -> Deliver:
+    """Take an identity provider's answer to a sign-in that this browser began; raises InvalidState, SignInRefused.
+
+    The state is used up before the token is decrypted: one sign-in, one decryption (threats.md, 7.3).
+    """
+    pending = _own(visit, returned.state, desk)
+    relying_party = find_relying_party(visit.namespace, pending.realm, desk.parts.directory)
+    desk.states.use(visit.namespace, pending, visit.now)
+    with _telling(pending, relying_party):
+        provider = _required(visit.namespace, pending.provider, desk.parts)
+        principal = accept(_presented(visit, returned.proof), provider, desk.parts, visit.now)
+        _require_fresh(pending, principal)
+        return _signed_in(visit, pending, principal, desk)
+
+
+def take_unsolicited(visit: Visit, unsolicited: Unsolicited, desk: Desk) -> Deliver:
+    """Take an answer that nobody asked for, from an identity provider whose record allows it, to a default reply.
+
+    Raises InvalidState where none does, RelyingPartyNotFound, SignInRefused.
+    """
+    provider = _issuer(visit.namespace, unsolicited.proof, desk.parts)
+    relying_party = find_relying_party(visit.namespace, unsolicited.realm, desk.parts.directory)
+    reply = _reply(visit.namespace, relying_party, None)
+    now, realm = visit.now.replace(microsecond=0), unsolicited.realm
+    pending = PendingSignIn(visit.namespace.name, realm, reply, None, provider.name, "", visit.browser.mark, now)
+    with _telling(pending, relying_party):
+        principal = accept(_presented(visit, unsolicited.proof), provider, desk.parts, visit.now)
+        return _signed_in(visit, pending, principal, desk)
+
+
+def _presented(visit: Visit, proof: TokenProof) -> Presented:
+    return Presented.at_sign_in(visit.namespace, proof, visit.browser.source)
+
+
+def _issuer(namespace: Namespace, proof: TokenProof, parts: Parts) -> IdentityProvider:
+    """Whose unsolicited answer this would be: the issuer's that it names, or the only one's if it is encrypted."""
+    welcome = [p for p in parts.directory.identity_providers(namespace) if p.unsolicited and p.enabled]
+    if proof.format is not None and welcome:
+        claimed = parts.formats[proof.format].view(proof.token).issuer
+        welcome = [provider for provider in welcome if provider.issuer == claimed]
+    if len(welcome) != 1:
+        raise InvalidState(detail="an answer without state, and no one identity provider that may send such")
+    return welcome[0]
+
+
+def _own(visit: Visit, state: str, desk: Desk) -> PendingSignIn:
+    """The sign-in of a state, if this browser began it here."""
+    pending = desk.states.open(state, visit.now)
+    if pending.namespace != visit.namespace.name:
+        raise InvalidState(detail=f"the sign-in was begun at namespace '{pending.namespace}'")
+    if not visit.browser.mark or not compare_digest(pending.browser, visit.browser.mark):
+        reason = "another browser" if visit.browser.mark else "a browser that has or sends no cookie of ours"
+        raise InvalidState(detail=f"the answer came from {reason}")
+    return pending
+
+
+def _require_fresh(pending: PendingSignIn, principal: Principal) -> None:
+    """Refuse an old sign-in where a fresh one was asked for: not every identity provider heeds wfresh."""
+    if pending.fresh is not None and principal.authenticated_at < pending.started_at - pending.fresh - SKEW:
+        at = principal.authenticated_at.isoformat(timespec="seconds")
+        raise AuthenticationFailed(detail=f"a fresh sign-in was asked for, and '{principal.name}' signed in at {at}")
+
+
+def _signed_in(visit: Visit, pending: PendingSignIn, principal: Principal, desk: Desk) -> Deliver:
+    """A token, and a session under a new id, so that no id from before the sign-in is worth anything after it."""
+    issued = issue_to(principal, _order(visit, pending), desk.parts, visit.now)
+    token = visit.browser.session
+    known = desk.sessions.find(visit.namespace, token, visit.now) if token else None
+    begun = Session(0 if known is None else known.id, pending.provider, principal)
+    session, token = desk.sessions.start(visit.namespace, begun, visit.now)
+    desk.sessions.join(session, pending.realm, pending.reply)
+    return Deliver(issued, pending, token)
+
+
+def sign_in_locally(visit: Visit, typed: Typed, desk: Desk) -> Deliver | AskPassword:
+    """Check a local account; after a wrong password the answer asks again, under a new state.
+
+    Raises InvalidState, SignInRefused.
+    """
+    pending = _own(visit, typed.state, desk)
+    relying_party = find_relying_party(visit.namespace, pending.realm, desk.parts.directory)
+    desk.states.use(visit.namespace, pending, visit.now)
+    with _telling(pending, relying_party):
+        provider = _required(visit.namespace, pending.provider, desk.parts)
+        if provider.kind is not ProviderKind.LOCAL:
+            raise InvalidState(detail=f"identity provider '{provider.name}' takes no passwords here")
+        try:
+            _check_password(visit, typed, desk)
+        except (AuthenticationFailed, TooManyRequests) as refused:
+            again = pending._replace(nonce=desk.states.new_nonce(), started_at=visit.now.replace(microsecond=0))
+            return AskPassword(relying_party, provider, again, refused)
+        claims = (Claim(NAME_IDENTIFIER, typed.name, LOCAL_AUTHORITY),)
+        method = AuthenticationMethod.PASSWORD_PROTECTED_TRANSPORT
+        principal = Principal(typed.name, provider.name, claims, visit.now, method)
+        device = desk.devices.remember(visit.namespace, typed.name)
+        return _signed_in(visit, pending, principal, desk)._replace(device=device)
+
+
+def _check_password(visit: Visit, typed: Typed, desk: Desk) -> None:
+    """Raise AuthenticationFailed or TooManyRequests.
+
+    A name that does not exist, is disabled, is not interactive or has another password costs and answers the same. A
+    browser in which the name has signed in before is counted by itself: strangers who guess do not lock its owner out.
+    """
+    parts = desk.parts
+    identity = parts.directory.service_identity(visit.namespace, typed.name)
+    is_usable = identity is not None and identity.enabled and identity.interactive
+    device = desk.devices.recognised(visit.namespace, typed.name, visit.browser.device)
+    counted = typed.name if device is None else f"{typed.name} {device}"
+    attempt = PasswordAttempt(visit.namespace, counted, typed.password, visit.browser.source)
+    try:
+        parts.passwords.check(identity if is_usable else None, attempt, visit.now)
+    except AuthenticationFailed as error:
+        if identity is not None and not is_usable:  # a truer reason
+            state = "disabled" if not identity.enabled else "not interactive"
+            raise AuthenticationFailed(detail=f"service identity '{identity.name}' is {state}") from error
+        raise
+
+
+def _named(providers: Sequence[IdentityProvider], name: str) -> IdentityProvider | None:
+    return next((provider for provider in providers if provider.name == name), None)
+
+
+def _required(namespace: Namespace, name: str, parts: Parts) -> IdentityProvider:
+    provider = _named(parts.directory.identity_providers(namespace), name)
+    if provider is None or not provider.enabled:
+        reason = "is gone" if provider is None else "is disabled"
+        raise AuthenticationFailed(detail=f"identity provider '{name}' {reason}")
+    return provider
+
+
+def _reply(namespace: Namespace, relying_party: RelyingParty, asked: str | None) -> str:
+    """The address that the answer goes to: registered byte for byte, and still one that browsers may be sent to."""
+    if not relying_party.reply:
+        raise InvalidReply(f"relying party '{relying_party.name}' has no reply address; register one as its reply")
+    reply = relying_party.reply[0] if asked is None else asked
+    if reply not in relying_party.reply:
+        raise InvalidReply(
+            f"the reply address is not registered for relying party '{relying_party.name}'; wreply must equal one of "
+            "its reply addresses exactly",
+            detail=f"wreply {reply[:200]!r}",
+        )
+    return usable_address(reply, namespace)
+
+
+def usable_address(address: str, namespace: Namespace) -> str:
+    """The stored address, if browsers may be sent there; raises InvalidReply for one that got round the checks."""
+    try:
+        origin_of(check_url(address, namespace.issuer))
+    except ValueError as error:
+        raise InvalidReply("a registered address cannot be used", detail=str(error)) from error
+    return address
+
+
+@contextmanager
+def _telling(pending: PendingSignIn, relying_party: RelyingParty) -> Iterator[None]:
+    """Have the relying party hear of what is refused from here on."""
+    try:
+        yield
+    except StsError as error:
+        raise SignInRefused(error, pending, relying_party) from error

@@ -1,0 +1,212 @@
+"""The pages of signing in and out, each with the strictest policy under which it works."""
+
+from base64 import b64encode
+from datetime import datetime
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from flask import Response, render_template
+
+from sts.core.addresses import origin_of
+from sts.core.errors import (
+    AccessDenied,
+    AuthenticationFailed,
+    BadRequest,
+    InvalidState,
+    InvalidToken,
+    RelyingPartyNotFound,
+    StoreUnavailable,
+    StsError,
+    TooManyRequests,
+)
+from sts.protocols import wsfed
+from sts.protocols.http import timestamp
+from sts.protocols.refusals import retry_headers
+from sts.protocols.wsfed import PostForm
+
+_STATIC: Final = Path(__file__).with_name("static")
+_HEADERS: Final = (
+    ("Referrer-Policy", "no-referrer"),
+    ("Cache-Control", "no-store"),
+    ("Pragma", "no-cache"),
+    ("X-Content-Type-Options", "nosniff"),
+)
+
+
+class Policy(NamedTuple):
+    """What a page may do; everything else is forbidden it (Content Security Policy 3)."""
+
+    script: str = ""  # the name of its one script
+    form_action: str = "'none'"
+    images: tuple[str, ...] = ()
+    frames: tuple[str, ...] = ()
+    framed_by: str = "'none'"
+
+    @property
+    def header(self) -> str:
+        """The policy as browsers read it."""
+        directives = {
+            "default-src": "'none'",
+            "style-src": _hash("sign_in.css"),
+            "script-src": _hash(self.script) if self.script else "",
+            "img-src": " ".join(self.images),
+            "frame-src": " ".join(self.frames),
+            "form-action": self.form_action,
+            "frame-ancestors": self.framed_by,
+            "base-uri": "'none'",
+        }
+        return "; ".join(f"{name} {value}" for name, value in directives.items() if value)
+
+
+class Way(NamedTuple):
+    """An identity provider on the page that offers a choice."""
+
+    name: str
+    label: str
+    address: str
+    image: str | None
+
+
+class HomeRealm(NamedTuple):
+    """What the page that offers a choice shows."""
+
+    relying_party: str
+    ways: tuple[Way, ...]
+    last: str | None  # the name of the one that was chosen last time
+    fields: tuple[tuple[str, str], ...]  # of the request, for the form with the e-mail address
+    action: str
+    has_domains: bool
+    unknown: str | None
+
+
+class PasswordForm(NamedTuple):
+    """What the form of a local identity provider shows."""
+
+    relying_party: str
+    provider: str
+    action: str
+    state: str
+    refused: StsError | None
+
+    def __repr__(self) -> str:
+        """What is no secret."""
+        return f"PasswordForm({self.relying_party!r})"
+
+
+class SignedOut(NamedTuple):
+    """What the page after signing out does."""
+
+    cleanups: tuple[str, ...]
+    onward: str | None
+    framed_by: str | None = None  # the origin of the identity provider that shows the page in a frame
+
+
+class _Words(NamedTuple):
+    heading: str
+    advice: str
+
+
+_APPLICATION: Final = "The application sent a request that cannot be answered. Tell the people who look after it."
+_WORDS: Final = {
+    InvalidState: _Words("Please sign in again", "Go back to the application and begin again, in this browser."),
+    RelyingPartyNotFound: _Words("This application is not known here", _APPLICATION),
+    BadRequest: _Words("This request is not understood", _APPLICATION),
+    InvalidToken: _Words("You could not be signed in", "What your identity provider sent was not accepted."),
+    AuthenticationFailed: _Words("You could not be signed in", "Go back to the application and try again."),
+    AccessDenied: _Words("You have no access", "You are signed in, but this application is not open to you."),
+    TooManyRequests: _Words("Too many attempts", "Wait a while and try again."),
+    StoreUnavailable: _Words("Try again in a moment", "The service is busy or being looked after."),
+    StsError: _Words("You could not be signed in", "Tell the people who look after this service, with the trace ID."),
+}
+
+
+def post_page(form: PostForm, status: int = 200) -> Response:
+    """A form that posts itself, or is posted by its button where scripts do not run."""
+    origin = origin_of(form.action)
+    policy = Policy(script="post.js", form_action=origin)
+    return _page("post.html", policy, status, form=form, host=origin)
+
+
+def go_on_page(address: str) -> Response:
+    """A page that goes on to an address, in answer to a form: a redirection could be taken for the form's own."""
+    return _page("go_on.html", Policy(script="go_on.js"), onward=address, host=origin_of(address))
+
+
+def notify_page(answer: str) -> Response:
+    """A page that hands JSON to the application in which it is shown."""
+    return _page("notify.html", Policy(script="notify.js"), answer=answer)
+
+
+def home_realm_page(shown: HomeRealm) -> Response:
+    """The choice of identity providers, the last one first."""
+    images = tuple(sorted({origin_of(way.image) for way in shown.ways if way.image}))
+    last = next((way for way in shown.ways if way.name == shown.last), None)
+    others = [way for way in shown.ways if way is not last]
+    # The answer to the form leads on by a page of its own: `form-action` would judge redirections too.
+    policy = Policy(form_action="'self'" if shown.has_domains else "'none'", images=images)
+    return _page("home_realm.html", policy, **{**shown._asdict(), "last": last}, others=others)
+
+
+def password_page(shown: PasswordForm) -> Response:
+    """The form for a local account."""
+    error = shown.refused
+    fault = None if error is None else "The name or the password is not right."
+    if isinstance(error, TooManyRequests):
+        fault = "Too many failed attempts. Wait a while and try again."
+    page = _page(
+        "password.html",
+        Policy(form_action="'self'"),
+        200 if error is None else wsfed.status(error),
+        **shown._asdict(),
+        fault=fault,
+    )
+    page.headers.extend(() if error is None else retry_headers(error))
+    return page
+
+
+def refused_page(error: StsError, trace_id: str, now: datetime) -> Response:
+    """What went wrong, in words for the person in front of it and with the code for whoever is asked."""
+    words = next(_WORDS[cause] for cause in type(error).__mro__ if cause in _WORDS)
+    status = wsfed.status(error)
+    page = _page(
+        "refused.html",
+        Policy(),
+        status,
+        **words._asdict(),
+        lines=wsfed.told(error),
+        status_code=status,
+        trace_id=trace_id,
+        timestamp=timestamp(now),
+    )
+    page.headers.extend(retry_headers(error))
+    return page
+
+
+def signed_out_page(shown: SignedOut) -> Response:
+    """The page that has every relying party forget somebody, and then leads on."""
+    framed_by = shown.framed_by or "'none'"
+    frames = tuple(sorted({origin_of(address) for address in shown.cleanups}))
+    policy = Policy(script="go_on.js" if shown.onward else "", frames=frames, framed_by=framed_by)
+    return _page("signed_out.html", policy, cleanups=shown.cleanups, onward=shown.onward)
+
+
+def _page(template: str, policy: Policy, status: int = 200, **values: object) -> Response:
+    script = _text(policy.script) if policy.script else ""
+    body = render_template(template, style=_text("sign_in.css"), script=script, **values)
+    page = Response(body, status, [*_HEADERS, ("Content-Security-Policy", policy.header)], mimetype="text/html")
+    if policy.framed_by == "'none'":
+        page.headers["X-Frame-Options"] = "DENY"
+    return page
+
+
+@cache
+def _text(name: str) -> str:
+    """A file of ours, to stand in a page as it is."""
+    return (_STATIC / name).read_text(encoding="utf-8").strip()
+
+
+@cache
+def _hash(name: str) -> str:
+    return f"'sha256-{b64encode(sha256(_text(name).encode()).digest()).decode('ascii')}'"

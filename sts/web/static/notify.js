@@ -1,0 +1,1 @@
+window.external.notify(document.getElementById("answer").textContent);
