@@ -103,7 +103,7 @@ _RENDERERS: Final[Mapping[DocumentKind, tuple[_Renderer, str]]] = {
 class Publications:
     """Keeps rendered documents until the namespace changes or the next instant at which they would."""
 
-    def __init__(self, key_ring: KeyRing, client_authentication: tuple[str, ...] = discovery.BY_SECRET) -> None:
+    def __init__(self, key_ring: KeyRing, client_authentication: tuple[str, ...] = discovery.BY_MESSAGE) -> None:
         self._means = _Means(key_ring, client_authentication)
         self._kept: dict[tuple[int, DocumentKind], Document] = {}
 

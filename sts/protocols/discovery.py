@@ -8,13 +8,14 @@ from typing import Final
 from sts.core.model import Credential, Kind, SignatureAlgorithm, Use
 from sts.crypto.jwk import base64url, public_members
 from sts.protocols.addresses import JWKS, OAUTH2
+from sts.protocols.assertions import CLIENT_CREDENTIALS, GRANTS
 
-BY_SECRET: Final = ("client_secret_basic", "client_secret_post")
+BY_MESSAGE: Final = ("client_secret_basic", "client_secret_post", "private_key_jwt")  # RFC 7591, 2
 BY_CERTIFICATE: Final = ("tls_client_auth", "self_signed_tls_client_auth")  # RFC 8705, 2.1.1 and 2.2.1
 
 
 def openid_configuration(
-    issuer: str, credentials: Sequence[Credential], authentication: Sequence[str] = BY_SECRET
+    issuer: str, credentials: Sequence[Credential], authentication: Sequence[str] = BY_MESSAGE
 ) -> bytes:
     """The document at `.well-known/openid-configuration`; `issuer` ends in a slash, its URL as clients know it.
 
@@ -29,7 +30,7 @@ def openid_configuration(
     return _document(members)
 
 
-def authorization_server(issuer: str, authentication: Sequence[str] = BY_SECRET) -> bytes:
+def authorization_server(issuer: str, authentication: Sequence[str] = BY_MESSAGE) -> bytes:
     """The document at `/.well-known/oauth-authorization-server/<namespace>` (RFC 8414, 2 and 3)."""
     return _document(_server(issuer, authentication))
 
@@ -40,8 +41,9 @@ def _server(issuer: str, authentication: Sequence[str]) -> dict[str, object]:
         "token_endpoint": issuer + OAUTH2,
         "jwks_uri": issuer + JWKS,
         "response_types_supported": ["none"],
-        "grant_types_supported": ["client_credentials"],
+        "grant_types_supported": [CLIENT_CREDENTIALS, *GRANTS],
         "token_endpoint_auth_methods_supported": list(authentication),
+        "token_endpoint_auth_signing_alg_values_supported": ["RS256", "PS256", "ES256", "ES384", "ES512"],
     }
 
 

@@ -1,14 +1,18 @@
-"""OAuth 2.0 client credentials as RFC 6749 has them, for tokens of all four formats (SAML as RFC 8693 wraps it)."""
+"""OAuth 2.0 as RFC 6749 has it: client credentials and assertions for tokens of all four formats.
+
+SAML is given as RFC 8693 wraps it; the assertions are those of RFC 7522 and RFC 7523.
+"""
 
 import re
 from base64 import urlsafe_b64encode
 from binascii import a2b_base64
 from datetime import datetime
 
-from sts.core.errors import AuthenticationFailed, BadRequest, MissingField, StsError, UnsupportedGrant
-from sts.core.exchange import CertificateProof, IssuedToken, PasswordProof, TokenRequest
+from sts.core.errors import AuthenticationFailed, BadRequest, MissingField, StsError
+from sts.core.exchange import CertificateProof, ClientAssertion, IssuedToken, PasswordProof, Proof, TokenRequest
 from sts.core.model import TokenFormat
 from sts.core.uris import OAUTH_SAML11, OAUTH_SAML20
+from sts.protocols.assertions import CLIENT_CREDENTIALS, GRANTS, assertion, client_assertion
 from sts.protocols.http import (
     FORM,
     Answer,
@@ -45,33 +49,48 @@ _CHALLENGE = ("WWW-Authenticate", 'Basic realm="oauth2/token", charset="UTF-8"')
 def parse(request: HttpRequest, namespace: str) -> TokenRequest:
     """Read a token request; the realm comes as `resource`, `audience` or `scope`.
 
-    Raises MethodNotAllowed, PayloadTooLarge, BadRequest (MissingField), UnsupportedGrant, or AuthenticationFailed
-    where the client does not authenticate (RFC 6749, 2.3.1, 3.2 and 4.4.2; RFC 8707, 2).
+    Raises MethodNotAllowed, PayloadTooLarge, BadRequest (MissingField), UnsupportedGrant, InvalidToken for an assertion
+    that cannot be decoded, or AuthenticationFailed where the client does not authenticate as its grant demands
+    (RFC 6749, 2.3.1, 3.2 and 4.4.2; RFC 7521, 4; RFC 8707, 2).
     """
     form = posted_form(request)
     if media_type(request) not in (FORM, ""):
         raise BadRequest(f"the body is not {FORM}")
-    require_client_credentials(form)
+    proof, client = _proofs(request, form)
     return TokenRequest(
         namespace=namespace,
-        proof=_client(request, form),
+        proof=proof,
         realm=_realm(form),
         formats=FORMATS,
         source=request.source,
         trace_id=request.trace_id,
+        client=client,
     )
 
 
-def require_client_credentials(form: Form) -> None:
-    """Refuse every other grant; raises MissingField or UnsupportedGrant."""
-    if form.single("grant_type") != "client_credentials":
-        raise UnsupportedGrant("the grant type is not supported; use client_credentials")
+def _proofs(request: HttpRequest, form: Form) -> tuple[Proof, Proof | None]:
+    """What the grant rests on, and the client that presents an assertion, if it says who it is (RFC 7521, 4.1)."""
+    if form.single("grant_type") == CLIENT_CREDENTIALS:
+        return _client(request, form), None
+    proof = assertion(form, GRANTS)
+    credentials = ("client_secret", "client_assertion", "client_assertion_type")
+    if "authorization" in request.headers or any(form.optional(name) for name in credentials):
+        return proof, _client(request, form)
+    return proof, None
 
 
-def _client(request: HttpRequest, form: Form) -> PasswordProof | CertificateProof:
-    """A secret, in the header or the body, or else the certificate of the TLS connection (RFC 8705, 2)."""
+def _client(request: HttpRequest, form: Form) -> PasswordProof | CertificateProof | ClientAssertion:
+    """A secret, in the header or the body, a token of the client's own, or else the certificate of the TLS connection.
+
+    Only one of them (RFC 6749, 2.3; RFC 7521, 4.2; RFC 8705, 2).
+    """
     authorization = request.headers.get("authorization")
     name, secret = form.optional("client_id"), form.optional("client_secret")
+    own = client_assertion(form)
+    if own is not None:
+        if authorization is not None or secret is not None:
+            raise BadRequest("a client authenticates in one way: with a client_assertion or with a secret, not both")
+        return own
     if authorization is None:
         if name is not None and secret is not None:
             return PasswordProof(name, secret.encode())

@@ -3,10 +3,10 @@
 from datetime import datetime
 
 from sts.core.errors import StsError
-from sts.core.exchange import IssuedToken, PasswordProof, TokenRequest
+from sts.core.exchange import IssuedToken, PasswordProof, Proof, TokenRequest
 from sts.core.model import TokenFormat
-from sts.protocols.http import Answer, HttpRequest, json_answer, posted_form, seconds_left, timestamp
-from sts.protocols.oauth2 import require_client_credentials
+from sts.protocols.assertions import ACS_GRANTS, CLIENT_CREDENTIALS, assertion
+from sts.protocols.http import Answer, Form, HttpRequest, json_answer, posted_form, seconds_left, timestamp
 from sts.protocols.refusals import chained_text, refusal, retry_headers
 
 FORMATS = frozenset({TokenFormat.SWT, TokenFormat.JWT})
@@ -19,20 +19,33 @@ _HEADERS = (
 
 
 def parse(request: HttpRequest, namespace: str) -> TokenRequest:
-    """Read a token request; the client's secret is in the body, the realm in `scope`.
+    """Read a token request; secrets and assertions (as they are, SAML too) are in the body, the realm in `scope`.
 
     Raises MethodNotAllowed, PayloadTooLarge, BadRequest (MissingField) or UnsupportedGrant.
     """
     form = posted_form(request)
-    require_client_credentials(form)
+    proof, client = _proofs(form)
     return TokenRequest(
         namespace=namespace,
         realm=form.single("scope"),
-        proof=PasswordProof(form.single("client_id"), form.single("client_secret").encode()),
+        proof=proof,
         formats=FORMATS,
         source=request.source,
         trace_id=request.trace_id,
+        client=client,
     )
+
+
+def _proofs(form: Form) -> tuple[Proof, Proof | None]:
+    """What the grant rests on, and the client that presents an assertion, if it gives a secret too."""
+    if form.single("grant_type") == CLIENT_CREDENTIALS:
+        return _client(form), None
+    proof = assertion(form, ACS_GRANTS)
+    return proof, _client(form) if form.optional("client_secret") is not None else None
+
+
+def _client(form: Form) -> PasswordProof:
+    return PasswordProof(form.single("client_id"), form.single("client_secret").encode())
 
 
 def render(issued: IssuedToken, now: datetime) -> Answer:

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sts.core.errors import BadRequest, StsError, UnsupportedGrant
+from sts.core.errors import BadRequest, StsError
 from sts.core.exchange import IssuedToken, PasswordProof, Proof, TokenProof, TokenRequest
 from sts.core.model import TokenFormat
 from sts.protocols.http import FORM, Answer, Form, HttpRequest, posted_form, seconds_left, timestamp
@@ -27,7 +27,7 @@ _FAILURE_HEADERS = (
 def parse(request: HttpRequest, namespace: str) -> TokenRequest:
     """Read a token request; the Content-Type does not matter, since old clients send none.
 
-    Raises MethodNotAllowed, PayloadTooLarge, BadRequest (MissingField) or UnsupportedGrant (OAuth WRAP 0.9, 5.1, 5.2).
+    Raises MethodNotAllowed, PayloadTooLarge or BadRequest (MissingField) (OAuth WRAP 0.9, 5.1, 5.2).
     """
     form = posted_form(request)
     return TokenRequest(
@@ -50,7 +50,7 @@ def _proof(form: Form) -> Proof:
     if assertion_format == "SWT":
         return TokenProof(TokenFormat.SWT, assertion.encode())
     if assertion_format == "SAML":
-        raise UnsupportedGrant("SAML assertions are not supported at this endpoint; use wrap_assertion_format SWT")
+        return TokenProof(None, assertion.encode())
     raise BadRequest("wrap_assertion_format is neither SWT nor SAML")
 
 

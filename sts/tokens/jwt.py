@@ -1,4 +1,7 @@
-"""JSON Web Tokens (RFC 7519) under RS256, ES256/384/512 or HS256, and the access tokens of RFC 9068."""
+"""JSON Web Tokens (RFC 7519) under RS256, ES256/384/512 or HS256, and the access tokens of RFC 9068.
+
+Read under PS256 too, which clients choose for RSA keys: the key decides the family, the token which of its members.
+"""
 
 import base64
 import binascii
@@ -42,7 +45,8 @@ _SHORT_NAMES = {
 }
 _LONG_NAMES = {short: long for long, short in _SHORT_NAMES.items()}
 _QUOTED_NAMES = {long: _quote(short) for long, short in _SHORT_NAMES.items()}
-_ALGORITHMS = {algorithm.value: algorithm for algorithm in SignatureAlgorithm}
+_PS256 = "PS256"  # RFC 7518, 3.5
+_ALGORITHMS = {algorithm.value: algorithm for algorithm in SignatureAlgorithm} | {_PS256: SignatureAlgorithm.RS256}
 _REGISTERED = frozenset({"iss", "sub", "aud", "exp", "nbf", "iat", "jti"})
 
 _COMPACT = re.compile(rb"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]*)")
@@ -57,7 +61,7 @@ _CURVES = {
 }
 _LAST_INSTANT = 253_402_300_799  # 9999-12-31T23:59:59Z
 _MAX_TEXT = 2048  # of iss, sub, jti
-_JWS = jwt.PyJWS(algorithms=list(SignatureAlgorithm), options={"enforce_minimum_key_length": True})
+_JWS = jwt.PyJWS(algorithms=list(_ALGORITHMS), options={"enforce_minimum_key_length": True})
 
 
 def write(descriptor: TokenDescriptor, signer: Signer) -> bytes:
@@ -81,7 +85,7 @@ def read(token: bytes, trusted: Trusted, now: datetime) -> VerifiedToken:
     """
     header, payload = _split(token)
     algorithm, hint = _check_header(header)
-    key = _verify(token, _candidates(trusted, algorithm, hint, now))
+    key = _verify(token, algorithm, _candidates(trusted, algorithm, hint, now))
     content = _content(_members(payload))
     if content.issuer != trusted.issuer:
         raise _refusal("issuer: missing or not the trusted one")
@@ -177,7 +181,7 @@ def _encode(data: bytes) -> bytes:
 @dataclass(frozen=True, slots=True)
 class _Candidate:
     key: VerificationKey
-    algorithm: SignatureAlgorithm
+    algorithm: SignatureAlgorithm  # what the key signs with; of RSA keys also PS256 is read
     material: PublicKey | bytes = field(repr=False)
 
 
@@ -243,8 +247,8 @@ def _finite(number: str) -> float:
 _JSON = json.JSONDecoder(object_pairs_hook=_unique, parse_float=_finite, parse_constant=_finite)
 
 
-def _check_header(header: Mapping[str, object]) -> tuple[SignatureAlgorithm, str | None]:
-    """Answer the algorithm and the hint at the key; raises InvalidJwtToken."""
+def _check_header(header: Mapping[str, object]) -> tuple[str, str | None]:
+    """Answer the algorithm's name and the hint at the key; raises InvalidJwtToken."""
     refused = sorted(_REFUSED_HEADERS & header.keys())
     if refused:
         raise _refusal(f"header: {', '.join(refused)}")
@@ -258,17 +262,15 @@ def _check_header(header: Mapping[str, object]) -> tuple[SignatureAlgorithm, str
     algorithm = header.get("alg")
     if not isinstance(algorithm, str) or algorithm not in _ALGORITHMS:
         raise _refusal("alg: missing or not allowed")
-    return _ALGORITHMS[algorithm], str(hints[0]) if hints else None
+    return algorithm, str(hints[0]) if hints else None
 
 
-def _candidates(
-    trusted: Trusted, algorithm: SignatureAlgorithm, hint: str | None, now: datetime
-) -> Sequence[_Candidate]:
-    """The keys that may verify the token: fit for it, of its algorithm and, if it names one, of that name."""
+def _candidates(trusted: Trusted, algorithm: str, hint: str | None, now: datetime) -> Sequence[_Candidate]:
+    """The keys that may verify the token: fit for it, of its algorithm's family and, if it names one, of that name."""
     fit = [candidate for key in trusted.keys if (candidate := _fit(key, now)) is not None]
     if not fit:
         raise _unsigned("key: none is valid, for signing, of a known kind and large enough")
-    same = [candidate for candidate in fit if candidate.algorithm is algorithm]
+    same = [candidate for candidate in fit if candidate.algorithm is _ALGORITHMS[algorithm]]
     if not same:
         raise _refusal(f"alg: no trusted key is for {algorithm}")
     named = [candidate for candidate in same if hint is None or candidate.key.id in (hint, "")]
@@ -310,10 +312,10 @@ def _public(der: bytes) -> _Public | None:
     return _Public(algorithm, material, certificate.not_before, certificate.not_after)
 
 
-def _verify(token: bytes, candidates: Sequence[_Candidate]) -> VerificationKey:
+def _verify(token: bytes, algorithm: str, candidates: Sequence[_Candidate]) -> VerificationKey:
     for candidate in candidates:
         try:
-            _JWS.decode(token, candidate.material, [candidate.algorithm])
+            _JWS.decode(token, candidate.material, [algorithm])
         except jwt.PyJWTError:
             continue
         return candidate.key

@@ -10,7 +10,7 @@ import jwt
 import pytest
 
 from sts.core.model import Credential, Kind, Use
-from sts.protocols.discovery import BY_CERTIFICATE, BY_SECRET, authorization_server, jwks, openid_configuration
+from sts.protocols.discovery import BY_CERTIFICATE, BY_MESSAGE, authorization_server, jwks, openid_configuration
 from tests.crypto.identities import NOT_AFTER, NOT_BEFORE, certificate, signer
 
 ISSUER = "https://sts.example/contoso/"
@@ -103,8 +103,17 @@ def test_document_names_the_issuer_exactly_and_the_addresses(document: Callable[
     assert found["issuer"] == ISSUER
     assert found["token_endpoint"] == "https://sts.example/contoso/oauth2/token"
     assert found["jwks_uri"] == "https://sts.example/contoso/.well-known/jwks.json"
-    assert found["grant_types_supported"] == ["client_credentials"]
-    assert found["token_endpoint_auth_methods_supported"] == ["client_secret_basic", "client_secret_post"]
+    assert found["grant_types_supported"] == [
+        "client_credentials",
+        "urn:ietf:params:oauth:grant-type:jwt-bearer",
+        "urn:ietf:params:oauth:grant-type:saml2-bearer",
+        "urn:ietf:params:oauth:grant-type:saml1_1-bearer",
+        "http://schemas.xmlsoap.org/ws/2009/11/swt-token-profile-1.0",
+    ]
+    methods = ["client_secret_basic", "client_secret_post", "private_key_jwt"]
+    assert found["token_endpoint_auth_methods_supported"] == methods
+    algorithms = ["RS256", "PS256", "ES256", "ES384", "ES512"]
+    assert found["token_endpoint_auth_signing_alg_values_supported"] == algorithms
     assert "authorization_endpoint" not in found
     assert all(value for value in found.values())  # RFC 8414, 3.2: no empty arrays
 
@@ -119,9 +128,9 @@ def test_algorithms_are_those_of_the_keys_and_rs256(kinds: tuple[str, ...], algo
 
 
 def test_certificates_of_clients_are_offered_where_they_are_read() -> None:
-    methods = (*BY_SECRET, *BY_CERTIFICATE)
+    methods = (*BY_MESSAGE, *BY_CERTIFICATE)
     for document in (openid_configuration(ISSUER, [], methods), authorization_server(ISSUER, methods)):
         assert json.loads(document)["token_endpoint_auth_methods_supported"] == [
-            *("client_secret_basic", "client_secret_post"),
+            *("client_secret_basic", "client_secret_post", "private_key_jwt"),
             *("tls_client_auth", "self_signed_tls_client_auth"),
         ]

@@ -32,7 +32,7 @@ def test_missing_field_is_named_in_the_words_of_acs(missing: str) -> None:
     assert dict(answer.headers)["X-Ms-Request-Id"] == TRACE_ID
 
 
-@pytest.mark.parametrize("grant", ["refresh_token", "urn:oasis:names:tc:SAML:2.0:assertion"])
+@pytest.mark.parametrize("grant", ["refresh_token", "urn:ietf:params:oauth:grant-type:saml2-bearer"])
 def test_other_grants_are_unsupported(grant: str) -> None:
     with pytest.raises(UnsupportedGrant):
         oauth2_acs.parse(post(FIELDS | {"grant_type": grant}), "contoso")

@@ -128,4 +128,6 @@ def test_every_class_of_the_catalogue_has_an_answer() -> None:
             error.retry_after = 1
         if isinstance(error, MethodNotAllowed):
             error.allowed = ("POST",)
+        if isinstance(error, errors.InvalidSignInRequest):
+            error.inner = BadRequest("x")
         assert 400 <= wrap.refuse(error, TRACE_ID, NOW).status <= 503

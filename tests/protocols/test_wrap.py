@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sts.core.errors import AuthenticationFailed, BadRequest, MissingField, UnsupportedGrant
+from sts.core.errors import AuthenticationFailed, BadRequest, MissingField
 from sts.core.exchange import PasswordProof, TokenProof
 from sts.core.model import TokenFormat
 from sts.protocols import wrap
@@ -31,6 +31,12 @@ def test_body_is_read_as_a_form_whatever_its_content_type(content_type: str | No
 def test_swt_assertion_is_cut_out_and_not_read() -> None:
     proof = TokenProof(TokenFormat.SWT, b"Issuer=worker&HMACSHA256=QbPt%3d")
     assert wrap.parse(post(ASSERTION), "contoso").proof == proof
+
+
+def test_saml_assertion_of_either_version_is_cut_out_as_it_is() -> None:
+    fields = ASSERTION | {"wrap_assertion_format": "SAML", "wrap_assertion": "<Assertion>é &amp;</Assertion>"}
+    proof = TokenProof(None, "<Assertion>é &amp;</Assertion>".encode())
+    assert wrap.parse(post(fields), "contoso").proof == proof
 
 
 def test_password_may_hold_any_character() -> None:
@@ -58,7 +64,7 @@ def test_missing_field_of_an_assertion_is_named(missing: str) -> None:
         (PASSWORD | ASSERTION, BadRequest),
         (ASSERTION | {"wrap_name": "worker"}, BadRequest),
         (ASSERTION | {"wrap_assertion_format": "swt"}, BadRequest),
-        (ASSERTION | {"wrap_assertion_format": "SAML"}, UnsupportedGrant),
+        (ASSERTION | {"wrap_assertion_format": "JWT"}, BadRequest),
     ],
 )
 def test_assertion_that_is_not_plain_is_refused(fields: dict[str, str], cause: type[Exception]) -> None:

@@ -177,7 +177,7 @@ def test_character_that_xml_cannot_carry_is_refused(character, place):
         write(descriptor(bad), symmetric_signer())
 
 
-@pytest.mark.parametrize(("kind", "algorithm"), ALGORITHMS.items())
+@pytest.mark.parametrize(("kind", "algorithm"), [*ALGORITHMS.items(), ("rsa2048", "PS256")])
 def test_token_of_pyjwt_is_read(kind, algorithm):
     token = pyjwt.encode(payload(sub="alice"), private_key(kind), algorithm).encode()
     verified = read(token, trusting(asymmetric(kind)), NOW)
