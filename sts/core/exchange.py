@@ -45,6 +45,7 @@ class Trusted:
     require_expiry: bool = True
     recipients: frozenset[str] = frozenset()  # our addresses; a SAML assertion that names any other is refused
     allow_sha1: bool = False  # in XML signatures; an explicit setting of one partner
+    require_confirmation: bool = False  # a SAML assertion must say that its bearer may use it; many say nothing
 
 
 @dataclass(frozen=True, slots=True)

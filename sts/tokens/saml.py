@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha1
 from itertools import islice
+from typing import NamedTuple
 
 from lxml import etree
 
@@ -26,6 +27,7 @@ from sts.crypto.xmldsig import MAX_CANDIDATES, Expected, verify
 from sts.tokens.lifetime import Lifetime, check_lifetime
 from sts.tokens.text import refuse_uncarriable
 
+_NIL = f"{{{NS['xsi']}}}nil"
 _DS = f"{{{NS['ds']}}}"
 _SIGNATURE = f"{_DS}Signature"
 _SIGNATURE_METHOD = f"{_DS}SignedInfo/{_DS}SignatureMethod"
@@ -42,6 +44,13 @@ class Confirmation:
     expires_at: datetime | None = None
 
 
+class Authentication(NamedTuple):
+    """When and how the subject signed in, in the words of the assertion."""
+
+    instant: datetime | None
+    method: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class Assertion:
     """What an assertion says, in the words of neither version."""
@@ -54,6 +63,7 @@ class Assertion:
     audiences: tuple[tuple[str, ...], ...]  # one entry for each restriction; all of them must hold
     confirmations: tuple[Confirmation, ...]  # one of them must hold, if there are any
     claims: tuple[Claim, ...]
+    authentications: tuple[Authentication, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +136,18 @@ def text(element: etree._Element) -> str:
     if len(element):
         raise refused(f"shape: {_local(element)} has child elements")
     return element.text or ""
+
+
+def name(element: etree._Element | None, issuer: str) -> tuple[Claim, ...]:
+    """Answer the claim that the name of a subject is, if it has one; raises InvalidSamlToken as `text`."""
+    return () if element is None else (Claim(NAME_IDENTIFIER, text(element), issuer),)
+
+
+def values(attribute: etree._Element) -> Iterator[str]:
+    """Answer the values of an attribute that are text; a nil one is none, and one that has elements is no claim."""
+    for value in children(attribute, "AttributeValue")["AttributeValue"]:
+        if not len(value) and value.get(_NIL) not in ("true", "1"):
+            yield text(value)
 
 
 def attribute(element: etree._Element, name: str) -> str:
@@ -216,6 +238,7 @@ def _accepted(assertion: Assertion, key: VerificationKey, trusted: Trusted, now:
         raise refused("time: issued in the future")
     _check_audience(assertion, trusted)
     lifetime = _confirmed(assertion, trusted, now)
+    authentication = _authentication(assertion)
     return VerifiedToken(
         id=assertion.id,
         issuer=assertion.issuer,
@@ -224,7 +247,16 @@ def _accepted(assertion: Assertion, key: VerificationKey, trusted: Trusted, now:
         expires_at=lifetime.expires_at,
         claims=assertion.claims,
         key=key,
+        authenticated_at=authentication.instant,
+        authentication_method=authentication.method,
     )
+
+
+def _authentication(assertion: Assertion) -> Authentication:
+    """The oldest sign-in of several: who asks for a fresh one must not be shown a newer beside it."""
+    dated = [(said.instant, said) for said in assertion.authentications if said.instant is not None]
+    undated = next(iter(assertion.authentications), Authentication(None, None))
+    return min(dated, key=lambda pair: pair[0])[1] if dated else undated
 
 
 def _candidates(trusted: Trusted, now: datetime) -> Iterator[VerificationKey]:
@@ -247,8 +279,10 @@ def _check_audience(assertion: Assertion, trusted: Trusted) -> None:
 def _confirmed(assertion: Assertion, trusted: Trusted, now: datetime) -> Lifetime:
     """Answer the lifetime under the first confirmation that holds; raises what is wrong with the first if none does.
 
-    No confirmation at all asks for nothing: that is usual in WS-Federation.
+    No confirmation at all asks for nothing, which is usual in WS-Federation, unless one is required.
     """
+    if trusted.require_confirmation and not assertion.confirmations:
+        raise refused("confirmation: none")
     reasons = []
     for confirmation in assertion.confirmations or (Confirmation(bearer=True),):
         try:

@@ -6,7 +6,6 @@ from typing import Final, NamedTuple
 
 from lxml import etree
 
-from sts.core.claims import NAME_IDENTIFIER
 from sts.core.errors import UnwritableClaim
 from sts.core.exchange import TokenDescriptor, TokenView, Trusted, VerifiedToken
 from sts.core.model import Claim, ContentEncryption, TokenFormat
@@ -16,7 +15,7 @@ from sts.crypto import xmlenc
 from sts.crypto.xml import NS, escape_attribute, escape_text, instant
 from sts.crypto.xmldsig import sign_canonical
 from sts.tokens import saml
-from sts.tokens.saml import Assertion, Confirmation, Version
+from sts.tokens.saml import Assertion, Authentication, Confirmation, Version
 
 BEARER: Final = "urn:oasis:names:tc:SAML:1.0:cm:bearer"
 
@@ -36,7 +35,7 @@ _CONFIRMATION = (
 class _Subject(NamedTuple):
     """Of whom one statement speaks, and how that is confirmed."""
 
-    name: str | None
+    name: etree._Element | None
     confirmation: Confirmation | None
 
 
@@ -120,8 +119,6 @@ def _assertion(element: etree._Element) -> Assertion:
     subjects = [_subject(saml.single(element, "Subject", part["Subject"])) for part in (*attributed, *authenticated)]
     conditions = saml.single(element, "Conditions", parts["Conditions"])
     issuer = saml.attribute(element, "Issuer")
-    name = _name(subjects)
-    named = [] if name is None else [Claim(NAME_IDENTIFIER, name, issuer)]
     return Assertion(
         id=saml.attribute(element, "AssertionID"),
         issuer=issuer,
@@ -130,7 +127,11 @@ def _assertion(element: etree._Element) -> Assertion:
         expires_at=saml.instant_attribute(conditions, "NotOnOrAfter"),
         audiences=_audiences(conditions),
         confirmations=_confirmations(subjects),
-        claims=(*named, *(claim for part in attributed for claim in _claims(part["Attribute"], issuer))),
+        claims=(
+            *saml.name(_name(subjects), issuer),
+            *(claim for part in attributed for claim in _claims(part["Attribute"], issuer)),
+        ),
+        authentications=tuple(map(_authentication, parts["AuthenticationStatement"])),
     )
 
 
@@ -140,18 +141,24 @@ def _subject(element: etree._Element) -> _Subject:
     confirmation = saml.optional(element, "SubjectConfirmation", parts["SubjectConfirmation"])
     methods = [] if confirmation is None else confirmation.findall(_CONFIRMATION_METHOD)
     return _Subject(
-        name=None if name is None else saml.text(name),
+        name=name,
         confirmation=None if confirmation is None else Confirmation(bearer=BEARER in map(saml.text, methods)),
     )
 
 
-def _name(subjects: Sequence[_Subject]) -> str | None:
+def _name(subjects: Sequence[_Subject]) -> etree._Element | None:
     if not subjects:
         raise saml.refused("shape: there is no statement")
-    names = {subject.name for subject in subjects if subject.name is not None}
-    if len(names) > 1:
+    names = [subject.name for subject in subjects if subject.name is not None]
+    if len(set(map(saml.text, names))) > 1:
         raise saml.refused("shape: the statements are about different subjects")
-    return names.pop() if names else None
+    return names[0] if names else None
+
+
+def _authentication(statement: etree._Element) -> Authentication:
+    return Authentication(
+        saml.instant_attribute(statement, "AuthenticationInstant"), statement.get("AuthenticationMethod")
+    )
 
 
 def _confirmations(subjects: Sequence[_Subject]) -> tuple[Confirmation, ...]:
@@ -170,10 +177,12 @@ def _audiences(conditions: etree._Element) -> tuple[tuple[str, ...], ...]:
 
 
 def _claims(attributes: Sequence[etree._Element], issuer: str) -> Iterator[Claim]:
+    """The type is the namespace, a slash and the name, as Windows Identity Foundation joins them."""
     for attribute in attributes:
-        namespace, name = saml.attribute(attribute, "AttributeNamespace"), saml.attribute(attribute, "AttributeName")
-        for value in saml.children(attribute, "AttributeValue")["AttributeValue"]:
-            yield Claim(f"{namespace}/{name}", saml.text(value), issuer)
+        namespace, name = attribute.get("AttributeNamespace"), saml.attribute(attribute, "AttributeName")
+        claim_type = f"{namespace}/{name}" if namespace else name
+        for value in saml.values(attribute):
+            yield Claim(claim_type, value, issuer)
 
 
 _VERSION = Version(

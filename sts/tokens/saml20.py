@@ -6,7 +6,6 @@ from typing import Final
 
 from lxml import etree
 
-from sts.core.claims import NAME_IDENTIFIER
 from sts.core.errors import UnwritableClaim
 from sts.core.exchange import TokenDescriptor, TokenView, Trusted, VerifiedToken
 from sts.core.model import Claim, ContentEncryption, TokenFormat
@@ -15,10 +14,11 @@ from sts.crypto import xmlenc
 from sts.crypto.xml import NS, escape_attribute, escape_text, instant
 from sts.crypto.xmldsig import sign_canonical
 from sts.tokens import saml
-from sts.tokens.saml import Assertion, Confirmation, Version
+from sts.tokens.saml import Assertion, Authentication, Confirmation, Version
 
 BEARER: Final = "urn:oasis:names:tc:SAML:2.0:cm:bearer"
 
+_CONTEXT_CLASS = f"{{{NS['saml20']}}}AuthnContext/{{{NS['saml20']}}}AuthnContextClassRef"
 _START = f'<Assertion xmlns="{NS["saml20"]}" ID="'
 _CONFIRMATION = f'<SubjectConfirmation Method="{BEARER}"></SubjectConfirmation></Subject>'
 
@@ -92,7 +92,6 @@ def _assertion(element: etree._Element) -> Assertion:
     subject = saml.children(saml.single(element, "Subject", parts["Subject"]), "NameID", "SubjectConfirmation")
     conditions = saml.single(element, "Conditions", parts["Conditions"])
     name = saml.optional(element, "NameID", subject["NameID"])
-    named = [] if name is None else [Claim(NAME_IDENTIFIER, saml.text(name), issuer)]
     return Assertion(
         id=saml.attribute(element, "ID"),
         issuer=issuer,
@@ -101,8 +100,14 @@ def _assertion(element: etree._Element) -> Assertion:
         expires_at=saml.instant_attribute(conditions, "NotOnOrAfter"),
         audiences=_audiences(conditions),
         confirmations=tuple(map(_confirmation, subject["SubjectConfirmation"])),
-        claims=(*named, *_claims(parts["AttributeStatement"], issuer)),
+        claims=(*saml.name(name, issuer), *_claims(parts["AttributeStatement"], issuer)),
+        authentications=tuple(map(_authentication, parts["AuthnStatement"])),
     )
+
+
+def _authentication(statement: etree._Element) -> Authentication:
+    method = statement.findtext(_CONTEXT_CLASS)
+    return Authentication(saml.instant_attribute(statement, "AuthnInstant"), method.strip() if method else None)
 
 
 def _audiences(conditions: etree._Element) -> tuple[tuple[str, ...], ...]:
@@ -132,8 +137,8 @@ def _claims(statements: Sequence[etree._Element], issuer: str) -> Iterator[Claim
     for statement in statements:
         for attribute in saml.children(statement, "Attribute")["Attribute"]:
             claim_type = saml.attribute(attribute, "Name")
-            for value in saml.children(attribute, "AttributeValue")["AttributeValue"]:
-                yield Claim(claim_type, saml.text(value), issuer)
+            for value in saml.values(attribute):
+                yield Claim(claim_type, value, issuer)
 
 
 _VERSION = Version(

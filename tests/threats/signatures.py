@@ -1,6 +1,7 @@
 """Signs assertions as an identity provider would, honest or not: every part of the signature can be another."""
 
 import hashlib
+import re
 from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -66,7 +67,14 @@ def signed(recipe: Recipe, assertion: str = ASSERTION) -> bytes:
         f'<ds:Signature xmlns:ds="{DS}">{signed_info}<ds:SignatureValue>{value}</ds:SignatureValue>'
         f"{recipe.key_info}</ds:Signature>"
     )
-    return assertion.replace("</saml:Issuer>", f"</saml:Issuer>{signature}", 1).encode()
+    return _inserted(signature, assertion).encode()
+
+
+def _inserted(signature: str, assertion: str) -> str:
+    """After the Issuer, as SAML 2.0 has it, or last, as SAML 1.1 has it."""
+    issuer = re.search("</(saml:)?Issuer>", assertion)
+    position = issuer.end() if issuer else assertion.rindex("</")
+    return assertion[:position] + signature + assertion[position:]
 
 
 def canonical(text: str, algorithm: str) -> bytes:
