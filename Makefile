@@ -4,6 +4,7 @@ SHELL := /bin/sh
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PYTEST_ARGS ?= -n 2
+NPM := tests/interop/npm
 BENCH_ARGS ?=
 KILLS ?= 5000
 SOAK_ARGS ?=
@@ -17,7 +18,7 @@ run: .make/run ## install into .venv, set up the demo namespace and serve it at 
 	@$(BIN)/python examples/run_demo.py
 
 .PHONY: test
-test: .make/dev debian ## run all tests; as root on Debian, install first what they need
+test: .make/dev debian .make/npm ## run all tests; as root on Debian, install first what they need
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 .PHONY: lint
@@ -40,7 +41,7 @@ torture: .make/dev ## kill rollovers and rotations at random, KILLS times (5000:
 
 .PHONY: clean
 clean: ## remove .venv and what was built; keys, database and metadata stay
-	rm -rf .venv .make build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+	rm -rf .venv .make $(NPM)/node_modules build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/pyvenv.cfg:
@@ -62,11 +63,19 @@ clean: ## remove .venv and what was built; keys, database and metadata stay
 	$(PIP) --editable '.[dev,postgres]'
 	@mkdir -p .make && touch .make/run $@
 
+.make/npm: $(NPM)/package.json $(NPM)/package-lock.json | debian
+	@if command -v npm >/dev/null; then \
+	    npm ci --ignore-scripts --no-audit --no-fund --loglevel=error --prefix $(NPM) && mkdir -p .make && touch $@; \
+	else \
+	    echo "npm is not installed, so the tests that need its packages skip (with CI=true: fail)" >&2; \
+	fi
+
 .PHONY: debian
 debian:
 	@missing=; \
 	command -v xmlsec1 >/dev/null || missing="$$missing xmlsec1"; \
 	command -v openssl >/dev/null || missing="$$missing openssl"; \
+	command -v npm >/dev/null || missing="$$missing nodejs npm"; \
 	test -d /usr/share/xml/opensaml || missing="$$missing opensaml-schemas"; \
 	test -d /usr/share/xml/xmltooling || missing="$$missing xmltooling-schemas"; \
 	ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || \
