@@ -1,7 +1,7 @@
-"""Set up the demo namespace, serve it, and print commands that a newcomer can paste. `make run` starts this.
+"""Set up the demo namespaces, serve them and the sample applications, and print what a newcomer can paste.
 
-The data (master key, database, the demo client's secret) lives in STS_HOME, the current folder by default, and is kept
-from one run to the next.
+`make run` starts this. The data (master key, database, the demo's secrets) lives in STS_HOME, the current folder by
+default, and is kept from one run to the next.
 """
 
 import http
@@ -14,6 +14,7 @@ import socket
 import string
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.parse
 from pathlib import Path
@@ -23,6 +24,10 @@ EXAMPLES = Path(__file__).resolve().parent
 STS = Path(sys.executable).with_name("sts")
 HOME = Path(os.environ.get("STS_HOME", "."))
 BASE_URL = os.environ.get("STS_BASE_URL", "http://127.0.0.1:8000").rstrip("/")
+SAMPLE_URL = os.environ.get("SAMPLE_URL", "").rstrip("/")
+SECRETS = ("DEMO_SECRET", "ALICE_PASSWORD", "BOB_PASSWORD")
+NAMESPACES = ("demo", "partner")
+WRITTEN = {"http://127.0.0.1:8000": "base", "http://127.0.0.1:8001": "sample"}  # the addresses in the example files
 START_LIMIT = 30.0  # seconds
 STOP_LIMIT = 15.0  # seconds; the server itself promises 10
 
@@ -37,16 +42,16 @@ class Stopped(BaseException):
     """Somebody pressed Ctrl-C, closed the terminal, or asked the demo to end."""
 
 
-def demo_secret(path: Path) -> str:
-    """The demo client's secret, made on the first run and readable by its owner only."""
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text(encoding="ascii").strip().partition("=")[2]
-    secret = secrets.token_urlsafe(32)
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(f"DEMO_SECRET={secret}\n")
-    return secret
+def demo_secrets(path: Path) -> dict[str, str]:
+    """The demo's secrets, each made on the first run that needs it and readable by their owner only."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+    with os.fdopen(descriptor, "r+", encoding="ascii") as file:
+        known = dict(line.strip().split("=", 1) for line in file if "=" in line)
+        for name in SECRETS:
+            if name not in known:
+                known[name] = secrets.token_urlsafe(32 if name == "DEMO_SECRET" else 9)
+                file.write(f"{name}={known[name]}\n")
+    return known
 
 
 def require_free(host: str, port: int) -> None:
@@ -83,19 +88,60 @@ def wait_until_live(server: subprocess.Popen[bytes], host: str, port: int) -> No
     sys.exit(f"{BASE_URL}/health/live did not answer within {START_LIMIT:.0f} seconds")
 
 
-def commands(secret: str) -> str:
-    """What a newcomer can paste into another terminal."""
+def commands(made: dict[str, str], sample: str) -> str:
+    """What a newcomer can open, and paste into another terminal."""
     named = [name for name in ("STS_HOME", "STS_BASE_URL") if name in os.environ]
     settings = [f"export {name}={shlex.quote(os.environ[name])}" for name in named]
     here = Path.cwd()
     tools = STS.parent.relative_to(here) if STS.is_relative_to(here) else STS.parent
     return Paste((EXAMPLES / "commands.txt").read_text(encoding="utf-8")).substitute(
         base=BASE_URL,
+        sample=sample,
         bin=shlex.quote(str(tools)),
         home=shlex.quote(str(HOME)),
-        secret=secret,
+        secret=made["DEMO_SECRET"],
+        alice=made["ALICE_PASSWORD"],
+        bob=made["BOB_PASSWORD"],
         start="\n".join(f"  {line}" for line in [f"cd {shlex.quote(str(here))}", *settings]),
     )
+
+
+def sample_url(host: str, port: int) -> str:
+    """Where the sample applications are: the next port, unless SAMPLE_URL says otherwise."""
+    return SAMPLE_URL or f"http://{host}:{port + 1}"
+
+
+def placed(name: str, folder: Path, sample: str) -> Path:
+    """A copy of an example file with the addresses of this run."""
+    text = (EXAMPLES / name).read_text(encoding="utf-8")
+    here = {"base": BASE_URL, "sample": sample}
+    for address in sorted(WRITTEN, reverse=True):  # in one order, so that no replacement is replaced again
+        text = text.replace(address, f"@{WRITTEN[address]}@")
+    for word, address in here.items():
+        text = text.replace(f"@{word}@", address)
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def set_up(folder: Path, sample: str, environ: dict[str, str]) -> None:
+    """Make both namespaces be what their files say; each reads the other's metadata."""
+    for name in NAMESPACES:
+        bare = folder / f"{name}-bare.yaml"
+        bare.write_text(f"namespace: {name}\n", encoding="utf-8")
+        sts("apply", str(bare), environ=environ, quiet=True)
+    for name in NAMESPACES:
+        sts("metadata", "export", "--namespace", name, environ=environ, quiet=True)
+    for name in NAMESPACES:
+        sts("apply", str(placed(f"{name}.yaml", folder, sample)), environ=environ)
+
+
+def sts(*arguments: str, environ: dict[str, str], quiet: bool = False) -> None:
+    """Run one command; exit with its status if it is refused."""
+    output = subprocess.DEVNULL if quiet else None
+    done = subprocess.run([str(STS), *arguments], env=environ, stdout=output, check=False)  # noqa: S603 our own
+    if done.returncode:
+        sys.exit(done.returncode)
 
 
 def end(server: subprocess.Popen[bytes]) -> None:
@@ -116,28 +162,38 @@ def stop(number: int, frame: FrameType | None) -> None:
 
 
 def main() -> int:
-    """Apply, serve, print, wait."""
+    """Set up, serve, print, wait."""
     for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(name, stop)
     address = urllib.parse.urlsplit(BASE_URL)
     host, port = address.hostname or "127.0.0.1", address.port or 80
+    sample = sample_url(host, port)
     require_free(host, port)
+    require_free(host, urllib.parse.urlsplit(sample).port or 80)
     HOME.mkdir(parents=True, exist_ok=True)
-    secret = demo_secret(HOME / "demo.env")
-    environ = {"STS_LOG_FORMAT": "text", **os.environ}
-    apply = [str(STS), "apply", str(EXAMPLES / "demo.yaml")]
-    applied = subprocess.run(apply, env=environ | {"DEMO_SECRET": secret}, check=False)  # noqa: S603 our own
-    if applied.returncode:
-        return applied.returncode
-    # A session of its own: Ctrl-C reaches this program, which passes on one orderly SIGTERM.
-    serve = [str(STS), "serve", "--host", host, "--port", str(port)]
-    server = subprocess.Popen(serve, env=environ, start_new_session=True)  # noqa: S603 our own
+    made = demo_secrets(HOME / "demo.env")
+    environ = {"STS_LOG_FORMAT": "text", **os.environ, **made}
+    with tempfile.TemporaryDirectory(prefix="sts-demo-") as folder:
+        set_up(Path(folder), sample, environ)
+        environ |= {"STS_START_PAGE": str(placed("start.html", Path(folder), sample)), "SAMPLE_URL": sample}
+        return serve(host, port, commands(made, sample), environ)
+
+
+def serve(host: str, port: int, text: str, environ: dict[str, str]) -> int:
+    """Run the service and the sample applications until one of them ends or somebody ends this program."""
+    # Sessions of their own: Ctrl-C reaches this program, which passes on one orderly SIGTERM to each.
+    server = subprocess.Popen(
+        [str(STS), "serve", "--host", host, "--port", str(port)], env=environ, start_new_session=True
+    )  # noqa: S603 our own
+    applications = [sys.executable, str(EXAMPLES / "sample_application.py")]
+    sample = subprocess.Popen(applications, env=environ, start_new_session=True)  # noqa: S603 our own
     try:
         wait_until_live(server, host, port)
-        print(commands(secret), flush=True)
+        print(text, flush=True)
         return server.wait()
     finally:
         end(server)
+        end(sample)
 
 
 if __name__ == "__main__":

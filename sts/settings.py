@@ -40,6 +40,7 @@ class Settings:
     workers: int = 1
     log_format: LogFormat = LogFormat.JSON
     client_certificate_header: str | None = None  # None: certificates of clients are not read
+    start_page: Path | None = None  # HTML; None: a sentence of our own
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
@@ -56,6 +57,7 @@ class Settings:
             workers=reading.workers(),
             log_format=reading.log_format(),
             client_certificate_header=reading.client_certificate_header(),
+            start_page=reading.start_page(home),
         )
         if reading.faults:
             raise InvalidConfiguration(reading.faults)
@@ -122,6 +124,14 @@ class _Reading:
             return None
         if not (home / text).is_file():
             self.faults.append(f"STS_EXTRA_ROOTS: there is no file {text!r}; it is a PEM file of private roots")
+        return home / text
+
+    def start_page(self, home: Path) -> Path | None:
+        text = self.environ.get("STS_START_PAGE")
+        if not text:
+            return None
+        if not (home / text).is_file():
+            self.faults.append(f"STS_START_PAGE: there is no file {text!r}; it is the HTML of the page at the root")
         return home / text
 
     def workers(self) -> int:

@@ -83,7 +83,8 @@ def serve(workers: int | None, threads: int | None, **given: Unpack[_Listening])
     thread until it hangs up: let strangers in through a proxy that buffers requests.
 
     Settings are environment variables: STS_HOME, STS_BASE_URL, STS_DATABASE_URL, STS_MASTER_KEY_FILE,
-    STS_TRUSTED_PROXIES, STS_CLIENT_CERTIFICATE_HEADER, STS_EXTRA_ROOTS, STS_WORKERS, STS_LOG_FORMAT.
+    STS_TRUSTED_PROXIES, STS_CLIENT_CERTIFICATE_HEADER, STS_EXTRA_ROOTS, STS_START_PAGE, STS_WORKERS,
+    STS_LOG_FORMAT.
     """
     if (given["tls_certificate"] is None) != (given["tls_key"] is None):
         raise click.UsageError("--tls-certificate and --tls-key belong together")

@@ -18,6 +18,7 @@ from sts.web.enrolment import enrolment
 from sts.web.metrics import Metrics
 from sts.web.problem import problem
 from sts.web.sign_in import sign_in
+from sts.web.start_page import start_page
 
 documents = Blueprint("documents", __name__)
 health = Blueprint("health", __name__)
@@ -33,6 +34,7 @@ def create_pages(service: Service, metrics: Metrics) -> Flask:
     app.register_blueprint(enrolment)
     app.register_blueprint(health)
     app.register_blueprint(sign_in)
+    app.register_blueprint(start_page)
     app.register_error_handler(StsError, _refuse)
     app.register_error_handler(HTTPException, _refuse_http)
     return app

@@ -192,6 +192,11 @@ def signed_out_page(shown: SignedOut) -> Response:
     return _page("signed_out.html", policy, cleanups=shown.cleanups, onward=shown.onward)
 
 
+def plain_page(template: str) -> Response:
+    """A page that only says something."""
+    return _page(template, Policy())
+
+
 def _page(template: str, policy: Policy, status: int = 200, **values: object) -> Response:
     script = _text(policy.script) if policy.script else ""
     body = render_template(template, style=_text("sign_in.css"), script=script, **values)
