@@ -129,16 +129,15 @@ def set_up(folder: Path, sample: str, environ: dict[str, str]) -> None:
     for name in NAMESPACES:
         bare = folder / f"{name}-bare.yaml"
         bare.write_text(f"namespace: {name}\n", encoding="utf-8")
-        sts("apply", str(bare), environ=environ, quiet=True)
+        sts("apply", str(bare), environ=environ, output=subprocess.DEVNULL)
     for name in NAMESPACES:
-        sts("metadata", "export", "--namespace", name, environ=environ, quiet=True)
+        sts("metadata", "export", "--namespace", name, environ=environ, output=subprocess.DEVNULL)
     for name in NAMESPACES:
         sts("apply", str(placed(f"{name}.yaml", folder, sample)), environ=environ)
 
 
-def sts(*arguments: str, environ: dict[str, str], quiet: bool = False) -> None:
+def sts(*arguments: str, environ: dict[str, str], output: int | None = None) -> None:
     """Run one command; exit with its status if it is refused."""
-    output = subprocess.DEVNULL if quiet else None
     done = subprocess.run([str(STS), *arguments], env=environ, stdout=output, check=False)  # noqa: S603 our own
     if done.returncode:
         sys.exit(done.returncode)
@@ -184,7 +183,7 @@ def serve(host: str, port: int, text: str, environ: dict[str, str]) -> int:
     # Sessions of their own: Ctrl-C reaches this program, which passes on one orderly SIGTERM to each.
     server = subprocess.Popen(
         [str(STS), "serve", "--host", host, "--port", str(port)], env=environ, start_new_session=True
-    )  # noqa: S603 our own
+    )
     applications = [sys.executable, str(EXAMPLES / "sample_application.py")]
     sample = subprocess.Popen(applications, env=environ, start_new_session=True)  # noqa: S603 our own
     try:
