@@ -31,7 +31,7 @@ class SqlSessions:
 
     def find(self, namespace: Namespace, token: str, now: datetime) -> Session | None:
         """Answer the session of a token, None if it is over or another namespace's; raises StoreUnavailable."""
-        mine = (_TABLE.c.token_hash == _hash(token), _TABLE.c.namespace_id == namespace.id, _TABLE.c.expires_at > now)
+        mine = (_TABLE.c.token_hash == hash_of(token), _TABLE.c.namespace_id == namespace.id, _TABLE.c.expires_at > now)
         with self._database.reading() as connection:
             row = connection.execute(sa.select(_TABLE).where(*mine)).first()
             if row is None:
@@ -48,7 +48,7 @@ class SqlSessions:
         token = secrets.token_urlsafe(32)
         values = {
             "namespace_id": namespace.id,
-            "token_hash": _hash(token),
+            "token_hash": hash_of(token),
             "provider": session.provider,
             "principal": json.dumps(_members(session.principal), separators=(",", ":")),
             "expires_at": now + namespace.session,
@@ -90,7 +90,8 @@ def _take_over(connection: Connection, old: int, new: int) -> None:
     connection.execute(sa.delete(_TABLE).where(_TABLE.c.id == old))
 
 
-def _hash(token: str) -> str:
+def hash_of(token: str) -> str:
+    """Answer what is stored of a session's token."""
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
 
 

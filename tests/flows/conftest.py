@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.flows.signing_in import configured
 from tests.flows.world import World, lend, make_world, open_world
 
 
@@ -37,4 +38,27 @@ def module_world(pattern: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
     """One service for the tests of a module, which configure it once."""
     home = tmp_path_factory.mktemp("module")
     shutil.copytree(pattern, home, dirs_exist_ok=True)
+    yield from lend(open_world(home))
+
+
+@pytest.fixture(scope="session")
+def people_pattern(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a service in which people sign in, to be copied."""
+    home = tmp_path_factory.mktemp("people-pattern")
+    configured(home).close()
+    return home
+
+
+@pytest.fixture
+def people(people_pattern: Path, tmp_path: Path) -> Iterator[World]:
+    """A service of the test's own in which people sign in."""
+    shutil.copytree(people_pattern, tmp_path, dirs_exist_ok=True)
+    yield from lend(open_world(tmp_path))
+
+
+@pytest.fixture(scope="module")
+def still_people(people_pattern: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """The same for the tests of a module that neither configure it nor move its clock."""
+    home = tmp_path_factory.mktemp("still-people")
+    shutil.copytree(people_pattern, home, dirs_exist_ok=True)
     yield from lend(open_world(home))

@@ -15,7 +15,7 @@ from sts.store import tables
 from tests.flows.world import SECRET, World, key_text
 
 BASE_URL = "http://127.0.0.1:8000"
-WRITTEN_WHILE_ISSUING = {"failure", "replay"}
+WRITTEN_WHILE_ISSUING = {"failure", "replay", "sign_in_use"}
 SECRETS = (SECRET, key_text(b"w"), key_text(b"o"))
 
 _IDENTIFIER = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -132,3 +132,9 @@ def contents(world: World) -> dict[str, list[tuple[Any, ...]]]:
             for table in tables.METADATA.sorted_tables
             if table.name not in WRITTEN_WHILE_ISSUING
         }
+
+
+def rows_of(world: World, table: sa.Table) -> list[sa.Row[Any]]:
+    """All rows of a table."""
+    with world.service.installation.database.reading() as connection:
+        return list(connection.execute(sa.select(table)))
