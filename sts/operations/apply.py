@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache, partial
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +17,7 @@ from sts.operations.configuration.plan import Plan, plan
 from sts.operations.configuration.reading import read_configuration
 from sts.operations.configuration.steps import Action, AppliedChange, Transaction
 from sts.operations.credentials import create_initial
+from sts.operations.fetching import fetch
 from sts.operations.installation import Installation
 from sts.store import namespaces
 from sts.store.changes import Change
@@ -23,6 +25,7 @@ from sts.store.changes import Change
 ATTEMPTS: Final = 3
 
 Progress = Callable[[int, int], None]  # steps done, steps in all
+Fetch = Callable[[str], bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +57,9 @@ def apply(
     Files, certificates and passwords are read and hashed before the transaction begins; if somebody changes the
     namespace meanwhile, everything is decided again. Raises InvalidConfiguration with all faults, Conflict.
     """
+    fetched = cache(partial(fetch, reach=installation.reach))
     for _ in range(ATTEMPTS):
-        known, planned, warnings = _decide(installation, request, now)
+        known, planned, warnings = _decide(installation, request, fetched, now)
         if request.is_rehearsal or not planned.changes:
             return Applied(planned.namespace.name, planned.changes, planned.left_out, warnings)
         try:
@@ -70,7 +74,9 @@ class _ChangedMeanwhile(Exception):
     """The plan is about a state that is not there any more."""
 
 
-def _decide(installation: Installation, request: ApplyRequest, now: datetime) -> tuple[Known, Plan, tuple[str, ...]]:
+def _decide(
+    installation: Installation, request: ApplyRequest, fetched: Fetch, now: datetime
+) -> tuple[Known, Plan, tuple[str, ...]]:
     known = Known()
 
     def look_up(name: str) -> Known:
@@ -87,6 +93,8 @@ def _decide(installation: Installation, request: ApplyRequest, now: datetime) ->
         fingerprint=installation.key_ring.fingerprint,
         prunes=request.prunes,
         roots=installation.roots,
+        exchange=installation.exchange,
+        fetch=fetched,
     )
     configuration = read_configuration(request.content, surroundings, look_up)
     return known, plan(configuration, known, surroundings), configuration.warnings

@@ -19,10 +19,12 @@ from sts.operations.configuration.forms import (
     rule_group_form,
     service_identity_form,
     without_defaults,
+    without_documented,
 )
 from sts.operations.configuration.known import load_known
 from sts.operations.configuration.model import Known
 from sts.operations.installation import Installation
+from sts.operations.metadata_merge import PARTY_KEYS, PROVIDER_KEYS
 
 _HEADING: Final = """\
 # The namespace {name} without its secrets. `sts apply` takes this file; what is not in it stays as it is.
@@ -63,8 +65,14 @@ _Dumper.add_representer(str, _Dumper.represent_str)
 
 def _file(known: Known) -> Form:
     assert known.namespace is not None  # noqa: S101  the caller has looked
-    parties = (relying_party_form(party, certificate_text) for party in known.relying_parties.values())
-    providers = (identity_provider_form(provider, certificate_text) for provider in known.identity_providers.values())
+    parties = (
+        without_documented(relying_party_form(party, certificate_text), PARTY_KEYS, party.metadata)
+        for party in known.relying_parties.values()
+    )
+    providers = (
+        without_documented(identity_provider_form(provider, certificate_text), PROVIDER_KEYS, provider.metadata)
+        for provider in known.identity_providers.values()
+    )
     identities = (service_identity_form(identity, certificate_text) for identity in known.service_identities.values())
     return {
         "namespace": known.namespace.name,

@@ -57,13 +57,16 @@ class Network:
     limit: float = LIMIT  # seconds
 
 
+SYSTEM: Final = Network()
+
+
 @dataclass(frozen=True, slots=True)
 class Reach:
     """What may be fetched, and who is believed to be whom."""
 
     base_url: str  # of this service: plain http only while it is at a loopback address itself
     roots: tuple[bytes, ...] = field(repr=False)  # DER certificates of authorities
-    network: Network = Network()
+    network: Network = SYSTEM
 
 
 def fetch(url: str, reach: Reach) -> bytes:

@@ -222,7 +222,7 @@ ONE_FAULT = [
     (PARTY.format("token_format: saml20, encryption: required, encryption_certificate: later.cer"), "not valid before"),
     (PARTY.format(JWT + "rule_groups: [oders]"), "relying_parties[1].rule_groups[1]: there is no rule group 'oders'"),
     (PARTY.format(JWT + "identity_providers: [adfs]"), "there is no identity provider 'adfs'"),
-    (PARTY.format(JWT + "metadata: a.xml"), "write realm, reply and encryption_certificate instead"),
+    (PARTY.format(JWT + "metadata: a.xml"), "it is looked for beside this file and in metadata/"),
     (
         PARTY.format(
             JWT + "credentials: [{use: decryption, kind: certificate, pkcs12: decryption.pfx, password: env:PFX}]"
@@ -230,7 +230,7 @@ ONE_FAULT = [
         "decryption certificates belong to the namespace",
     ),
     (PARTY.format(JWT + f"managed: true, credentials: [{{{PFX}pkcs12: orders.pfx}}]"), "take its own away"),
-    (PROVIDER.format("metadata: a.xml"), "write issuer, sign_in_url, sign_out_url and certificates instead"),
+    (PROVIDER.format("metadata: b.xml"), "the file b.xml cannot be read"),
     (PROVIDER.format("issuer: urn:a"), "line 3: identity_providers[1].name: certificates is missing"),
     (PROVIDER.format("certificates: [adfs.cer]"), "issuer is missing"),
     (PROVIDER.format("issuer: urn:a, certificates: []"), "identity_providers[1].certificates: this is empty"),

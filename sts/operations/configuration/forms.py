@@ -1,11 +1,12 @@
 """How stored things are written in a configuration file: the keys of the file, for exports and for comparing."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from sts.core.model import (
     ClaimPattern,
     IdentityProvider,
     Kind,
+    MetadataSource,
     Namespace,
     PartnerCertificate,
     ProviderKind,
@@ -20,6 +21,7 @@ from sts.crypto import certificates
 from sts.operations.spans import format_span
 
 Form = dict[str, object]
+_KEPT_OF_SOURCES = ("entity_id", "overrides", "waiting", "vanished", "signers")  # never written to a file
 WriteCertificate = Callable[[PartnerCertificate], str]
 
 
@@ -54,6 +56,7 @@ def relying_party_form(party: RelyingParty, write: WriteCertificate) -> Form:
         "jwt_type": party.jwt_type,
         "identity_providers": list(party.identity_providers),
         "rule_groups": list(party.rule_groups),
+        **_source_form(party.metadata, write),
     }
 
 
@@ -73,6 +76,7 @@ def identity_provider_form(provider: IdentityProvider, write: WriteCertificate) 
         "unsolicited": provider.unsolicited,
         "allow_sha1": provider.allow_sha1,
         "decryption": "none" if provider.decryption is None else str(provider.decryption),
+        **_source_form(provider.metadata, write),
     }
 
 
@@ -101,9 +105,31 @@ def namespace_form(namespace: Namespace) -> Form:
     }
 
 
+def without_documented(form: Form, documented: Collection[str], source: MetadataSource | None) -> Form:
+    """What is left of a form when what the partner's own document says is left away, and what waits in it."""
+    if source is None:
+        return {key: value for key, value in form.items() if key not in _KEPT_OF_SOURCES}
+    told = {*documented} - {*source.overrides}
+    return {key: value for key, value in form.items() if key not in told and key not in _KEPT_OF_SOURCES}
+
+
 def without_defaults(form: Form, defaults: Mapping[str, object]) -> Form:
     """What is left of a form when whatever an absent key means is left away."""
     return {key: value for key, value in form.items() if key not in defaults or value != defaults[key]}
+
+
+def _source_form(source: MetadataSource | None, write: WriteCertificate) -> Form:
+    """The one key of the file, and what is kept of the document besides."""
+    if source is None:
+        return {"metadata": None, "entity_id": None, "overrides": [], "waiting": [], "vanished": [], "signers": []}
+    return {
+        "metadata": source.location,
+        "entity_id": source.entity_id,
+        "overrides": list(source.overrides),
+        "waiting": [write(certificate) for certificate in source.pending] + list(source.pending_reply),
+        "vanished": list(source.vanished),
+        "signers": [write(certificate) for certificate in source.signers],
+    }
 
 
 _BLANK_PARTY = RelyingParty(id=0, name="", realm="", token_format=TokenFormat.JWT)

@@ -1,10 +1,11 @@
 """What a configuration file says, once it is known to be free of faults, and what it is read against."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from sts.core.errors import PartnerUnreachable
 from sts.core.model import (
     Credential,
     IdentityProvider,
@@ -19,6 +20,10 @@ from sts.core.model import (
 from sts.operations.credentials import Material
 
 
+def _unreachable(url: str) -> bytes:
+    raise PartnerUnreachable(f"{url} cannot be fetched from here")
+
+
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What a file is read with: where it lies, where this service is, and the time."""
@@ -29,7 +34,9 @@ class Surroundings:
     environment: Mapping[str, str] = field(repr=False)
     fingerprint: Callable[[bytes], str] = field(repr=False)  # names a symmetric key: crypto.sealing
     prunes: bool = False  # whether what the file leaves out will be deleted
-    roots: Sequence[bytes] = field(default=(), repr=False)  # certificates are accepted up to these, DER
+    roots: tuple[bytes, ...] = field(default=(), repr=False)  # certificates are accepted up to these, DER
+    exchange: Path | None = None  # where partners' documents are looked for that are not beside the file
+    fetch: Callable[[str], bytes] = field(default=_unreachable, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

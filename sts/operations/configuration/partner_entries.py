@@ -18,13 +18,14 @@ from sts.crypto.certificates import Purpose
 from sts.crypto.passwords import PASSWORD_LIMIT
 from sts.operations.configuration.addresses import check_host, check_url
 from sts.operations.configuration.entries import Entry
+from sts.operations.configuration.metadata_entries import described_provider
 from sts.operations.configuration.model import ServiceIdentityEntry
 from sts.operations.configuration.sources import Sources
 
 SHORT_PASSWORD: Final = 8  # characters
 _UNWRITABLE: Final = re.compile("[^\\t\\n\\r\\x20-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]")  # XML 1.0, 2.2
 _NOT_LOCAL: Final = (
-    *("issuer", "sign_in_url", "sign_out_url", "certificates"),
+    *("metadata", "issuer", "sign_in_url", "sign_out_url", "certificates"),
     *("unsolicited", "allow_sha1", "decryption"),
 )
 
@@ -50,8 +51,9 @@ def read_identity_provider(entry: Entry, sources: Sources) -> IdentityProvider:
         allow_sha1=entry.flag("allow_sha1", default=False),
         decryption=None if decryption == "none" else ContentEncryption(decryption),
     )
-    if not entry.has("metadata"):
-        _check_kind(entry, kind)
+    if kind is ProviderKind.WS_FEDERATION and entry.has("metadata"):
+        return described_provider(entry, provider, sources)
+    _check_kind(entry, kind)
     return provider
 
 

@@ -7,6 +7,7 @@ from sts.operations.configuration.credential_entries import read_credentials
 from sts.operations.configuration.document import line_of, plain, read_document
 from sts.operations.configuration.entries import Entry
 from sts.operations.configuration.faults import Faults
+from sts.operations.configuration.metadata_entries import check_documented
 from sts.operations.configuration.model import Configuration, Known, KnownOf, Surroundings
 from sts.operations.configuration.namespace_entries import read_hosts, read_name, read_rollover, read_session
 from sts.operations.configuration.partner_entries import read_identity_provider, read_rule_group, read_service_identity
@@ -64,6 +65,7 @@ def _read(root: Entry, sources: Sources) -> Configuration:
         rule_groups=groups if root.has("rule_groups") else None,
     )
     check_unique(root)
+    check_documented(root, parties, providers)
     check_references(root, known)
     if sources.surroundings.prunes:
         check_left_out(root, known)

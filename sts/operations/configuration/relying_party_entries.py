@@ -1,6 +1,7 @@
 """The `relying_parties:` of a configuration file."""
 
 from datetime import timedelta
+from typing import Final
 
 from sts.core.credentials import instant
 from sts.core.model import ContentEncryption, Kind, PartnerCertificate, RelyingParty, TokenFormat
@@ -8,8 +9,11 @@ from sts.crypto.certificates import Purpose
 from sts.operations.configuration.addresses import check_realm, check_url
 from sts.operations.configuration.credential_entries import read_credentials
 from sts.operations.configuration.entries import Entry
+from sts.operations.configuration.metadata_entries import described_party
 from sts.operations.configuration.model import RelyingPartyEntry
 from sts.operations.configuration.sources import Sources
+
+_REALM: Final = "the URI it is known by, unless a metadata document says it"
 
 
 def read_relying_party(entry: Entry, sources: Sources) -> RelyingPartyEntry:
@@ -38,6 +42,10 @@ def read_relying_party(entry: Entry, sources: Sources) -> RelyingPartyEntry:
         identity_providers=tuple(value for _, value in entry.texts("identity_providers")),
         rule_groups=tuple(value for _, value in entry.texts("rule_groups")),
     )
+    if entry.has("metadata"):
+        party = described_party(entry, party, sources)
+    elif not entry.has("realm"):
+        entry.faults.add(entry.path, f"'realm' is missing: {_REALM}")
     credentials = read_credentials(entry, name, sources)
     if token_format is not None:
         _check_format(entry, party)

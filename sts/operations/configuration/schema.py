@@ -60,6 +60,10 @@ _CERTIFICATE: Final = (
     "A path (relative to this file) of a DER or PEM file with exactly one certificate, or the PEM text itself, or "
     "base64: followed by the base64 of the DER."
 )
+_METADATA: Final = (
+    "Its metadata document: a file, relative to this one or in the folder metadata/, or an https address, which is "
+    "then read again every hour. Keys written here override what it says."
+)
 _INSTANT: Final = {"type": "string", "description": "An instant with its zone, such as 2026-01-01T00:00:00Z."}
 
 
@@ -107,6 +111,7 @@ _RELYING_PARTY: Final = _mapping(
     "An application that receives tokens.",
     {
         "name": _name("Its name here and in commands."),
+        "metadata": _text(_METADATA, maxLength=2048),
         "realm": _text("The URI it is known by, compared by case: the audience of its tokens.", maxLength=2048),
         "token_format": _choice("The format of its tokens.", tuple(TokenFormat)),
         "signing": _choice("JWT only: what signs. SAML takes certificates, SWT symmetric keys.", tuple(Kind)),
@@ -140,7 +145,7 @@ _RELYING_PARTY: Final = _mapping(
         "rule_groups": _list("Names of the rule groups that make its claims.", _name("A name."), uniqueItems=True),
         "credentials": _list("Dedicated signing credentials, for this relying party alone.", _CREDENTIAL),
     },
-    ("name", "realm", "token_format"),
+    ("name", "token_format"),
 )
 
 _IDENTITY_PROVIDER: Final = _mapping(
@@ -152,6 +157,7 @@ _IDENTITY_PROVIDER: Final = _mapping(
             tuple(ProviderKind),
             ProviderKind.WS_FEDERATION,
         ),
+        "metadata": _text(_METADATA, maxLength=2048),
         "issuer": _text("Its entity ID, exactly as its tokens name it.", maxLength=1024),
         "sign_in_url": _text("Where people are sent to sign in, https."),
         "sign_out_url": _text("Where they are sent to sign out, https."),

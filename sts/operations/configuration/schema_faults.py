@@ -14,10 +14,6 @@ from sts.operations.configuration.document import Plain
 from sts.operations.configuration.faults import Faults, Path
 from sts.operations.configuration.schema import SCHEMA
 
-_INSTEAD_OF_METADATA: Final = {
-    "relying_parties": "realm, reply and encryption_certificate",
-    "identity_providers": "issuer, sign_in_url, sign_out_url and certificates",
-}
 _TYPES: Final = {
     "string": "text",
     "integer": "a whole number",
@@ -64,11 +60,6 @@ def _unknown_keys(path: Path, error: ValidationError, faults: Faults) -> None:
     known = _schema(error)["properties"]
     for key in cast(Mapping[str, Any], error.instance):
         if key in known:
-            continue
-        section = str(path[0]) if path else ""
-        if key == "metadata" and len(path) == 2 and section in _INSTEAD_OF_METADATA:
-            instead = _INSTEAD_OF_METADATA[section]
-            faults.add((*path, key), f"reading a metadata document is not offered yet; write {instead} instead")
             continue
         near = suggestion(key, known) or f"; the keys here are {', '.join(known)}"
         faults.add((*path, key), f"there is no key '{key}' here{near}")

@@ -15,6 +15,7 @@ from sts.operations.configuration.model import Known, Surroundings
 from sts.operations.secret_source import read_secret
 
 MAX_FILE: Final = 1_048_576  # bytes
+MAX_DOCUMENT: Final = 2 * MAX_FILE  # of a partner's metadata
 KEY_SIZE: Final = 32
 _KEY_TEXT: Final = re.compile(rb"[A-Za-z0-9+/]{43}=")
 
@@ -55,6 +56,21 @@ class Sources:
         """A certificate and its private key from a PKCS#12 file."""
         return pkcs12.load(self._file(path), password)
 
+    def document(self, location: str) -> bytes:
+        """A partner's metadata: from an address, a file beside the configuration file, or one in `metadata/`.
+
+        Raises PartnerUnreachable for an address that does not answer.
+        """
+        if "://" in location:
+            return self.surroundings.fetch(location)
+        exchange = self.surroundings.exchange
+        try:
+            return self._file(location, MAX_DOCUMENT)
+        except ValueError as error:
+            if exchange is None or not (exchange / location).is_file():
+                raise ValueError(f"{error}; it is looked for beside this file and in metadata/") from error
+        return self._file(str(exchange / location), MAX_DOCUMENT)
+
     def accept(self, certificate: Certificate, purpose: Purpose) -> tuple[str, ...]:
         """Judge a certificate by the import policy; answers warnings."""
         at, roots = self.surroundings.now, self.surroundings.roots
@@ -67,15 +83,15 @@ class Sources:
             return value.removeprefix("base64:").encode()
         return self._file(value)
 
-    def _file(self, name: str) -> bytes:
+    def _file(self, name: str, most: int = MAX_FILE) -> bytes:
         try:
             with (self.surroundings.folder / Path(name)).open("rb") as file:
-                content = file.read(MAX_FILE + 1)
+                content = file.read(most + 1)
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else "not a path"
             raise ValueError(f"the file {name} cannot be read: {reason}") from None
-        if len(content) > MAX_FILE:
-            raise ValueError(f"the file {name} holds more than {MAX_FILE} bytes")
+        if len(content) > most:
+            raise ValueError(f"the file {name} holds more than {most} bytes")
         return content
 
 

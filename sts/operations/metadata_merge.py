@@ -1,0 +1,189 @@
+"""What becomes of a partner when its metadata is read: decides, and does nothing.
+
+A new certificate is trusted by itself only when a certificate that was trusted before has signed the document.
+Otherwise it waits for a person, and so does whatever tells where tokens go and what they are encrypted to. What the
+document does not name any more stays until a person confirms it.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final, Generic, TypeVar
+
+from sts.core.errors import InvalidMetadata
+from sts.core.model import IdentityProvider, MetadataSource, PartnerCertificate, RelyingParty
+from sts.crypto.certificates import Purpose
+from sts.crypto.xmldsig import MAX_CANDIDATES
+from sts.operations.metadata_judging import (
+    Consent,
+    Policy,
+    check_entity,
+    check_signature,
+    require_agreement,
+    usable,
+)
+from sts.protocols.partner_metadata import PartnerMetadata
+from sts.protocols.partner_roles import ApplicationRole
+
+T = TypeVar("T", IdentityProvider, RelyingParty)
+
+PROVIDER_KEYS: Final = ("issuer", "sign_in_url", "sign_out_url", "certificates", "display_name")
+PARTY_KEYS: Final = ("realm", "reply", "encryption", "encryption_certificate", "encryption_algorithm")
+
+
+@dataclass(frozen=True, slots=True)
+class Merged(Generic[T]):
+    """The partner as it will be, and what deserves attention."""
+
+    partner: T
+    warnings: tuple[str, ...] = ()
+
+
+def new_source(location: str, overrides: Collection[str] = ()) -> MetadataSource:
+    """The source of a document that nobody has read yet; `overrides` are the keys that a person has set."""
+    return MetadataSource(location, entity_id="", overrides=tuple(sorted(overrides)))
+
+
+def merge_provider(
+    stored: IdentityProvider, source: MetadataSource, document: PartnerMetadata, policy: Policy
+) -> Merged[IdentityProvider]:
+    """The identity provider after a document was read.
+
+    `stored` is what is known of it, with id 0 where nothing is: whoever registers a partner agrees to its document.
+    `source` says what a person has set by hand. Raises InvalidMetadata for a document that must not be believed, or
+    not without a person.
+    """
+    role = document.provider
+    if role is None:
+        raise InvalidMetadata("the document describes no identity provider")
+    policy = policy if stored.id else replace(policy, consent=Consent.GIVEN)
+    check_entity(stored.issuer if stored.metadata is None else stored.metadata.entity_id, document, policy)
+    broken = check_signature(document, stored.certificates)
+    offered, odd = usable(role.certificates, Purpose.VERIFICATION, stored.certificates, policy)
+    source = replace(source, entity_id=document.entity_id, pending=(), vanished=())
+    described: dict[str, Any] = {
+        "issuer": document.entity_id,
+        "sign_in_url": role.sign_in_url or stored.sign_in_url,
+        "sign_out_url": role.sign_out_url or stored.sign_out_url,
+        "display_name": role.display_name or stored.display_name,
+    }
+    if "certificates" not in source.overrides:
+        pinned = _pin(stored.certificates, offered, document, policy)
+        described["certificates"] = pinned
+        source = replace(
+            source,
+            pending=tuple(each for each in offered if each not in pinned),
+            vanished=tuple(each.thumbprint for each in pinned if each not in offered),
+        )
+    provider = replace(stored, **_without(described, source.overrides), metadata=source)
+    has_come_to_life = policy.is_agreed and not stored.certificates
+    enabled = bool(provider.certificates) and (stored.enabled or has_come_to_life)
+    return Merged(replace(provider, enabled=enabled), (*document.warnings, *broken, *odd, *_oddities(provider)))
+
+
+def merge_party(
+    stored: RelyingParty, source: MetadataSource, document: PartnerMetadata, policy: Policy
+) -> Merged[RelyingParty]:
+    """The relying party after a document was read; as `merge_provider`."""
+    role = document.application
+    if role is None:
+        raise InvalidMetadata("the document describes no relying party")
+    policy = policy if stored.metadata is not None else replace(policy, consent=Consent.GIVEN)
+    check_entity(None if stored.metadata is None else stored.metadata.entity_id, document, policy)
+    if "realm" not in source.overrides and role.realm != stored.realm:
+        require_agreement(f"the realm is {role.realm} in the document, and {stored.realm} here", policy)
+    broken = check_signature(document, source.signers)
+    if policy.accepts_news(document):
+        signers, _ = usable(document.signers, Purpose.VERIFICATION, source.signers, policy)
+        source = replace(source, signers=signers)
+    reply = _replies(stored.reply, role.reply, document, policy)
+    certificate, odd = _encryption(stored, role, policy)
+    is_used = policy.accepts_news(document) or certificate == stored.encryption_certificate
+    described: dict[str, Any] = {
+        "realm": role.realm,
+        "reply": reply,
+        "encryption_certificate": certificate if is_used else stored.encryption_certificate,
+        "encryption_algorithm": role.encryption or stored.encryption_algorithm,
+    }
+    source = replace(
+        source,
+        entity_id=document.entity_id,
+        pending=() if is_used or certificate is None else (certificate,),
+        pending_reply=tuple(each for each in role.reply if each not in reply),
+        vanished=tuple(each for each in reply if each not in role.reply),
+    )
+    if not stored.token_format.is_saml:
+        odd += _unencrypted(described, stored)
+        source = replace(source, pending=())
+    party = replace(stored, **_without(described, source.overrides), metadata=_settled(source))
+    if "encryption" not in source.overrides:
+        party = replace(party, encryption_required=party.encryption_certificate is not None)
+    return Merged(party, (*document.warnings, *broken, *odd))
+
+
+def _pin(
+    known: tuple[PartnerCertificate, ...],
+    offered: tuple[PartnerCertificate, ...],
+    document: PartnerMetadata,
+    policy: Policy,
+) -> tuple[PartnerCertificate, ...]:
+    """The certificates that are trusted from now on, in the document's order, those that it lacks last."""
+    if known and not offered:
+        raise InvalidMetadata("the document names no usable signing certificate any more; those that are known stay")
+    if policy.is_agreed:
+        return offered
+    trusted = tuple(each for each in offered if each in known or policy.accepts_news(document))
+    has_living = any(each.not_after >= policy.now for each in trusted)
+    gone = (each for each in known if each not in offered)
+    return (*trusted, *(each for each in gone if not has_living or each.not_after >= policy.now))
+
+
+def _oddities(provider: IdentityProvider) -> list[str]:
+    found = []
+    if "{" in (provider.issuer or ""):
+        found.append(f"the entity ID {provider.issuer} has a placeholder in it: set issuer by hand")
+    if not provider.certificates:
+        found.append("the provider is disabled, because the document names no usable signing certificate")
+    if len(provider.certificates) > MAX_CANDIDATES:
+        count = len(provider.certificates)
+        found.append(f"of its {count} signing certificates only the first {MAX_CANDIDATES} that are valid count")
+    return found
+
+
+def _replies(
+    known: tuple[str, ...], offered: tuple[str, ...], document: PartnerMetadata, policy: Policy
+) -> tuple[str, ...]:
+    """The reply addresses that are used from now on, in the document's order, those that it lacks last."""
+    if policy.is_agreed:
+        return offered
+    used = tuple(each for each in offered if each in known or policy.accepts_news(document))
+    return (*used, *(each for each in known if each not in offered))
+
+
+def _encryption(
+    stored: RelyingParty, role: ApplicationRole, policy: Policy
+) -> tuple[PartnerCertificate | None, list[str]]:
+    """The first certificate of the document that can be encrypted to; the stored one where there is none."""
+    known = () if stored.encryption_certificate is None else (stored.encryption_certificate,)
+    offered, odd = usable(role.certificates, Purpose.ENCRYPTION, known, policy)
+    if known and not offered:
+        odd.append("the document names no usable encryption certificate any more; the one that is known stays")
+    return next(iter((*offered, *known)), None), odd
+
+
+def _unencrypted(described: dict[str, Any], stored: RelyingParty) -> list[str]:
+    has_certificate = described.pop("encryption_certificate") is not None
+    described.pop("encryption_algorithm")
+    if not has_certificate:
+        return []
+    return [f"its encryption certificate is of no use: only SAML is encrypted, and the format is {stored.token_format}"]
+
+
+def _settled(source: MetadataSource) -> MetadataSource:
+    """Nothing waits of what a person has set by hand."""
+    if "reply" in source.overrides:
+        source = replace(source, pending_reply=(), vanished=())
+    return replace(source, pending=()) if "encryption_certificate" in source.overrides else source
+
+
+def _without(described: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
+    return {key: value for key, value in described.items() if key not in overrides}
