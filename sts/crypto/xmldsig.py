@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from hashlib import sha256
+from itertools import islice
 from typing import Final, NamedTuple
 
 from cryptography import x509
@@ -78,6 +79,13 @@ class _Frame(NamedTuple):
     after_value: str
 
 
+class Signed(NamedTuple):
+    """What was signed, re-parsed from what was digested, and the certificate (DER) under which it verified."""
+
+    element: etree._Element
+    certificate: bytes
+
+
 class _Claimed(NamedTuple):
     """An element whose signature has the right shape, and the ID that it says it is of."""
 
@@ -125,14 +133,19 @@ def sign_element(element: etree._Element, reference_id: str, signer: Signer, pos
 
 
 def verify(element: bytes, certificates: Sequence[bytes], expected: Expected) -> etree._Element:
-    """Verify the enveloped signature of an element that stands alone, and answer what was signed, re-parsed.
+    """Verify as `verified` does, and answer only what was signed."""
+    return verified(element, certificates, expected).element
+
+
+def verified(element: bytes, certificates: Sequence[bytes], expected: Expected) -> Signed:
+    """Verify the enveloped signature of an element that stands alone.
 
     `certificates` are DER, pinned by the caller; what the message says about keys is ignored. At most
     MAX_CANDIDATES of them, those of accepted type and valid at `expected.now`, are tried. Raises InvalidSamlToken for
     the wrong shape and InvalidSignature for the wrong signature (XML Signature 1.1, 3.2).
     """
     reference_id = _checked(_parsed(element), expected.root, expected.id_attribute)
-    return _signed(_Claimed(element, reference_id), certificates, expected)
+    return _tried(_Claimed(element, reference_id), certificates, expected)
 
 
 def verify_metadata(document: bytes, certificates: Sequence[bytes], expected: Expected) -> etree._Element:
@@ -150,20 +163,20 @@ def verify_metadata(document: bytes, certificates: Sequence[bytes], expected: Ex
     if len(signatures) != 1:
         raise _unverified(f"signature count: {len(signatures)} of the root")
     _check_signature(signatures[0], reference_id)
-    return _signed(_Claimed(serialise(root), reference_id), certificates, expected)
+    return _tried(_Claimed(serialise(root), reference_id), certificates, expected).element
 
 
-def _signed(claimed: _Claimed, certificates: Sequence[bytes], expected: Expected) -> etree._Element:
+def _tried(claimed: _Claimed, certificates: Sequence[bytes], expected: Expected) -> Signed:
     failures = []
-    for certificate in _candidates(certificates, expected.now):
+    for der, certificate in _candidates(certificates, expected.now):
         try:
-            signed = _verified(claimed.element, certificate, expected)
+            signed = _by_signxml(claimed.element, certificate, expected)
         except Exception as error:  # signxml lets errors of lxml, base64 and Python itself through
             failures.append(f"{type(error).__name__}: {error}")
             continue
         if signed is None or signed.tag != expected.root or signed.get(expected.id_attribute) != claimed.id:
             raise _unverified("another element was signed")
-        return signed
+        return Signed(signed, der)
     raise _unverified("; ".join(failures) or f"none of {len(certificates)} certificates is strong enough and valid now")
 
 
@@ -185,7 +198,7 @@ def _parsed(element: bytes) -> etree._Element:
         raise _malformed(error.detail or error.message) from error
 
 
-def _verified(element: bytes, certificate: x509.Certificate, expected: Expected) -> etree._Element | None:
+def _by_signxml(element: bytes, certificate: x509.Certificate, expected: Expected) -> etree._Element | None:
     methods, digests = _ACCEPTED_METHODS, _ACCEPTED_DIGESTS
     if expected.allow_sha1:
         methods, digests = methods | {SignatureMethod.RSA_SHA1}, digests | {DigestAlgorithm.SHA1}
@@ -218,7 +231,7 @@ def _checked(root: etree._Element, tag: str, id_attribute: str) -> str:
 def _check_root(root: etree._Element, tag: str, id_attribute: str) -> str:
     if root.tag != tag:
         raise _malformed(f"root: {root.tag}")
-    nested = [element for element in root.iterdescendants() if etree.QName(element).localname in _ASSERTION_NAMES]
+    nested = [tag for tag in map(_tag, root.iterdescendants()) if tag.rpartition("}")[2] in _ASSERTION_NAMES]
     if nested:
         raise _malformed(f"assertion count: {len(nested)} nested in {root.tag}")
     reference_id = root.get(id_attribute)
@@ -255,14 +268,13 @@ def _check_signature(signature: etree._Element, reference_id: str) -> None:
         raise _unverified("transforms: only enveloped-signature, then exclusive c14n")
 
 
-def _candidates(certificates: Sequence[bytes], now: datetime) -> Iterator[x509.Certificate]:
+def _candidates(certificates: Sequence[bytes], now: datetime) -> Iterator[tuple[bytes, x509.Certificate]]:
     usable = (
-        certificate
-        for certificate in map(_certificate, certificates)
+        (der, certificate)
+        for der, certificate in zip(certificates, map(_certificate, certificates), strict=True)
         if certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc and _strong(certificate)
     )
-    for certificate, _ in zip(usable, range(MAX_CANDIDATES), strict=False):
-        yield certificate
+    return islice(usable, MAX_CANDIDATES)
 
 
 def _strong(certificate: x509.Certificate) -> bool:
@@ -292,6 +304,10 @@ def _frame(algorithm: SignatureAlgorithm, certificate: bytes | None) -> _Frame:
 
 def _tags(element: etree._Element) -> list[str]:
     return [str(child.tag) for child in element]
+
+
+def _tag(element: etree._Element) -> str:
+    return str(element.tag)
 
 
 def _malformed(detail: str) -> InvalidSamlToken:

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha1
-from itertools import islice
 from typing import NamedTuple
 
 from lxml import etree
@@ -15,15 +14,13 @@ from sts.core.errors import (
     BadRequest,
     InvalidAudience,
     InvalidSamlToken,
-    InvalidSignature,
     PayloadTooLarge,
     UnwritableClaim,
 )
 from sts.core.exchange import TokenDescriptor, TokenView, Trusted, VerificationKey, VerifiedToken
 from sts.core.model import Claim, Kind, TokenFormat, Use
-from sts.crypto import certificates
 from sts.crypto.xml import NS, escape_text, instant, parse, parse_instant
-from sts.crypto.xmldsig import MAX_CANDIDATES, Expected, verify
+from sts.crypto.xmldsig import Expected, verified
 from sts.tokens.lifetime import Lifetime, check_lifetime
 from sts.tokens.text import refuse_uncarriable
 
@@ -106,13 +103,13 @@ def refused(reason: str) -> InvalidSamlToken:
 
 def children(parent: etree._Element, *names: str) -> dict[str, list[etree._Element]]:
     """Answer the child elements by local name; raises InvalidSamlToken for one of another name or namespace."""
-    namespace = etree.QName(parent).namespace
+    namespace = str(parent.tag).rpartition("}")[0]
     found: dict[str, list[etree._Element]] = {name: [] for name in names}
     for child in parent:
-        name = etree.QName(child)
-        if name.namespace != namespace or name.localname not in found:
-            raise refused(f"shape: {_local(parent)} holds {name.text}, which is not understood")
-        found[name.localname].append(child)
+        child_namespace, _, name = str(child.tag).rpartition("}")
+        if child_namespace != namespace or name not in found:
+            raise refused(f"shape: {_local(parent)} holds {child.tag}, which is not understood")
+        found[name].append(child)
     return found
 
 
@@ -220,15 +217,9 @@ def _escaped(claim: Claim) -> str:
 
 def _verified(token: bytes, trusted: Trusted, expected: Expected) -> tuple[etree._Element, VerificationKey]:
     """Answer the signed element and the key that verified it; keys are tried in the order given."""
-    failures = []
-    for key in islice(_candidates(trusted, expected.now), MAX_CANDIDATES):
-        try:
-            return verify(token, (key.material,), expected), key
-        except InvalidSignature as error:
-            failures.append(error.detail or error.message)
-    raise InvalidSignature(
-        "The signature of the SAML token is not valid.", detail="; ".join(failures) or "no valid trusted certificate"
-    )
+    keys = {key.material: key for key in trusted.keys if key.kind is Kind.CERTIFICATE and key.use is Use.SIGNING}
+    signed = verified(token, tuple(keys), expected)
+    return signed.element, keys[signed.certificate]
 
 
 def _accepted(assertion: Assertion, key: VerificationKey, trusted: Trusted, now: datetime) -> VerifiedToken:
@@ -257,14 +248,6 @@ def _authentication(assertion: Assertion) -> Authentication:
     dated = [(said.instant, said) for said in assertion.authentications if said.instant is not None]
     undated = next(iter(assertion.authentications), Authentication(None, None))
     return min(dated, key=lambda pair: pair[0])[1] if dated else undated
-
-
-def _candidates(trusted: Trusted, now: datetime) -> Iterator[VerificationKey]:
-    for key in trusted.keys:
-        if key.kind is Kind.CERTIFICATE and key.use is Use.SIGNING:
-            certificate = certificates.parse(key.material)
-            if certificate.not_before <= now <= certificate.not_after:
-                yield key
 
 
 def _check_audience(assertion: Assertion, trusted: Trusted) -> None:

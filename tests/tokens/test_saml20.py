@@ -141,7 +141,7 @@ def test_second_trusted_key_verifies_and_is_named() -> None:
         (key("rsa2048", "other"),),
         (VerificationKey("", Kind.SYMMETRIC, bytes(32)),),
         (VerificationKey("", Kind.CERTIFICATE, certificate("rsa2048"), Use.DECRYPTION),),
-        (*[key("p256")] * 8, key()),
+        (*[key("p256", f"other {number}") for number in range(8)], key()),
     ],
     ids=["none", "another", "symmetric", "for decryption", "the ninth"],
 )
