@@ -73,6 +73,7 @@ def _verified(presented: Presented, provider: IdentityProvider, parts: Parts, no
         skew=SKEW,
         max_lifetime=LONGEST_ASSERTION,
         recipients=presented.recipients,
+        require_confirmation=presented.require_confirmation,
         allow_sha1=provider.allow_sha1,
     )
     token_format = presented.proof.format

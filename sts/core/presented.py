@@ -23,16 +23,19 @@ class Presented(NamedTuple):
     source: str  # address of the caller, for limits
     audience: str
     recipients: frozenset[str]
+    require_confirmation: bool  # whether SAML must say that its bearer may use it: no state of ours does
 
     @classmethod
     def at_sign_in(cls, namespace: Namespace, proof: TokenProof, source: str) -> Self:
         """What an identity provider sent back by the browser: made for the namespace, sent to its sign-in address."""
-        return cls(namespace, proof, source, namespace.issuer, _addresses(namespace, SIGN_IN_ENDPOINTS))
+        recipients = _addresses(namespace, SIGN_IN_ENDPOINTS)
+        return cls(namespace, proof, source, namespace.issuer, recipients, require_confirmation=False)
 
     @classmethod
     def at_token_endpoint(cls, namespace: Namespace, proof: TokenProof, source: str) -> Self:
         """An assertion that is exchanged: made for, and sent to, the namespace or a token endpoint (RFC 7521, 5.1)."""
-        return cls(namespace, proof, source, namespace.issuer, _addresses(namespace, TOKEN_ENDPOINTS))
+        recipients = _addresses(namespace, TOKEN_ENDPOINTS)
+        return cls(namespace, proof, source, namespace.issuer, recipients, require_confirmation=True)
 
     def addressed(self, view: TokenView) -> Self:
         """The same, held to that one of our addresses which it names as its audience."""

@@ -99,6 +99,7 @@ def _read(presented: Presented, view: TokenView, parts: Parts, now: datetime) ->
         max_lifetime=SELF_ISSUED_LIFETIME,
         require_expiry=not (simple and identity.swt_without_expiry),
         recipients=presented.recipients,
+        require_confirmation=presented.require_confirmation,
     )
     token = parts.formats[view.format].read(presented.proof.token, trusted, now)
     if simple and token.audience is not None and token.audience != presented.audience:
