@@ -315,7 +315,9 @@ def test_j23_token_relabelled_as_the_other_algorithm_of_its_key_is_refused():
     assert refused(b".".join([header, body, signature]), asymmetric()).startswith("signature")
 
 
-@pytest.mark.parametrize("algorithm", ["PS384", "PS512", "RS384", "RS512", "RS1", "rs256", "RS256 ", "EdDSA", "ES256K", "HS512"])
+@pytest.mark.parametrize(
+    "algorithm", ["PS384", "PS512", "RS384", "RS512", "RS1", "rs256", "RS256 ", "EdDSA", "ES256K", "HS512"]
+)
 def test_j23_token_relabelled_with_another_algorithm_is_refused(algorithm):
     _, body, signature = rs256("rsa2048").split(b".")
     header = base64url(json.dumps({"alg": algorithm}).encode())
