@@ -141,8 +141,8 @@ REFUSED = {
     ),
     "a fault": (
         (
-            '<s:Fault xmlns:s="http://www.w3.org/2003/05/soap-envelope"><s:Reason><s:Text>no such user</s:Text></s:Reason>'
-            "</s:Fault>"
+            '<s:Fault xmlns:s="http://www.w3.org/2003/05/soap-envelope"><s:Reason>'
+            "<s:Text>no such user</s:Text></s:Reason></s:Fault>"
         ),
         "root: {http://www.w3.org/2003/05/soap-envelope}Fault, which says: 'no such user'",
     ),
