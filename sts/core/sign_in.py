@@ -135,7 +135,7 @@ def take(visit: Visit, returned: Returned, desk: Desk) -> Deliver:
     The state is used up before the token is decrypted: one sign-in, one decryption (threats.md, 7.3).
     """
     pending = _own(visit, returned.state, desk)
-    relying_party = find_relying_party(visit.namespace, pending.realm, desk.parts.directory)
+    relying_party = _still_there(visit, pending, desk)
     desk.states.use(visit.namespace, pending, visit.now)
     with _telling(pending, relying_party):
         provider = _required(visit.namespace, pending.provider, desk.parts)
@@ -185,6 +185,13 @@ def _own(visit: Visit, state: str, desk: Desk) -> PendingSignIn:
     return pending
 
 
+def _still_there(visit: Visit, pending: PendingSignIn, desk: Desk) -> RelyingParty:
+    """The relying party as it is now; raises RelyingPartyNotFound, InvalidReply where its reply address is gone."""
+    relying_party = find_relying_party(visit.namespace, pending.realm, desk.parts.directory)
+    _reply(visit.namespace, relying_party, pending.reply)
+    return relying_party
+
+
 def _require_fresh(pending: PendingSignIn, principal: Principal) -> None:
     """Refuse an old sign-in where a fresh one was asked for: not every identity provider heeds wfresh."""
     if pending.fresh is not None and principal.authenticated_at < pending.started_at - pending.fresh - SKEW:
@@ -209,7 +216,7 @@ def sign_in_locally(visit: Visit, typed: Typed, desk: Desk) -> Deliver | AskPass
     Raises InvalidState, SignInRefused.
     """
     pending = _own(visit, typed.state, desk)
-    relying_party = find_relying_party(visit.namespace, pending.realm, desk.parts.directory)
+    relying_party = _still_there(visit, pending, desk)
     desk.states.use(visit.namespace, pending, visit.now)
     with _telling(pending, relying_party):
         provider = _required(visit.namespace, pending.provider, desk.parts)

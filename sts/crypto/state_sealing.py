@@ -1,6 +1,7 @@
 """What a browser carries for us from one request to the next: it can only bring it back as it was."""
 
 import os
+import re
 from base64 import urlsafe_b64encode
 from typing import Final
 
@@ -18,7 +19,8 @@ _KEY: Final = 32
 _NONCE: Final = 12
 _TAG: Final = 16
 _INFO: Final = b"sts sealed state 1"
-_STANDARD: Final = str.maketrans("-_+/", "+/\0\0")  # of base64url; what is no base64url becomes no base64
+_BASE64URL: Final = re.compile("[A-Za-z0-9_-]+", re.ASCII)
+_STANDARD: Final = str.maketrans("-_", "+/")
 
 
 def seal_state(key: bytes, data: bytes) -> str:
@@ -35,12 +37,14 @@ def seal_state(key: bytes, data: bytes) -> str:
 def open_state(key: bytes, text: str) -> bytes:
     """Open what `seal_state` made under the same key; raises InvalidState for everything else."""
     try:
+        if _BASE64URL.fullmatch(text) is None:
+            raise InvalidState(detail="the state is no base64url")
         sealed = from_base64((text.translate(_STANDARD) + "=" * (-len(text) % 4)).encode("ascii"))
         if sealed[:1] != _VERSION or len(sealed) < len(_VERSION) + _SALT + _TAG:
             raise InvalidState(detail="the state has no known format")
         cipher, nonce = _cipher(key, sealed[1 : 1 + _SALT])
         return cipher.decrypt(nonce, sealed[1 + _SALT :], _VERSION)
-    except (InvalidTag, NotPem, UnicodeEncodeError) as error:
+    except (InvalidTag, NotPem) as error:
         raise InvalidState(detail="the state is not one of ours, or it was changed") from error
 
 
