@@ -14,18 +14,18 @@ MAX_INPUT: Final = 1_048_576  # bytes
 STANDARD_INPUT: Final = "-"
 
 
-def read_input(name: str) -> bytes:
-    """Read a file, or the standard input for `-`; raises OperatorError."""
+def read_input(name: str, most: int = MAX_INPUT) -> bytes:
+    """Read a file, or the standard input for `-`, of at most so many bytes; raises OperatorError."""
     try:
         if name == STANDARD_INPUT:
-            content = sys.stdin.buffer.read(MAX_INPUT + 1)
+            content = sys.stdin.buffer.read(most + 1)
         else:
             with Path(name).open("rb") as file:
-                content = file.read(MAX_INPUT + 1)
+                content = file.read(most + 1)
     except OSError as error:
         raise OperatorError(f"the file {name} cannot be read: {error.strerror}") from error
-    if len(content) > MAX_INPUT:
-        raise OperatorError(f"the file {name} holds more than {MAX_INPUT} bytes")
+    if len(content) > most:
+        raise OperatorError(f"the file {name} holds more than {most} bytes")
     return content
 
 

@@ -1,4 +1,4 @@
-"""`sts metadata`: the federation metadata that partners read."""
+"""`sts metadata`: the federation metadata that partners read, and theirs."""
 
 from pathlib import Path
 
@@ -9,15 +9,29 @@ from sts.cli.files import write_public
 from sts.cli.opening import open_home
 from sts.cli.options import examples, json_option, namespace_option
 from sts.cli.output import print_json
+from sts.cli.partner_metadata import import_, list_
 from sts.operations import namespaces
 from sts.operations.publish import federation_metadata_document
 
 _PATH = "FederationMetadata/2007-06/FederationMetadata.xml"
 
 
-@click.group(epilog=examples("sts metadata export --namespace contoso"))
+@click.group(
+    epilog=examples(
+        "sts metadata export --namespace contoso",
+        "sts metadata import adfs-metadata.xml --namespace contoso --identity-provider",
+        "sts metadata list",
+    )
+)
 def metadata() -> None:
-    """Federation metadata: who issues, which certificates verify, where the endpoints are. Signed."""
+    """Federation metadata: who issues, which certificates verify, where the endpoints are.
+
+    `show` and `export` are for our own, which partners read. `import` and `list` are for theirs, which register them.
+    """
+
+
+metadata.add_command(import_)
+metadata.add_command(list_)
 
 
 @metadata.command(epilog=examples("sts metadata show --namespace contoso"))

@@ -7,7 +7,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from sts.core.model import MetadataSource, PartnerRole
-from sts.store import tables
+from sts.store import metadata_sources, tables
 from sts.store.changes import Change
 from sts.store.tables import metadata_refresh as _TABLE
 
@@ -35,6 +35,17 @@ class Refresh:
 
 
 @dataclass(frozen=True, slots=True)
+class Registered:
+    """One partner with a document, and its schedule where it has one."""
+
+    namespace: str
+    role: PartnerRole
+    name: str
+    source: MetadataSource
+    refresh: Refresh | None
+
+
+@dataclass(frozen=True, slots=True)
 class ReadAgain:
     """What one reading found, and when the next one is."""
 
@@ -57,14 +68,28 @@ def follow(change: Change, owners: sa.Table, owner_id: int, source: MetadataSour
         change.connection.execute(sa.insert(_TABLE).values(**{owner.name: owner_id}, location=location, **times))
 
 
-def list_all(connection: sa.Connection) -> tuple[Refresh, ...]:
-    """Answer every schedule, by namespace and name."""
-    return _load(connection, sa.true())
+def list_registered(connection: sa.Connection, namespace: str | None = None) -> tuple[Registered, ...]:
+    """Answer the partners with documents, of one namespace or of all, by namespace, role and name."""
+    wanted = sa.true() if namespace is None else tables.namespace.c.name == namespace
+    found: list[Registered] = []
+    for role, owners in _OWNERS.items():
+        selected = _joined(owners, is_outer=True).where(owners.c.metadata_source.is_not(None), wanted)
+        for row in connection.execute(selected):
+            source = metadata_sources.read(row.metadata_source)
+            refresh = None if row.id is None else _refresh(row, role)
+            if source is not None:
+                found.append(Registered(row.namespace, role, row.owner, source, refresh))
+    return tuple(sorted(found, key=lambda each: (each.namespace, each.role, each.name)))
 
 
 def list_due(connection: sa.Connection, now: datetime) -> tuple[Refresh, ...]:
     """Answer what is due, the longest due first."""
-    return tuple(sorted(_load(connection, _TABLE.c.due_at <= now), key=lambda refresh: refresh.due_at))
+    found = [
+        _refresh(row, role)
+        for role, owners in _OWNERS.items()
+        for row in connection.execute(_joined(owners, is_outer=False).where(_TABLE.c.due_at <= now))
+    ]
+    return tuple(sorted(found, key=lambda refresh: refresh.due_at))
 
 
 def claim(connection: sa.Connection, refresh: Refresh, until: datetime) -> bool:
@@ -83,19 +108,12 @@ def note(connection: sa.Connection, refresh_id: int, found: ReadAgain) -> None:
     connection.execute(sa.update(_TABLE).where(_TABLE.c.id == refresh_id).values(**values))
 
 
-def _load(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> tuple[Refresh, ...]:
-    found: list[Refresh] = []
-    for role, owners in _OWNERS.items():
-        owner = _TABLE.c[f"{owners.name}_id"]
-        namespaces = tables.namespace
-        named = sa.select(_TABLE, owners.c.name.label("owner"), namespaces.c.name.label("namespace"))
-        joined = named.join(owners, owner == owners.c.id).join(namespaces, owners.c.namespace_id == namespaces.c.id)
-        found += [_refresh(row, role) for row in connection.execute(joined.where(condition))]
-    return tuple(sorted(found, key=_order))
-
-
-def _order(refresh: Refresh) -> tuple[str, str, str]:
-    return refresh.namespace, refresh.role, refresh.name
+def _joined(owners: sa.Table, *, is_outer: bool) -> sa.Select[Any]:
+    named = (owners.c.name.label("owner"), owners.c.metadata_source, tables.namespace.c.name.label("namespace"))
+    joined = owners.join(tables.namespace, owners.c.namespace_id == tables.namespace.c.id)
+    return sa.select(_TABLE, *named).select_from(
+        joined.join(_TABLE, _TABLE.c[f"{owners.name}_id"] == owners.c.id, isouter=is_outer)
+    )
 
 
 def _refresh(row: sa.Row[Any], role: PartnerRole) -> Refresh:

@@ -9,6 +9,7 @@ from sts.settings import Settings
 from sts.store.directory import Poller
 from sts.web.arrival import Environ, Reception
 from sts.web.edge import Books, Edge, StartResponse
+from sts.web.metadata_thread import MetadataMetrics, MetadataThread
 from sts.web.metrics import Metrics
 from sts.web.pages import create_pages
 from sts.web.request_log import RequestLog
@@ -41,6 +42,7 @@ def create_app(settings: Settings | None = None) -> Application:
     application = Application(service, RequestLog(service.settings.log_format))
     RolloverThread(service.installation, service.clock, RolloverMetrics(application.metrics.registry)).start()
     RotationThread(service.installation, service.clock).start()
+    MetadataThread(service.installation, service.clock, MetadataMetrics(application.metrics.registry)).start()
     gc.collect()
     gc.freeze()  # what is loaded by now stays: the collector need not look at it again and again
     return application

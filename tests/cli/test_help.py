@@ -59,7 +59,15 @@ def test_the_command_line_is_the_one_of_the_design() -> None:
         *(f"key {verb}" for verb in (*states, "export")),
         *(f"ca-certificate {verb}" for verb in ("list", "download", "download-chain", "download-proof")),
         *(f"trusted-ca {verb}" for verb in ("list", "add", "verification-code", "verify", "replace", "remove")),
-        *("metadata show", "metadata export", "token inspect", "audit list", "audit verify"),
+        *(
+            "metadata show",
+            "metadata export",
+            "metadata import",
+            "metadata list",
+            "token inspect",
+            "audit list",
+            "audit verify",
+        ),
         *(f"rollover {verb}" for verb in ("status", "plan", "run", "simulate", "resume", "accept-restore")),
         *(f"master-key {verb}" for verb in ("status", "prepare", "rotate", "discard-previous")),
     }

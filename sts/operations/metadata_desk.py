@@ -1,0 +1,148 @@
+"""Holds one document against one partner, in a transaction, and stores what it changes."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final, Generic
+
+from sts.core.errors import Conflict, InvalidMetadata
+from sts.core.model import (
+    IdentityProvider,
+    MetadataSource,
+    Namespace,
+    PartnerRole,
+    RelyingParty,
+)
+from sts.operations.configuration.addresses import check_realm
+from sts.operations.configuration.forms import (
+    Form,
+    WriteCertificate,
+    certificate_name,
+    identity_provider_form,
+    relying_party_form,
+)
+from sts.operations.configuration.steps import Action, differences
+from sts.operations.installation import Installation
+from sts.operations.metadata_judging import Consent, Policy, waiting
+from sts.operations.metadata_merge import Merged, T, merge_party, merge_provider
+from sts.protocols.partner_metadata import PartnerMetadata, Wanted, read
+from sts.store import identity_providers, relying_parties
+from sts.store.changes import Change
+from sts.store.connection import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Where documents are held against the partners of a namespace."""
+
+    installation: Installation
+    change: Change
+    namespace: Namespace
+    consent: Consent = Consent.NONE
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a partner."""
+
+    namespace: str
+    role: PartnerRole
+    name: str
+    is_new: bool
+    changes: Mapping[str, str] = field(default_factory=dict)
+    waiting: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()  # claim types that pass through from now on
+    document: PartnerMetadata | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Side(Generic[T]):
+    """One role of partners: how they are merged, written, stored and told apart."""
+
+    role: PartnerRole
+    merge: Callable[[T, MetadataSource, PartnerMetadata, Policy], Merged[T]]
+    form: Callable[[T, WriteCertificate], Form]
+    save: Callable[[Change, Namespace, T], T]
+    list_all: Callable[[Connection, Namespace], tuple[T, ...]]
+    identifier: Callable[[T], str]  # which no other partner of the role may have
+    wanted: Callable[[T, Wanted], Wanted]  # whose signature under its document counts
+
+    def list(self, desk: Desk) -> tuple[T, ...]:
+        """The partners of this role in the namespace."""
+        return self.list_all(desk.change.connection, desk.namespace)
+
+    def named(self, desk: Desk, name: str) -> T | None:
+        """The partner of this name."""
+        return next((each for each in self.list(desk) if each.name == name), None)
+
+
+def _of_provider(provider: IdentityProvider, wanted: Wanted) -> Wanted:
+    trusted = tuple(certificate.der for certificate in provider.certificates)
+    return replace(wanted, trusted=trusted, allow_sha1=provider.allow_sha1)
+
+
+def _of_party(party: RelyingParty, wanted: Wanted) -> Wanted:
+    signers = () if party.metadata is None else party.metadata.signers
+    return replace(wanted, trusted=tuple(certificate.der for certificate in signers))
+
+
+PROVIDERS: Final = Side(
+    role=PartnerRole.IDENTITY_PROVIDER,
+    merge=merge_provider,
+    form=identity_provider_form,
+    save=identity_providers.save,
+    list_all=identity_providers.list_all,
+    identifier=lambda provider: provider.issuer or "",
+    wanted=_of_provider,
+)
+PARTIES: Final = Side(
+    role=PartnerRole.RELYING_PARTY,
+    merge=merge_party,
+    form=relying_party_form,
+    save=relying_parties.save,
+    list_all=relying_parties.list_all,
+    identifier=lambda party: party.realm,
+    wanted=_of_party,
+)
+
+
+def settle(desk: Desk, side: Side[T], stored: T, wanted: tuple[MetadataSource, bytes]) -> Outcome:
+    """Store what a document changes of a partner, which has id 0 where it is new; `wanted` is its source and it.
+
+    Raises InvalidMetadata for a document that must not be believed, or not without a person, and Conflict.
+    """
+    source, document = wanted
+    now = desk.change.now
+    base = Wanted(desk.installation.base_url, now, source.entity_id or None)
+    found = read(document, side.wanted(stored, base))
+    merged = side.merge(stored, source, found, Policy(now, desk.installation.roots, desk.consent))
+    partner = merged.partner
+    _check_identifier(desk, side, partner)
+    changes = differences(side.form(stored, certificate_name), side.form(partner, certificate_name))
+    if not stored.id or changes:
+        side.save(desk.change, desk.namespace, partner)
+        action = Action.CHANGE if stored.id else Action.CREATE
+        noun = side.role.replace(" ", "-")
+        desk.change.audit(desk.namespace.name, f"{noun}.{action.name.lower()}", f"{noun}:{partner.name}", changes)
+    return Outcome(
+        namespace=desk.namespace.name,
+        role=side.role,
+        name=partner.name,
+        is_new=not stored.id,
+        changes=changes,
+        waiting=() if partner.metadata is None else waiting(partner.metadata),
+        warnings=merged.warnings,
+        document=found,
+    )
+
+
+def _check_identifier(desk: Desk, side: Side[T], partner: T) -> None:
+    identifier = side.identifier(partner)
+    if isinstance(partner, RelyingParty):
+        try:
+            check_realm(identifier)
+        except ValueError as error:
+            raise InvalidMetadata(str(error)) from error
+    for other in side.list(desk):
+        if other.name != partner.name and side.identifier(other) == identifier:
+            raise Conflict(f"'{identifier}' is the {side.role} '{other.name}' already")
