@@ -33,10 +33,11 @@ class Limits(NamedTuple):
     declarations: int  # of namespaces
     elements: int
     attributes: int  # of one element
+    all_attributes: int
 
 
-MESSAGE: Final = Limits(size=256 * 1024, declarations=64, elements=4000, attributes=32)
-METADATA: Final = Limits(size=2 * 1024 * 1024, declarations=2000, elements=20_000, attributes=64)
+MESSAGE: Final = Limits(size=256 * 1024, declarations=64, elements=4000, attributes=32, all_attributes=8000)
+METADATA: Final = Limits(size=2 * 1024 * 1024, declarations=2000, elements=20_000, attributes=64, all_attributes=60_000)
 ID_ATTRIBUTES: Final = frozenset({"Id", "ID", "id", "AssertionID"})
 
 _BYTE_ORDER_MARK = "\ufeff"
@@ -192,23 +193,25 @@ def _parsed(data: bytes, by: etree.XMLParser, limits: Limits) -> etree._Element:
 
 def _check_shape(root: etree._Element, limits: Limits) -> None:
     identifiers: set[str] = set()
+    attributes = 0
     for count, element in enumerate(root.iter(), start=1):
         if count > limits.elements:
             raise _refusal(f"shape: more than {limits.elements} elements")
         if not isinstance(element.tag, str):
             raise _refusal("shape: a node that is no element")
-        if len(element.attrib) > limits.attributes:
-            raise _refusal(f"shape: {len(element.attrib)} attributes on one element")
-        for name, value in element.attrib.items():
-            if _local_name(name) not in ID_ATTRIBUTES:
-                continue
-            if value in identifiers:
-                raise _refusal("duplicate ID")
-            identifiers.add(str(value))
+        names = element.keys()
+        attributes += len(names)
+        if len(names) > limits.attributes or attributes > limits.all_attributes:
+            raise _refusal(f"shape: {len(names)} attributes on one element, {attributes} so far")
+        for name in names:
+            if str(name).rpartition("}")[2] in ID_ATTRIBUTES:
+                _add_identifier(identifiers, str(element.get(name)))
 
 
-def _local_name(name: str | bytes) -> str:
-    return str(name).rpartition("}")[2]
+def _add_identifier(identifiers: set[str], value: str) -> None:
+    if value in identifiers:
+        raise _refusal("duplicate ID")
+    identifiers.add(value)
 
 
 def _refuse_unwritable(value: str) -> None:

@@ -20,6 +20,7 @@ from signxml.verifier import SignatureConfiguration, XMLVerifier
 from sts.core.errors import BadRequest, InvalidSamlToken, InvalidSignature, NoSigningCertificate, PayloadTooLarge
 from sts.core.model import SignatureAlgorithm
 from sts.core.ports import Signer
+from sts.crypto.signature_value import SignatureValue, signature_value
 from sts.crypto.xml import NS, escape_attribute, parse, parse_metadata, parser, serialise
 
 EXCLUSIVE_C14N: Final = NS["ec"]
@@ -87,10 +88,11 @@ class Signed(NamedTuple):
 
 
 class _Claimed(NamedTuple):
-    """An element whose signature has the right shape, and the ID that it says it is of."""
+    """An element whose signature has the right shape, the ID that it says it is of, and the value it ends in."""
 
     element: bytes
     id: str
+    signature: SignatureValue
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +146,9 @@ def verified(element: bytes, certificates: Sequence[bytes], expected: Expected) 
     MAX_CANDIDATES of them, those of accepted type and valid at `expected.now`, are tried. Raises InvalidSamlToken for
     the wrong shape and InvalidSignature for the wrong signature (XML Signature 1.1, 3.2).
     """
-    reference_id = _checked(_parsed(element), expected.root, expected.id_attribute)
-    return _tried(_Claimed(element, reference_id), certificates, expected)
+    root = _parsed(element)
+    reference_id = _checked(root, expected.root, expected.id_attribute)
+    return _tried(_Claimed(element, reference_id, signature_value(_only_signature(root))), certificates, expected)
 
 
 def verify_metadata(document: bytes, certificates: Sequence[bytes], expected: Expected) -> etree._Element:
@@ -163,21 +166,25 @@ def verify_metadata(document: bytes, certificates: Sequence[bytes], expected: Ex
     if len(signatures) != 1:
         raise _unverified(f"signature count: {len(signatures)} of the root")
     _check_signature(signatures[0], reference_id)
-    return _tried(_Claimed(serialise(root), reference_id), certificates, expected).element
+    claimed = _Claimed(serialise(root), reference_id, signature_value(signatures[0]))
+    return _tried(claimed, certificates, expected).element
 
 
 def _tried(claimed: _Claimed, certificates: Sequence[bytes], expected: Expected) -> Signed:
-    failures = []
-    for der, certificate in _candidates(certificates, expected.now):
-        try:
-            signed = _by_signxml(claimed.element, certificate, expected)
-        except Exception as error:  # signxml lets errors of lxml, base64 and Python itself through
-            failures.append(f"{type(error).__name__}: {error}")
-            continue
-        if signed is None or signed.tag != expected.root or signed.get(expected.id_attribute) != claimed.id:
-            raise _unverified("another element was signed")
-        return Signed(signed, der)
-    raise _unverified("; ".join(failures) or f"none of {len(certificates)} certificates is strong enough and valid now")
+    """Only a signature that one of the candidates made is worth the cost of the document."""
+    candidates = list(_candidates(certificates, expected.now))
+    made = (candidate for candidate in candidates if claimed.signature.verifies_under(candidate[1]))
+    der, certificate = next(made, (b"", None))
+    if certificate is None:
+        method = claimed.signature.method
+        raise _unverified(f"signature: {method} by none of {len(candidates)} strong and valid certificates")
+    try:
+        signed = _by_signxml(claimed.element, certificate, expected)
+    except Exception as error:  # signxml lets errors of lxml, base64 and Python itself through
+        raise _unverified(f"{type(error).__name__}: {error}") from error
+    if signed is None or signed.tag != expected.root or signed.get(expected.id_attribute) != claimed.id:
+        raise _unverified("another element was signed")
+    return Signed(signed, der)
 
 
 def require_signed_assertion(element: bytes) -> None:

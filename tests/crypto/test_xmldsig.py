@@ -154,7 +154,7 @@ def test_a_certificate_verifies_within_its_validity(now: datetime, accepted: boo
         return
     with pytest.raises(InvalidSignature) as refused:
         verify(document, [certificate("p256")], expected)
-    assert refused.value.detail == "none of 1 certificates is strong enough and valid now"
+    assert (refused.value.detail or "").endswith("by none of 0 strong and valid certificates")
 
 
 def test_what_is_answered_is_what_was_signed() -> None:

@@ -58,6 +58,10 @@ ROWS = {
     "X26": (f"<a {declarations(8000)}/>".encode(), "namespaces"),
     "X26 one prefix": (("<a " + " ".join(f'xml:p{n}=""' for n in range(8000)) + "/>").encode(), "shape"),
     "33 attributes": (b"<a " + b" ".join(b'a%d=""' % n for n in range(33)) + b"/>", "shape"),
+    "8001 attributes": (
+        ("<a>" + ("<b " + " ".join(f'c{n}=""' for n in range(32)) + "/>") * 250 + '<b c=""/></a>').encode(),
+        "shape: 1 attributes on one element, 8001 so far",
+    ),
     "undefined entity": (b"<a>&n;</a>", "syntax"),
     "invalid UTF-8": (b"<a>\xff</a>", "encoding"),
     "second declaration": (b'<?xml version="1.0"?><?xml version="1.0"?><a/>', "processing instruction or declaration"),

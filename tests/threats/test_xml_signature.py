@@ -21,6 +21,7 @@ from tests.threats.signatures import (
     EXCLUSIVE_TRANSFORM,
     EXPECTED,
     INCLUSIVE,
+    RSA_SHA256,
     SAML20,
     Recipe,
     signed,
@@ -108,11 +109,11 @@ WRAPPED = {
     "D17": (GOOD.replace(NAME, "alice@corp.example<?x?>.evil.example"), "processing instruction"),
     "D21": (GOOD.replace(SIGNED_INFO, SIGNED_INFO * 2), "children of Signature"),
     "D22": (re.sub("<ds:DigestValue>", "<ds:DigestValue><!--forged-->", GOOD), "comment"),
-    "D23": (GOOD.replace("<ds:SignedInfo ", '<ds:SignedInfo xmlns:z="1" '), "C14NError"),
-    "D24": (GOOD.replace("<saml:Assertion ", '<saml:Assertion xmlns:z="1" '), "C14NError"),
+    "D23": (GOOD.replace("<ds:SignedInfo ", '<ds:SignedInfo xmlns:z="1" '), "signature value: C14NError"),
+    "D24": (GOOD.replace("<saml:Assertion ", '<saml:Assertion xmlns:z="1" '), "signature value: C14NError"),
     "D25": (f'<EntityDescriptor xmlns="urn:oasis:names:tc:SAML:2.0:metadata">{GOOD}</EntityDescriptor>', "root: "),
     "D26": ('<LogoutRequest xmlns="urn:oasis:names:tc:SAML:2.0:protocol" ID="_a"/>', "root: "),
-    "D27": (re.sub("<ds:SignatureValue>[^<]*", "<ds:SignatureValue>", GOOD), "TypeError"),
+    "D27": (re.sub("<ds:SignatureValue>[^<]*", "<ds:SignatureValue>", GOOD), f"signature: {RSA_SHA256} by none of 1"),
     "D28": (GOOD.replace(REFERENCE, ""), "reference"),
     "D28 two": (GOOD.replace(REFERENCE, REFERENCE * 2), "reference"),
     "D29": (GOOD.replace(SIGNATURE, SIGNATURE + EMPTY_SIGNATURE * 60), "signature count"),
@@ -138,19 +139,19 @@ def test_altered_assertion_is_refused_for_its_reason(row: str) -> None:
 MADE = {
     "D18": (Recipe(c14n=EXCLUSIVE + "WithComments"), "c14n"),
     "D18 transform": (Recipe(transforms=ENVELOPED + WITH_COMMENTS), "transforms"),
-    "D30": (Recipe(sign=ATTACKER, key_info=key_info(x509_data("rsa2048", "attacker"))), "InvalidSignature"),
-    "D31": (Recipe(sign=ATTACKER, key_info=key_info(KEY_VALUE)), "InvalidSignature"),
-    "D33": (Recipe(sign=mac(PUBLIC_PEM), method=MORE + "hmac-sha256"), "InvalidInput"),
-    "D34": (Recipe(sign=mac(b""), method=MORE + "hmac-sha256"), "InvalidInput"),
+    "D30": (Recipe(sign=ATTACKER, key_info=key_info(x509_data("rsa2048", "attacker"))), "signature: "),
+    "D31": (Recipe(sign=ATTACKER, key_info=key_info(KEY_VALUE)), "signature: "),
+    "D33": (Recipe(sign=mac(PUBLIC_PEM), method=MORE + "hmac-sha256"), "signature: "),
+    "D34": (Recipe(sign=mac(b""), method=MORE + "hmac-sha256"), "signature: "),
     "D36": (Recipe(sign=rsa("rsa2048", "idp", hashes.SHA1()), method=DS + "rsa-sha1"), "InvalidInput"),
     "D37": (Recipe(digest="sha1", digest_method=DS + "sha1"), "InvalidInput"),
-    "D38": (Recipe(method="urn:none"), "InvalidInput"),
+    "D38": (Recipe(method="urn:none"), "signature: urn:none by none of 1"),
     "D40": (
         Recipe(
             sign=rsa("rsa2048", "idp", hashes.SHA256(), PSS),
             method="http://www.w3.org/2007/05/xmldsig-more#sha256-rsa-MGF1",
         ),
-        "InvalidInput",
+        "signature: ",
     ),
     "D41": (Recipe(transforms=XSLT + EXCLUSIVE_TRANSFORM), "transforms"),
     "D41 third": (Recipe(transforms=ENVELOPED + XSLT + EXCLUSIVE_TRANSFORM), "transforms"),
@@ -184,16 +185,16 @@ def test_assertion_signed_in_another_way_is_refused_for_its_reason(row: str) -> 
 @pytest.mark.parametrize(
     ("recipe", "kind", "reason"),
     [
-        pytest.param(Recipe(rsa("rsa1024", "idp", hashes.SHA256())), "rsa1024", "none of 1", id="D39"),
-        pytest.param(Recipe(), "p256", "InvalidInput", id="D49"),
-        pytest.param(Recipe(), "ed25519", "none of 1", id="D50"),
-        pytest.param(Recipe(), "secp256k1", "none of 1", id="another curve"),
+        pytest.param(Recipe(rsa("rsa1024", "idp", hashes.SHA256())), "rsa1024", "by none of 0", id="D39"),
+        pytest.param(Recipe(), "p256", "by none of 1", id="D49"),
+        pytest.param(Recipe(), "ed25519", "by none of 0", id="D50"),
+        pytest.param(Recipe(), "secp256k1", "by none of 0", id="another curve"),
     ],
 )
 def test_signature_under_an_unfit_certificate_is_refused(recipe: Recipe, kind: str, reason: str) -> None:
     with pytest.raises(InvalidSignature) as refused:
         verify(signed(recipe), [certificate(kind)], EXPECTED)
-    assert refused.value.detail.startswith(reason)
+    assert reason in refused.value.detail
 
 
 def test_signature_without_pinned_certificate_is_refused() -> None:
