@@ -67,7 +67,8 @@ class SqlSessions:
         if (realm, reply) in session.relying_parties or len(session.relying_parties) >= MOST_RELYING_PARTIES:
             return
         with self._database.recording() as connection:
-            known = connection.scalar(sa.select(_TABLE.c.id).where(_TABLE.c.id == session.id))
+            mine = sa.select(_TABLE.c.id).where(_TABLE.c.id == session.id)
+            known = connection.scalar(mine.with_for_update())
             if known is None:  # signed out meanwhile
                 return
             row = {"browser_session_id": session.id, "reply": reply, "realm": realm}

@@ -11,6 +11,7 @@ from typing import Protocol, Self
 
 from sts.core.model import Credential, IdentityProvider, Namespace, RelyingParty, RuleGroup, ServiceIdentity
 from sts.core.ports import Directory, KeyRing, ReplayCache
+from sts.core.sign_in_steps import Sessions, SignInStates
 from sts.store import credentials, identity_providers, namespaces, relying_parties, rule_groups, service_identities
 from sts.store.changes import Change
 from sts.store.database import Database
@@ -18,6 +19,8 @@ from sts.store.directory import SqlDirectory
 from sts.store.keyring import SealedKeyRing
 from sts.store.master_key_files import MasterKeyFiles
 from sts.store.replay import SqlReplayCache
+from sts.store.sessions import SqlSessions
+from sts.store.sign_in_states import SqlSignInStates
 from tests.core.builders import NOW
 
 BASE_URL = "https://sts.example"
@@ -36,7 +39,7 @@ def master_key_files() -> MasterKeyFiles:
 
 
 class Backend(Protocol):
-    """The three ports of one process, and the verbs that fill what is behind them."""
+    """The ports of one process, and the verbs that fill what is behind them."""
 
     @property
     def directory(self) -> Directory: ...
@@ -44,6 +47,11 @@ class Backend(Protocol):
     def key_ring(self) -> KeyRing: ...
     @property
     def replays(self) -> ReplayCache: ...
+
+    @property
+    def states(self) -> SignInStates: ...
+    @property
+    def sessions(self) -> Sessions: ...
 
     def other_process(self) -> "Backend":
         """The same data, seen from another process."""
@@ -76,6 +84,8 @@ class SqlBackend:
         self.directory = SqlDirectory(self.database, BASE_URL)
         self.key_ring = SealedKeyRing(self.database, master_key_files())
         self.replays = SqlReplayCache(self.database)
+        self.states = SqlSignInStates(self.database, self.key_ring)
+        self.sessions = SqlSessions(self.database)
 
     def other_process(self) -> Self:
         return type(self)(self.url)

@@ -24,6 +24,7 @@ from sts.core.model import (
 from sts.crypto.authority import SoftwareAuthority
 from sts.crypto.decrypter import SoftwareDecrypter
 from sts.crypto.signer import SoftwareSigner, load_private_key
+from tests.contract.sign_in import MemorySessions, MemorySignInStates
 
 
 class MemoryDirectory:
@@ -115,6 +116,8 @@ class MemoryBackend:
         self.directory = MemoryDirectory()
         self.key_ring = MemoryKeyRing()
         self.replays = MemoryReplayCache()
+        self.states = MemorySignInStates()
+        self.sessions = MemorySessions()
         self._ids = count(1)
 
     def other_process(self) -> Self:

@@ -1,0 +1,88 @@
+"""What every Sessions does."""
+
+from datetime import timedelta
+
+from sts.core.exchange import Principal
+from sts.core.model import Claim, Namespace
+from sts.core.sign_in_steps import Session
+from sts.core.uris import AuthenticationMethod
+from tests.contract.backends import Backend
+from tests.core.builders import NOW
+
+CONTOSO = Namespace(id=0, name="contoso", issuer="https://sts.example/contoso/", session=timedelta(hours=1))
+ALICE = Principal(
+    name="alice",
+    identity_provider="https://adfs.example/",
+    claims=(Claim("urn:a", "b \u00e9 \U0001f600", "adfs"), Claim("urn:a", "c", "adfs")),
+    authenticated_at=NOW - timedelta(minutes=3),
+    method=AuthenticationMethod.X509,
+)
+SIGNED_IN = Session(0, "adfs", ALICE)
+ORDERS = ("https://orders.example/?x=1", "https://orders.example/signin")
+STOCK = ("https://stock.example/", "https://stock.example/signin")
+
+
+def test_session_is_found_by_its_token_in_every_process(backend: Backend) -> None:
+    contoso = backend.save_namespace(CONTOSO)
+    begun, token = backend.sessions.start(contoso, SIGNED_IN, NOW)
+    for process in (backend, backend.other_process()):
+        assert process.sessions.find(contoso, token, NOW) == begun
+    assert (begun.provider, begun.principal) == ("adfs", ALICE)
+    assert backend.sessions.find(contoso, f"{token}x", NOW) is None
+    assert backend.sessions.find(contoso, "", NOW) is None
+
+
+def test_session_lasts_as_long_as_the_namespace_says(backend: Backend) -> None:
+    contoso = backend.save_namespace(CONTOSO)
+    _, token = backend.sessions.start(contoso, SIGNED_IN, NOW)
+    assert backend.sessions.find(contoso, token, NOW + timedelta(minutes=59, seconds=59)) is not None
+    assert backend.sessions.find(contoso, token, NOW + timedelta(hours=1)) is None
+
+
+def test_session_is_that_of_its_namespace_alone(backend: Backend) -> None:
+    contoso = backend.save_namespace(CONTOSO)
+    other = backend.save_namespace(Namespace(id=0, name="fabrikam", issuer="https://sts.example/fabrikam/"))
+    _, token = backend.sessions.start(contoso, SIGNED_IN, NOW)
+    assert backend.sessions.find(other, token, NOW) is None
+
+
+def test_relying_parties_are_remembered_once_each(backend: Backend) -> None:
+    contoso = backend.save_namespace(CONTOSO)
+    begun, token = backend.sessions.start(contoso, SIGNED_IN, NOW)
+    for realm, reply in (STOCK, ORDERS, STOCK):
+        backend.sessions.join(begun, realm, reply)
+    found = backend.other_process().sessions.find(contoso, token, NOW)
+    assert found is not None
+    assert found.relying_parties == (ORDERS, STOCK)
+
+
+def test_new_session_takes_over_from_the_old_one_and_ends_it(backend: Backend) -> None:
+    contoso = backend.save_namespace(CONTOSO)
+    begun, old = backend.sessions.start(contoso, SIGNED_IN, NOW)
+    backend.sessions.join(begun, *STOCK)
+    again, new = backend.sessions.start(contoso, Session(begun.id, "other", ALICE), NOW)
+    backend.sessions.join(again, *ORDERS)
+    assert backend.sessions.find(contoso, old, NOW) is None
+    found = backend.sessions.find(contoso, new, NOW)
+    assert found is not None
+    assert (found.provider, found.relying_parties) == ("other", (ORDERS, STOCK))
+
+
+def test_ended_session_is_gone_everywhere_and_ending_it_again_does_no_harm(backend: Backend) -> None:
+    contoso = backend.save_namespace(CONTOSO)
+    begun, token = backend.sessions.start(contoso, SIGNED_IN, NOW)
+    backend.sessions.join(begun, *STOCK)
+    for _ in range(2):
+        backend.sessions.end(begun)
+        assert backend.other_process().sessions.find(contoso, token, NOW) is None
+    backend.sessions.join(begun, *ORDERS)
+    assert backend.sessions.find(contoso, token, NOW) is None
+
+
+def test_sessions_go_with_their_namespace(backend: Backend) -> None:
+    contoso = backend.save_namespace(CONTOSO)
+    begun, token = backend.sessions.start(contoso, SIGNED_IN, NOW)
+    backend.sessions.join(begun, *STOCK)
+    backend.delete_namespace(contoso)
+    again = backend.save_namespace(CONTOSO)
+    assert backend.sessions.find(again, token, NOW) is None
