@@ -8,6 +8,7 @@ NPM := tests/interop/npm
 BENCH_ARGS ?=
 KILLS ?= 5000
 SOAK_ARGS ?=
+FUZZ_ARGS ?=
 
 .PHONY: help
 help: ## list the targets
@@ -38,6 +39,10 @@ soak: .make/run ## certificates that live for 4 minutes, under load: no token ma
 .PHONY: torture
 torture: .make/dev ## kill rollovers and rotations at random, KILLS times (5000: half an hour)
 	KILLS=$(KILLS) $(BIN)/python -m pytest -m torture $(PYTEST_ARGS) tests/torture
+
+.PHONY: fuzz
+fuzz: .make/dev ## change signed and encrypted assertions at random: none may be read as another (5 minutes)
+	$(BIN)/python -m tests.fuzz $(FUZZ_ARGS)
 
 .PHONY: clean
 clean: ## remove .venv and what was built; keys, database and metadata stay

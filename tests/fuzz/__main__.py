@@ -23,10 +23,7 @@ def main() -> None:
     with ProcessPoolExecutor(given.workers) as pool:
         while time.monotonic() < end:
             seeds = range(seed, seed + given.workers)
-            running = [
-                (name, pool.submit(fuzz, forge, each, BATCH)) for name, forge in FORGES.items() for each in seeds
-            ]
-            for name, batch in running:
+            for name, batch in [(name, pool.submit(fuzz, name, each, BATCH)) for name in FORGES for each in seeds]:
                 tallies[name].add(batch.result())
             seed = seeds.stop
     print("\n".join(summary(tallies)))

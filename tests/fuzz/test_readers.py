@@ -15,7 +15,7 @@ from tests.tokens.assertions import TRUSTED, edited
 
 @pytest.mark.parametrize("name", FORGES)
 def test_changed_assertions_are_refused_or_read_as_they_were_said(name: str) -> None:
-    tally = fuzz(FORGES[name], seed=1, executions=1500)
+    tally = fuzz(name, seed=1, executions=1500)
     assert tally.executions == tally.read + sum(tally.refusals.values()) == 1500
     assert tally.read > 0
     assert len(tally.refusals) > 5
@@ -25,7 +25,7 @@ def test_changed_assertions_are_refused_or_read_as_they_were_said(name: str) -> 
 def test_an_identity_that_nobody_stated_is_noticed(name: str) -> None:
     read: VerifiedToken = READERS[name].read(edited(READERS[name], (">alice<", ">admin<")), TRUSTED, NOW)
     with pytest.raises(Forged):
-        readers._require_honest(name, read, b"")
+        readers.require_honest(name, read)
 
 
 @pytest.mark.parametrize("seed", range(50))
@@ -52,6 +52,6 @@ def test_the_summary_counts() -> None:
     tally.add(Tally(2, 0))
     tally.refusals["syntax"] += 4
     assert list(summary({"plain": tally})) == [
-        "plain: 5 executions, 1 read as they were said, no identity forged",
+        "plain: 5 executions, 1 read as said, no identity forged",
         "           4 refused: syntax",
     ]
