@@ -3,6 +3,7 @@
 from base64 import encodebytes
 from collections.abc import Iterable
 from dataclasses import dataclass
+from hashlib import sha256
 
 from lxml import etree
 
@@ -40,6 +41,7 @@ class Shape:
     attributes: str = ""  # of EntityDescriptor
     prefix: str = "fed"
     use: str | None = "signing"  # how the signing keys are marked
+    id: str = ""  # made of the entity ID
 
 
 def adfs(shape: Shape = Shape()) -> bytes:
@@ -129,7 +131,8 @@ def simplesamlphp(shape: Shape) -> bytes:
     )
     return (
         '<?xml version="1.0"?>\n<md:EntityDescriptor xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata" '
-        f'xmlns:ds="http://www.w3.org/2000/09/xmldsig#" entityID="{shape.entity_id}" ID="_club"{shape.attributes}>'
+        f'xmlns:ds="http://www.w3.org/2000/09/xmldsig#" entityID="{shape.entity_id}" '
+        f'ID="{_identifier(shape)}"{shape.attributes}>'
         f'<md:IDPSSODescriptor protocolSupportEnumeration="{PROTOCOL}">{keys}'
         f'<md:SingleSignOnService Binding="{BINDINGS}HTTP-Redirect" Location="{shape.address}"/>'
         "</md:IDPSSODescriptor><md:Organization><md:OrganizationName xml:lang='en'>club</md:OrganizationName>"
@@ -144,7 +147,8 @@ def application(shape: Shape) -> bytes:
     """A relying party, as WIF's tools write one: realm as entity ID and scope, one passive endpoint, a key."""
     return _entity(
         shape,
-        f'<RoleDescriptor xsi:type="fed:ApplicationServiceType" xmlns:fed="{WSFED}" protocolSupportEnumeration="{WSFED}">'
+        f'<RoleDescriptor xsi:type="fed:ApplicationServiceType" xmlns:fed="{WSFED}" '
+        f'protocolSupportEnumeration="{WSFED}">'
         + _keys("encryption", shape.encryption)
         + _keys("signing", shape.signing)
         + _endpoint("fed:TargetScopes", shape.entity_id)
@@ -186,8 +190,12 @@ def signed(document: bytes, signer: SoftwareSigner) -> bytes:
 
 
 def _entity(shape: Shape, roles: str) -> bytes:
-    head = f'<EntityDescriptor ID="_entity" entityID="{shape.entity_id}" {_NAMESPACES}{shape.attributes}>'
+    head = f'<EntityDescriptor ID="{_identifier(shape)}" entityID="{shape.entity_id}" {_NAMESPACES}{shape.attributes}>'
     return f"{head}{roles}</EntityDescriptor>".encode()
+
+
+def _identifier(shape: Shape) -> str:
+    return shape.id or "_" + sha256(shape.entity_id.encode()).hexdigest()[:12]
 
 
 def _keys(use: str | None, certificates: Iterable[bytes]) -> str:

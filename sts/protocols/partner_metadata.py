@@ -17,9 +17,8 @@ from lxml import etree
 
 from sts.core.errors import BadRequest, InvalidCertificate, InvalidMetadata, InvalidToken, PayloadTooLarge
 from sts.crypto import certificates
-from sts.crypto.metadata_xml import parse_metadata
-from sts.crypto.xml import NS, parse_instant, serialise
-from sts.crypto.xmldsig import MAX_CANDIDATES, Expected, verify
+from sts.crypto.xml import NS, parse_instant, parse_metadata, serialise
+from sts.crypto.xmldsig import MAX_CANDIDATES, Expected, verify_metadata
 from sts.protocols.partner_roles import (
     MD,
     ApplicationRole,
@@ -142,8 +141,9 @@ def _verified(part: bytes | None, entity: etree._Element, wanted: Wanted) -> tup
     signed = _signed(part, wanted.trusted, expected)
     if signed is not None:
         return SignatureState.TRUSTED, _same(signed, entity)
-    for der in (*wanted.trusted, *signing_keys(entity), *_brought(entity))[:MAX_CANDIDATES]:
-        signed = _signed(part, (der,), replace(expected, now=_within(der, wanted.now), allow_sha1=True))
+    claimed = (*wanted.trusted, *signing_keys(entity), *_brought(entity))
+    for der, instant in _within(claimed, wanted.now):
+        signed = _signed(part, (der,), replace(expected, now=instant, allow_sha1=True))
         if signed is not None:
             return SignatureState.UNKNOWN, _same(signed, entity)
     return SignatureState.BROKEN, entity
@@ -151,7 +151,7 @@ def _verified(part: bytes | None, entity: etree._Element, wanted: Wanted) -> tup
 
 def _signed(part: bytes, certificates: Sequence[bytes], expected: Expected) -> etree._Element | None:
     try:
-        return verify(part, certificates, expected)
+        return verify_metadata(part, certificates, expected)
     except (InvalidToken, ValueError):
         return None
 
@@ -170,13 +170,12 @@ def _brought(entity: etree._Element) -> Iterator[bytes]:
                 yield b64decode("".join((certificate.text or "").split()), validate=True)
 
 
-def _within(der: bytes, now: datetime) -> datetime:
-    """An instant at which the certificate is valid: whether a signature is whole has nothing to do with its dates."""
-    try:
-        certificate = certificates.parse(der)
-    except InvalidCertificate:
-        return now
-    return min(max(now, certificate.not_before), certificate.not_after)
+def _within(ders: Sequence[bytes], now: datetime) -> Iterator[tuple[bytes, datetime]]:
+    """Each certificate with an instant at which it is valid: whether a signature is whole is no matter of dates."""
+    for der in dict.fromkeys(ders[:MAX_CANDIDATES]):
+        with suppress(InvalidCertificate):
+            certificate = certificates.parse(der)
+            yield der, min(max(now, certificate.not_before), certificate.not_after)
 
 
 def _instants(entity: etree._Element) -> Iterator[datetime]:

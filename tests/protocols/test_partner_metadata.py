@@ -115,9 +115,7 @@ def test_one_of_several_partners_is_read_when_it_is_asked_for() -> None:
 
 
 def test_the_signature_of_an_aggregate_counts_for_each_partner_in_it() -> None:
-    both = several(
-        documents.adfs().replace(b"_entity", b"_a"), documents.azure(Shape(AZURE)).replace(b"_entity", b"_b")
-    )
+    both = several(documents.adfs(), documents.azure(Shape(AZURE)))
     partner = found(signed(both, signer("rsa2048", "next")), entity_id=AZURE, trusted=(SECOND,))
     assert (partner.entity_id, partner.signature) == (AZURE, SignatureState.TRUSTED)
 

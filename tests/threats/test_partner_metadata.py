@@ -148,10 +148,11 @@ def test_m09_documents_that_are_made_to_hurt_are_refused_at_once(partners: Partn
 
 
 def test_m10_the_same_partner_twice_is_refused(partners: Partnership) -> None:
-    twice = several(documents.adfs(), documents.adfs(Shape(signing=(SECOND,))))
+    twice = several(documents.adfs(), documents.adfs(Shape(signing=(SECOND,), id="_again")))
     assert f"describes {ADFS} twice" in partners.refused(twice)
-    other = several(documents.adfs(), documents.adfs(), documents.azure(Shape("urn:other")))
+    other = several(documents.adfs(), documents.adfs(Shape(id="_again")), documents.azure(Shape("urn:other")))
     assert f"describes {ADFS} twice" in partners.refused(other, entity_id="urn:other")
+    assert "duplicate ID" in partners.refused(several(documents.adfs(), documents.adfs()))
 
 
 @pytest.mark.parametrize(
@@ -229,7 +230,7 @@ BROKEN = {
     "address": (b"/adfs/ls/", b"/evil/ls/"),
     "digest": (b"<ds:DigestValue>", b"<ds:DigestValue>AAAA"),
     "value": (b"<ds:SignatureValue>", b"<ds:SignatureValue>AAAA"),
-    "whole document": (b'URI="#_entity"', b'URI=""'),
+    "whole document": (b'URI="#_', b'URI="_'),
     "transform": (b"xmldsig#enveloped-signature", b"xmldsig#base64"),
     "method": (b"rsa-sha256", b"hmac-sha256"),
 }
@@ -256,7 +257,7 @@ def test_m15_a_signature_over_another_element_vouches_for_nothing(partners: Part
     """The genuine entity, signed, is carried along in a document that says something else."""
     partners.bring(documents.adfs())
     genuine = signed(documents.adfs(), signer("rsa2048"))
-    forged = documents.adfs(Shape(signing=(SECOND,))).replace(b"_entity", b"_forged")
+    forged = documents.adfs(Shape(signing=(SECOND,), id="_forged"))
     inside = forged.replace(b"</EntityDescriptor>", b"<Extensions>" + genuine + b"</Extensions></EntityDescriptor>")
     assert "twice" in partners.refused(inside)
     signature = genuine[genuine.index(b"<ds:Signature ") : genuine.index(b"</ds:Signature>") + len(b"</ds:Signature>")]
