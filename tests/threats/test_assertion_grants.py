@@ -1,69 +1,11 @@
 """Rows X, D and A at the doors where assertions are exchanged for tokens: WRAP and both OAuth endpoints."""
 
-from base64 import urlsafe_b64encode
-from collections.abc import Callable
-from dataclasses import dataclass
-
 import pytest
-from werkzeug.test import TestResponse
 
 from tests.flows.world import World
-from tests.threats.endpoints import Refusal, seen_refused, send
+from tests.threats.assertion_doors import ACS, OAUTH2, WRAP, AssertionDoor, doors
 from tests.threats.hostile_assertions import HOSTILE, Row
-from tests.threats.identity_providers import NAMESPACE, assertion, stage, trust
-
-PARTY = "https://swt.example/"
-
-
-def encoded(token: bytes) -> str:
-    """An assertion as RFC 7522 has it."""
-    return urlsafe_b64encode(token).decode().rstrip("=")
-
-
-@dataclass(frozen=True)
-class AssertionDoor:
-    """A door where a SAML assertion arrives, and its answer to every bad one."""
-
-    path: str
-    form: Callable[[bytes, str], dict[str, str | bytes]]
-    status: int
-    told: str
-
-    @property
-    def recipient(self) -> str:
-        """Its address."""
-        return NAMESPACE + self.path
-
-    def present(self, world: World, token: bytes, realm: str = PARTY, **options: str) -> TestResponse:
-        """Ask for a token with the assertion."""
-        return send(world, f"/contoso/{self.path}", self.form(token, realm), **options)
-
-    def refusal(self, world: World, token: bytes, realm: str = PARTY) -> Refusal:
-        """Ask for a token with the assertion, and see that refused with the one public answer."""
-        found = seen_refused(world, lambda: self.present(world, token, realm))
-        assert found.status == self.status
-        assert self.told in found.body
-        return found
-
-
-def oauth2(token: bytes, realm: str) -> dict[str, str | bytes]:
-    grant = "urn:ietf:params:oauth:grant-type:saml2-bearer"
-    return {"grant_type": grant, "assertion": encoded(token), "resource": realm}
-
-
-def acs(token: bytes, realm: str) -> dict[str, str | bytes]:
-    return {"grant_type": "urn:oasis:names:tc:SAML:2.0:assertion", "assertion": token, "scope": realm}
-
-
-def wrap(token: bytes, realm: str) -> dict[str, str | bytes]:
-    return {"wrap_assertion_format": "SAML", "wrap_assertion": token, "wrap_scope": realm}
-
-
-DENIED = "ACS50012: Authentication failed."
-OAUTH2 = AssertionDoor("oauth2/token", oauth2, 400, '"error":"invalid_grant"')
-ACS = AssertionDoor("v2/OAuth2-13", acs, 401, '"error":"invalid_client"')
-WRAP = AssertionDoor("WRAPv0.9/", wrap, 401, DENIED)
-doors = pytest.mark.parametrize("door", [OAUTH2, ACS, WRAP], ids=["oauth2", "acs", "wrap"])
+from tests.threats.identity_providers import assertion, stage, trust
 
 
 @pytest.fixture(scope="module")
