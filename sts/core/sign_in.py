@@ -204,10 +204,14 @@ def _signed_in(visit: Visit, pending: PendingSignIn, principal: Principal, desk:
     issued = issue_to(principal, _order(visit, pending), desk.parts, visit.now)
     token = visit.browser.session
     known = desk.sessions.find(visit.namespace, token, visit.now) if token else None
-    begun = Session(0 if known is None else known.id, pending.provider, principal)
-    session, token = desk.sessions.start(visit.namespace, begun, visit.now)
-    desk.sessions.join(session, pending.realm, pending.reply)
-    return Deliver(issued, pending, token)
+    replaced, parties = (0, ()) if known is None else (known.id, known.relying_parties)
+    here = (pending.realm, pending.reply)
+    parties = parties if here in parties else (*parties, here)
+    return Deliver(
+        issued,
+        pending,
+        desk.sessions.start(visit.namespace, Session(replaced, pending.provider, principal, parties), visit.now),
+    )
 
 
 def sign_in_locally(visit: Visit, typed: Typed, desk: Desk) -> Deliver | AskPassword:

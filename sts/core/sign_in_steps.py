@@ -135,8 +135,8 @@ class Sessions(Protocol):
     def find(self, namespace: Namespace, token: str, now: datetime) -> Session | None:
         """The session of a token, None if it is over or another namespace's; raises StoreUnavailable."""
 
-    def start(self, namespace: Namespace, session: Session, now: datetime) -> tuple[Session, str]:
-        """Begin a session under a new token, in place of the stored one whose id the given one bears, if any."""
+    def start(self, namespace: Namespace, session: Session, now: datetime) -> str:
+        """Begin a session and answer its token; it takes the place of the stored one whose id it bears, if any."""
 
     def join(self, session: Session, realm: str, reply: str) -> None:
         """Remember that a relying party got a token."""

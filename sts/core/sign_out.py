@@ -77,5 +77,6 @@ def _provider(namespace: Namespace, name: str, parts: Parts) -> IdentityProvider
     """The identity provider, if people are signed in there and can be signed out."""
     for provider in parts.directory.identity_providers(namespace):
         if provider.name == name and provider.kind is ProviderKind.WS_FEDERATION:
-            return provider
+            address = provider.sign_out_url or provider.sign_in_url
+            return provider if address is not None and _is_usable(address, namespace) else None
     return None

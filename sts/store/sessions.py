@@ -12,14 +12,17 @@ from sts.core.exchange import Principal
 from sts.core.model import Claim, Namespace
 from sts.core.sign_in_steps import Session
 from sts.core.uris import AuthenticationMethod
-from sts.store import rows, upsert
-from sts.store.connection import Connection
+from sts.store import upsert
 from sts.store.database import Database
 from sts.store.tables import browser_session as _TABLE
 from sts.store.tables import browser_session_relying_party as _JOINED
 
 PURGED_EVERY: Final = timedelta(hours=1)
 MOST_RELYING_PARTIES: Final = 200  # of one session; a page cannot sign out of more
+
+_START: Final = sa.insert(_TABLE)
+_JOIN: Final = sa.insert(_JOINED)
+_END: Final = sa.delete(_TABLE).where(_TABLE.c.id == sa.bindparam("ended"))
 
 
 class SqlSessions:
@@ -40,10 +43,10 @@ class SqlSessions:
             parties = tuple((realm, reply) for realm, reply in connection.execute(joined.order_by(_JOINED.c.reply)))
         return Session(row.id, row.provider, _principal(json.loads(row.principal)), parties)
 
-    def start(self, namespace: Namespace, session: Session, now: datetime) -> tuple[Session, str]:
-        """Begin a session for as long as the namespace says, under a new token; raises StoreUnavailable.
+    def start(self, namespace: Namespace, session: Session, now: datetime) -> str:
+        """Begin a session for as long as the namespace says, and answer its token; raises StoreUnavailable.
 
-        It takes the place of the session whose id the given one bears, if any, and takes over its relying parties.
+        It takes the place of the stored one whose id it bears, if any.
         """
         token = secrets.token_urlsafe(32)
         values = {
@@ -54,13 +57,17 @@ class SqlSessions:
             "expires_at": now + namespace.session,
         }
         with self._database.recording() as connection:
-            begun = rows.new_id(connection, _TABLE, values)
+            key = connection.execute(_START, values).inserted_primary_key
+            begun = 0 if key is None else int(key[0])
+            joined = [_joined(begun, *party) for party in session.relying_parties[-MOST_RELYING_PARTIES:]]
+            if joined:
+                connection.execute(_JOIN, joined)
             if session.id:
-                _take_over(connection, session.id, begun)
+                connection.execute(_END, {"ended": session.id})
         if self._purged_at is None or abs(now - self._purged_at) >= PURGED_EVERY:
             self._purged_at = now
             self.purge(now)
-        return session._replace(id=begun), token
+        return token
 
     def join(self, session: Session, realm: str, reply: str) -> None:
         """Remember that a relying party got a token; raises StoreUnavailable."""
@@ -68,16 +75,15 @@ class SqlSessions:
             return
         with self._database.recording() as connection:
             mine = sa.select(_TABLE.c.id).where(_TABLE.c.id == session.id)
-            known = connection.scalar(mine.with_for_update())
-            if known is None:  # signed out meanwhile
+            if connection.scalar(mine.with_for_update()) is None:  # signed out meanwhile
                 return
-            row = {"browser_session_id": session.id, "reply": reply, "realm": realm}
-            connection.execute(upsert.insert(connection, _JOINED).values(**row).on_conflict_do_nothing())
+            new = upsert.insert(connection, _JOINED).values(**_joined(session.id, realm, reply))
+            connection.execute(new.on_conflict_do_nothing())
 
     def end(self, session: Session) -> None:
         """End the session; raises StoreUnavailable."""
         with self._database.recording() as connection:
-            connection.execute(sa.delete(_TABLE).where(_TABLE.c.id == session.id))
+            connection.execute(_END, {"ended": session.id})
 
     def purge(self, now: datetime) -> int:
         """Forget the sessions that are over; answers how many went."""
@@ -85,10 +91,8 @@ class SqlSessions:
             return connection.execute(sa.delete(_TABLE).where(_TABLE.c.expires_at <= now)).rowcount
 
 
-def _take_over(connection: Connection, old: int, new: int) -> None:
-    moved = sa.update(_JOINED).where(_JOINED.c.browser_session_id == old).values(browser_session_id=new)
-    connection.execute(moved)
-    connection.execute(sa.delete(_TABLE).where(_TABLE.c.id == old))
+def _joined(session_id: int, realm: str, reply: str) -> dict[str, object]:
+    return {"browser_session_id": session_id, "reply": reply, "realm": realm}
 
 
 def hash_of(token: str) -> str:

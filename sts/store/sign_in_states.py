@@ -31,6 +31,7 @@ class SqlSignInStates:
     def __init__(self, database: Database, key_ring: SealedKeyRing) -> None:
         self._database = database
         self._key_ring = key_ring
+        self._insert: sa.Executable | None = None
         self._purged_at: datetime | None = None
 
     def new_nonce(self) -> str:
@@ -59,8 +60,9 @@ class SqlSignInStates:
         """Record the use; raises InvalidState on the second, StoreUnavailable when it cannot be recorded."""
         expires_at = pending.started_at + LIFETIME
         with self._database.recording() as connection:
-            new = upsert.insert(connection, _TABLE).values(nonce=pending.nonce, expires_at=expires_at)
-            first = connection.execute(new.on_conflict_do_nothing().returning(_TABLE.c.nonce)).first()
+            if self._insert is None:
+                self._insert = _unless_known(connection)
+            first = connection.execute(self._insert, {"nonce": pending.nonce, "expires_at": expires_at}).first()
         if first is None:
             raise InvalidState(detail=f"the sign-in {pending.nonce} is over already")
         if self._purged_at is None or abs(now - self._purged_at) >= PURGED_EVERY:
@@ -74,3 +76,8 @@ class SqlSignInStates:
 
     def _key(self) -> bytes:
         return self._key_ring.derived_key(_PURPOSE)
+
+
+def _unless_known(connection: sa.Connection) -> sa.Executable:
+    """The statement that answers a row only the first time; made once, since making it costs more than running it."""
+    return upsert.insert(connection, _TABLE).on_conflict_do_nothing().returning(_TABLE.c.nonce)

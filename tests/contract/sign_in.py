@@ -48,14 +48,11 @@ class MemorySessions:
         namespace_id, expires_at, session = self.sessions.get(token, (0, now, None))
         return session if namespace_id == namespace.id and now < expires_at else None
 
-    def start(self, namespace: Namespace, session: Session, now: datetime) -> tuple[Session, str]:
-        parties = tuple(
-            party for _, _, known in self.sessions.values() if known.id == session.id for party in known.relying_parties
-        )
+    def start(self, namespace: Namespace, session: Session, now: datetime) -> str:
         self.end(session)
-        begun, token = session._replace(id=next(_numbers), relying_parties=parties), f"token{next(_numbers)}"
-        self.sessions[token] = (namespace.id, now + namespace.session, begun)
-        return begun, token
+        token = f"token{next(_numbers)}"
+        self.sessions[token] = (namespace.id, now + namespace.session, session._replace(id=next(_numbers)))
+        return token
 
     def join(self, session: Session, realm: str, reply: str) -> None:
         for token, (namespace_id, expires_at, known) in self.sessions.items():

@@ -22,9 +22,17 @@ ORDERS = ("https://orders.example/?x=1", "https://orders.example/signin")
 STOCK = ("https://stock.example/", "https://stock.example/signin")
 
 
+def found(backend: Backend, namespace: Namespace, token: str) -> Session:
+    """The session of a token, which is there."""
+    session = backend.sessions.find(namespace, token, NOW)
+    assert session is not None
+    return session
+
+
 def test_session_is_found_by_its_token_in_every_process(backend: Backend) -> None:
     contoso = backend.save_namespace(CONTOSO)
-    begun, token = backend.sessions.start(contoso, SIGNED_IN, NOW)
+    token = backend.sessions.start(contoso, SIGNED_IN, NOW)
+    begun = found(backend, contoso, token)
     for process in (backend, backend.other_process()):
         assert process.sessions.find(contoso, token, NOW) == begun
     assert (begun.provider, begun.principal) == ("adfs", ALICE)
@@ -34,7 +42,7 @@ def test_session_is_found_by_its_token_in_every_process(backend: Backend) -> Non
 
 def test_session_lasts_as_long_as_the_namespace_says(backend: Backend) -> None:
     contoso = backend.save_namespace(CONTOSO)
-    _, token = backend.sessions.start(contoso, SIGNED_IN, NOW)
+    token = backend.sessions.start(contoso, SIGNED_IN, NOW)
     assert backend.sessions.find(contoso, token, NOW + timedelta(minutes=59, seconds=59)) is not None
     assert backend.sessions.find(contoso, token, NOW + timedelta(hours=1)) is None
 
@@ -42,35 +50,35 @@ def test_session_lasts_as_long_as_the_namespace_says(backend: Backend) -> None:
 def test_session_is_that_of_its_namespace_alone(backend: Backend) -> None:
     contoso = backend.save_namespace(CONTOSO)
     other = backend.save_namespace(Namespace(id=0, name="fabrikam", issuer="https://sts.example/fabrikam/"))
-    _, token = backend.sessions.start(contoso, SIGNED_IN, NOW)
+    token = backend.sessions.start(contoso, SIGNED_IN, NOW)
     assert backend.sessions.find(other, token, NOW) is None
 
 
 def test_relying_parties_are_remembered_once_each(backend: Backend) -> None:
     contoso = backend.save_namespace(CONTOSO)
-    begun, token = backend.sessions.start(contoso, SIGNED_IN, NOW)
+    token = backend.sessions.start(contoso, SIGNED_IN, NOW)
+    begun = found(backend, contoso, token)
     for realm, reply in (STOCK, ORDERS, STOCK):
         backend.sessions.join(begun, realm, reply)
-    found = backend.other_process().sessions.find(contoso, token, NOW)
-    assert found is not None
-    assert found.relying_parties == (ORDERS, STOCK)
+    assert found(backend.other_process(), contoso, token).relying_parties == (ORDERS, STOCK)
 
 
-def test_new_session_takes_over_from_the_old_one_and_ends_it(backend: Backend) -> None:
+def test_new_session_takes_the_place_of_the_old_one(backend: Backend) -> None:
     contoso = backend.save_namespace(CONTOSO)
-    begun, old = backend.sessions.start(contoso, SIGNED_IN, NOW)
-    backend.sessions.join(begun, *STOCK)
-    again, new = backend.sessions.start(contoso, Session(begun.id, "other", ALICE), NOW)
-    backend.sessions.join(again, *ORDERS)
+    old = backend.sessions.start(contoso, SIGNED_IN._replace(relying_parties=(STOCK,)), NOW)
+    known = found(backend, contoso, old)
+    begun = Session(known.id, "other", ALICE, (*known.relying_parties, ORDERS))
+    new = backend.sessions.start(contoso, begun, NOW)
     assert backend.sessions.find(contoso, old, NOW) is None
-    found = backend.sessions.find(contoso, new, NOW)
-    assert found is not None
-    assert (found.provider, found.relying_parties) == ("other", (ORDERS, STOCK))
+    again = found(backend, contoso, new)
+    assert (again.provider, set(again.relying_parties)) == ("other", {ORDERS, STOCK})
+    assert again.id != known.id
 
 
 def test_ended_session_is_gone_everywhere_and_ending_it_again_does_no_harm(backend: Backend) -> None:
     contoso = backend.save_namespace(CONTOSO)
-    begun, token = backend.sessions.start(contoso, SIGNED_IN, NOW)
+    token = backend.sessions.start(contoso, SIGNED_IN, NOW)
+    begun = found(backend, contoso, token)
     backend.sessions.join(begun, *STOCK)
     for _ in range(2):
         backend.sessions.end(begun)
@@ -81,7 +89,8 @@ def test_ended_session_is_gone_everywhere_and_ending_it_again_does_no_harm(backe
 
 def test_sessions_go_with_their_namespace(backend: Backend) -> None:
     contoso = backend.save_namespace(CONTOSO)
-    begun, token = backend.sessions.start(contoso, SIGNED_IN, NOW)
+    token = backend.sessions.start(contoso, SIGNED_IN, NOW)
+    begun = found(backend, contoso, token)
     backend.sessions.join(begun, *STOCK)
     backend.delete_namespace(contoso)
     again = backend.save_namespace(CONTOSO)
