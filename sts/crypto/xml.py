@@ -3,6 +3,7 @@
 import re
 from codecs import BOM_UTF8
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Final, NamedTuple
 
 from lxml import etree
@@ -194,9 +195,10 @@ def _parsed(data: bytes, by: etree.XMLParser, limits: Limits) -> etree._Element:
 def _check_shape(root: etree._Element, limits: Limits) -> None:
     identifiers: set[str] = set()
     attributes = 0
-    for count, element in enumerate(root.iter(), start=1):
-        if count > limits.elements:
-            raise _refusal(f"shape: more than {limits.elements} elements")
+    elements = list(islice(root.iter(), limits.elements + 1))  # held: lxml frees deep ones alone at the cost of depth
+    if len(elements) > limits.elements:
+        raise _refusal(f"shape: more than {limits.elements} elements")
+    for element in elements:
         if not isinstance(element.tag, str):
             raise _refusal("shape: a node that is no element")
         names = element.keys()

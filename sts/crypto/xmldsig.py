@@ -238,7 +238,8 @@ def _checked(root: etree._Element, tag: str, id_attribute: str) -> str:
 def _check_root(root: etree._Element, tag: str, id_attribute: str) -> str:
     if root.tag != tag:
         raise _malformed(f"root: {root.tag}")
-    nested = [tag for tag in map(_tag, root.iterdescendants()) if tag.rpartition("}")[2] in _ASSERTION_NAMES]
+    elements = list(root.iterdescendants())  # held: lxml frees deep ones alone at the cost of their depth
+    nested = [tag for tag in map(_tag, elements) if tag.rpartition("}")[2] in _ASSERTION_NAMES]
     if nested:
         raise _malformed(f"assertion count: {len(nested)} nested in {root.tag}")
     reference_id = root.get(id_attribute)

@@ -71,7 +71,7 @@ class Mutator:
             root = etree.fromstring(document, etree.XMLParser(resolve_entities=False))
             self.random.choice(TREE)(self.random, root, self.donors)
             return etree.tostring(root)
-        except (etree.XMLSyntaxError, ValueError, TypeError):
+        except (etree.XMLSyntaxError, ValueError, TypeError, IndexError):  # nothing there to change in this way
             return self._bytes(document)
 
     def _bytes(self, document: bytes) -> bytes:
