@@ -1,12 +1,12 @@
 """Writes a namespace as a configuration file that `apply` accepts again; secrets are left out and named."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
 import yaml
 
 from sts.core.errors import NotFound
-from sts.core.model import Credential, Origin
+from sts.core.model import Credential, MetadataSource, Origin
 from sts.operations.configuration.forms import (
     IDENTITY_PROVIDER_DEFAULTS,
     RELYING_PARTY_DEFAULTS,
@@ -66,26 +66,36 @@ _Dumper.add_representer(str, _Dumper.represent_str)
 def _file(known: Known) -> Form:
     assert known.namespace is not None  # noqa: S101  the caller has looked
     parties = (
-        without_documented(relying_party_form(party, certificate_text), PARTY_KEYS, party.metadata)
+        _documented(relying_party_form(party, certificate_text), party.metadata, RELYING_PARTY_DEFAULTS, PARTY_KEYS)
         for party in known.relying_parties.values()
     )
     providers = (
-        without_documented(identity_provider_form(provider, certificate_text), PROVIDER_KEYS, provider.metadata)
+        _documented(
+            identity_provider_form(provider, certificate_text),
+            provider.metadata,
+            IDENTITY_PROVIDER_DEFAULTS,
+            PROVIDER_KEYS,
+        )
         for provider in known.identity_providers.values()
     )
     identities = (service_identity_form(identity, certificate_text) for identity in known.service_identities.values())
     return {
         "namespace": known.namespace.name,
         **namespace_form(known.namespace),
-        "relying_parties": _entries(parties, RELYING_PARTY_DEFAULTS),
-        "identity_providers": _entries(providers, IDENTITY_PROVIDER_DEFAULTS),
-        "service_identities": _entries(identities, SERVICE_IDENTITY_DEFAULTS),
+        "relying_parties": list(parties),
+        "identity_providers": list(providers),
+        "service_identities": [without_defaults(form, SERVICE_IDENTITY_DEFAULTS) for form in identities],
         "rule_groups": [rule_group_form(group) for group in known.rule_groups.values()],
     }
 
 
-def _entries(forms: Iterator[Form], defaults: Mapping[str, object]) -> list[Form]:
-    return [without_defaults(form, defaults) for form in forms]
+def _documented(
+    form: Form, source: MetadataSource | None, defaults: Mapping[str, object], documented: Collection[str]
+) -> Form:
+    """A partner's entry: what its document says is left away, what overrides it stands there even as a default."""
+    overrides = () if source is None else source.overrides
+    left = {key: value for key, value in defaults.items() if key not in overrides}
+    return without_defaults(without_documented(form, documented, source), left)
 
 
 def _secrets(known: Known) -> Iterator[str]:

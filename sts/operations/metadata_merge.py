@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Generic, TypeVar
 
 from sts.core.errors import InvalidMetadata
-from sts.core.model import IdentityProvider, MetadataSource, PartnerCertificate, RelyingParty
+from sts.core.model import ContentEncryption, IdentityProvider, MetadataSource, PartnerCertificate, RelyingParty
 from sts.crypto.certificates import Purpose
 from sts.crypto.xmldsig import MAX_CANDIDATES
 from sts.operations.metadata_judging import (
@@ -75,7 +75,7 @@ def merge_provider(
             vanished=tuple(each.thumbprint for each in pinned if each not in offered),
         )
     provider = replace(stored, **_without(described, source.overrides), metadata=source)
-    has_come_to_life = policy.is_agreed and not stored.certificates
+    has_come_to_life = stored.id != 0 and policy.is_agreed and not stored.certificates
     enabled = bool(provider.certificates) and (stored.enabled or has_come_to_life)
     return Merged(replace(provider, enabled=enabled), (*document.warnings, *broken, *odd, *_oddities(provider)))
 
@@ -171,8 +171,8 @@ def _encryption(
 
 
 def _unencrypted(described: dict[str, Any], stored: RelyingParty) -> list[str]:
-    has_certificate = described.pop("encryption_certificate") is not None
-    described.pop("encryption_algorithm")
+    has_certificate = described["encryption_certificate"] is not None
+    described.update(encryption_certificate=None, encryption_algorithm=ContentEncryption.AES256_CBC)
     if not has_certificate:
         return []
     return [f"its encryption certificate is of no use: only SAML is encrypted, and the format is {stored.token_format}"]

@@ -13,11 +13,12 @@ from sts.operations.configuration.addresses import check_realm
 from sts.operations.configuration.entries import Entry
 from sts.operations.configuration.model import RelyingPartyEntry
 from sts.operations.configuration.sources import Sources
-from sts.operations.metadata_judging import Policy, waiting
+from sts.operations.metadata_judging import Consent, Policy, waiting
 from sts.operations.metadata_merge import PARTY_KEYS, PROVIDER_KEYS, Merged, T, merge_party, merge_provider, new_source
 from sts.protocols.partner_metadata import PartnerMetadata, Wanted, read
 
 _KEY: Final = "metadata"
+_SENSITIVE: Final = frozenset({"certificates", "realm", "reply", "encryption_certificate"})
 
 
 def described_provider(entry: Entry, written: IdentityProvider, sources: Sources) -> IdentityProvider:
@@ -37,7 +38,8 @@ def described_provider(entry: Entry, written: IdentityProvider, sources: Sources
     if document is None:
         return replace(base, metadata=source if base.metadata is None else _kept(base.metadata, source))
     try:
-        return _told(entry, merge_provider(base, source, document, _policy(sources)))
+        provider = _told(entry, merge_provider(base, source, document, _policy(sources, base.metadata, source)))
+        return replace(provider, enabled=provider.enabled and written.enabled)
     except InvalidMetadata as error:
         entry.fault(_KEY, error.message)
         return base
@@ -58,7 +60,7 @@ def described_party(entry: Entry, written: RelyingParty, sources: Sources) -> Re
     if document is None:
         return replace(base, metadata=source if base.metadata is None else _kept(base.metadata, source))
     try:
-        party = _told(entry, merge_party(base, source, document, _policy(sources)))
+        party = _told(entry, merge_party(base, source, document, _policy(sources, base.metadata, source)))
         check_realm(party.realm)
     except (InvalidMetadata, ValueError) as error:
         entry.fault(_KEY, str(error))
@@ -93,8 +95,10 @@ def _kept(known: MetadataSource, written: MetadataSource) -> MetadataSource:
 
 
 def _on_top(former: T, written: T, source: MetadataSource, keys: Sequence[str]) -> T:
-    """What is written over what is known from the document so far."""
-    fields = [key for key in keys if key != "encryption" and key not in source.overrides]
+    """What is written over what is known from the document so far; what was set by hand until now is not."""
+    document: MetadataSource | None = former.metadata
+    by_hand = frozenset() if document is None else frozenset(document.overrides) - _SENSITIVE
+    fields = [key for key in keys if key not in ("encryption", *source.overrides, *by_hand)]
     known = {key: getattr(former, key) for key in fields}
     return replace(written, id=former.id, metadata=former.metadata, **known)
 
@@ -114,8 +118,11 @@ def _document(entry: Entry, sources: Sources, wanted: Wanted, known: MetadataSou
     return None
 
 
-def _policy(sources: Sources) -> Policy:
-    return Policy(sources.surroundings.now, sources.surroundings.roots)
+def _policy(sources: Sources, known: MetadataSource | None, source: MetadataSource) -> Policy:
+    """Who writes `metadata:` in the place of what was set by hand agrees to what the document says now."""
+    lifted = _SENSITIVE if known is None else _SENSITIVE & {*known.overrides} - {*source.overrides}
+    consent = Consent.GIVEN if lifted else Consent.NONE
+    return Policy(sources.surroundings.now, sources.surroundings.roots, consent)
 
 
 def _told(entry: Entry, merged: Merged[T]) -> T:
