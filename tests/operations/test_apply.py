@@ -221,6 +221,22 @@ def test_a_renamed_relying_party_takes_the_realm_when_the_old_one_is_pruned(benc
     assert bench.changes(renamed, prunes=True) == ["deleted relying party orders", "created relying party sales"]
 
 
+PROVIDER = "identity_providers:\n  - {name: adfs, issuer: urn:idp, certificates: [idp.cer]}\n"
+
+
+def test_an_issuer_belongs_to_one_identity_provider(bench: Workbench) -> None:
+    write_certificate(bench.installation.home / "idp.cer", Purpose.VERIFICATION)
+    bench.apply("namespace: contoso\n" + PROVIDER)
+    renamed = "namespace: contoso\n" + PROVIDER.replace("name: adfs", "name: login")
+    with pytest.raises(InvalidConfiguration, match="'urn:idp' is the issuer of identity provider 'adfs', which the"):
+        bench.apply(renamed)
+    twice = "namespace: contoso\n" + PROVIDER + PROVIDER.partition("\n")[2].replace("name: adfs", "name: login")
+    with pytest.raises(InvalidConfiguration, match="'urn:idp' is"):
+        bench.apply(twice)
+    changed = bench.changes(renamed, prunes=True)
+    assert set(changed) == {"deleted identity provider adfs", "created identity provider login"}
+
+
 def test_a_host_of_another_namespace_is_refused(bench: Workbench) -> None:
     bench.apply("namespace: contoso\nhosts: [a.example]\n")
     with pytest.raises(

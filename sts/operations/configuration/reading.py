@@ -13,6 +13,7 @@ from sts.operations.configuration.namespace_entries import read_hosts, read_name
 from sts.operations.configuration.partner_entries import read_identity_provider, read_rule_group, read_service_identity
 from sts.operations.configuration.references import (
     check_left_out,
+    check_issuers,
     check_realms,
     check_references,
     check_unique,
@@ -71,5 +72,6 @@ def _read(root: Entry, sources: Sources) -> Configuration:
         check_left_out(root, known)
     else:
         check_realms(root, known)
+        check_issuers(root, providers, known)
     warn_of_shared_keys(root, parties, known)
     return replace(configuration, warnings=root.faults.warnings)

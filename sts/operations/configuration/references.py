@@ -1,10 +1,10 @@
 """What the entries of a configuration file have to do with each other and with what the database holds."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from sts.core.claims import LOCAL_AUTHORITY
-from sts.core.model import Kind, Use
+from sts.core.model import IdentityProvider, Kind, Use
 from sts.operations.configuration.entries import Entry
 from sts.operations.configuration.faults import Path, label
 from sts.operations.configuration.model import Known, RelyingPartyEntry
@@ -67,6 +67,20 @@ def check_realms(root: Entry, known: Known) -> None:
         if realm in staying:
             sentence = f"'{realm}' is the realm of relying party '{staying[realm]}', which the file leaves out"
             entry.fault("realm", f"{sentence}: write that one too, or delete it with --prune")
+
+
+def check_issuers(root: Entry, providers: Sequence[IdentityProvider], known: Known) -> None:
+    """An issuer does not belong to an identity provider that stays although the file leaves it out.
+
+    Of two identity providers with one issuer, none could be chosen by a token.
+    """
+    written = _names(root, "identity_providers")
+    staying = {held.issuer: name for name, held in known.identity_providers.items() if name not in written}
+    for entry, provider in zip(root.entries("identity_providers"), providers, strict=True):
+        if provider.issuer is not None and provider.issuer in staying:
+            holder = staying[provider.issuer]
+            sentence = f"'{provider.issuer}' is the issuer of identity provider '{holder}', which the file leaves out"
+            entry.fault("name", f"{sentence}: write that one too, or delete it with --prune")
 
 
 def check_left_out(root: Entry, known: Known) -> None:
