@@ -241,3 +241,36 @@ def test_all_refusals_look_the_same_to_the_caller() -> None:
             verify(document, [certificate("rsa2048")], EXPECTED)
         messages.add(refused.value.message)
     assert messages == {"SAML token is invalid.", "The signature is not valid."}
+
+
+SPOILED_LATER = {  # what only the verifier of whole documents would see
+    "schema": lambda text: text.replace("</ds:Signature>", key_info("<ds:X509Data/>") + "</ds:Signature>"),
+    "digest": lambda text: text.replace(NAME, "admin"),
+}
+
+
+@pytest.mark.parametrize("change", SPOILED_LATER.values(), ids=SPOILED_LATER)
+def test_a_document_is_looked_at_whole_only_when_a_trusted_key_made_its_signature(change: Callable[[str], str]) -> None:
+    reasons = []
+    for pinned in ("idp", "attacker"):
+        with pytest.raises(InvalidSignature) as refused:
+            verify(change(GOOD).encode(), [certificate("rsa2048", pinned)] * 8, EXPECTED)
+        reasons.append(refused.value.detail.partition(":")[0])
+    assert reasons[0] in ("DocumentInvalid", "InvalidDigest")
+    assert reasons[1] == "signature"
+
+
+@pytest.mark.parametrize("length", [0, 63, 65, 96])
+def test_ecdsa_value_of_another_length_is_refused(length: int) -> None:
+    recipe = Recipe(sign=lambda data: bytes(length), method=MORE + "ecdsa-sha256")
+    with pytest.raises(InvalidSignature) as refused:
+        verify(signed(recipe), [certificate("p256")], EXPECTED)
+    assert refused.value.detail.startswith("signature: ")
+
+
+@pytest.mark.parametrize("value", ["!", "\u00e4", "QQ", "Q Q = =!"])
+def test_signature_value_that_is_no_base64_is_refused(value: str) -> None:
+    document = re.sub("<ds:SignatureValue>[^<]*", f"<ds:SignatureValue>{value}", GOOD)
+    with pytest.raises(InvalidSignature) as refused:
+        verify(document.encode(), [certificate("rsa2048")], EXPECTED)
+    assert refused.value.detail.startswith("signature value: ")
