@@ -12,8 +12,8 @@ from sts.operations.configuration.model import Configuration, Known, KnownOf, Su
 from sts.operations.configuration.namespace_entries import read_hosts, read_name, read_rollover, read_session
 from sts.operations.configuration.partner_entries import read_identity_provider, read_rule_group, read_service_identity
 from sts.operations.configuration.references import (
-    check_left_out,
     check_issuers,
+    check_left_out,
     check_realms,
     check_references,
     check_unique,
