@@ -44,7 +44,11 @@ def _import_options(command: Command) -> Command:
     )
     text = "Format of the tokens of a relying party that is new."
     formats = click.option(
-        "--token-format", type=click.Choice(list(TokenFormat)), default=TokenFormat.SAML20, show_default=True, help=text
+        "--token-format",
+        type=click.Choice([each.value for each in TokenFormat]),
+        default=TokenFormat.SAML20.value,
+        show_default=True,
+        help=text,
     )
     text = "Its name in the namespace; by default found by its entity ID, or made from it."
     name = click.option("--name", metavar="NAME", help=text)

@@ -97,7 +97,7 @@ def _kept(known: MetadataSource, written: MetadataSource) -> MetadataSource:
 def _on_top(former: T, written: T, source: MetadataSource, keys: Sequence[str]) -> T:
     """What is written over what is known from the document so far; what was set by hand until now is not."""
     document: MetadataSource | None = former.metadata
-    by_hand = frozenset() if document is None else frozenset(document.overrides) - _SENSITIVE
+    by_hand: frozenset[str] = frozenset() if document is None else frozenset(document.overrides) - _SENSITIVE
     fields = [key for key in keys if key not in ("encryption", *source.overrides, *by_hand)]
     known = {key: getattr(former, key) for key in fields}
     return replace(written, id=former.id, metadata=former.metadata, **known)
