@@ -1,4 +1,4 @@
-"""What an honestly signed assertion may mean: rows A02, A04, A08-A11, A16-A24, A29-A33 at the readers of SAML."""
+"""What an honestly signed assertion may mean: rows A02-A04, A08-A11, A16-A24, A29-A33 at the readers of SAML."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -61,12 +61,13 @@ def test_another_issuer_is_refused(module: ModuleType, issuer: str) -> None:
     "change",
     [
         lambda restriction: "",
+        lambda restriction: restriction.replace(AUDIENCE, "https://sts.example/fabrikam/"),
         lambda restriction: restriction.replace(AUDIENCE, AUDIENCE + "/"),
         lambda restriction: restriction + restriction.replace(AUDIENCE, "https://other.example/"),
         lambda restriction: restriction.replace(AUDIENCE, "https://orders.example.evil.com"),
         lambda restriction: restriction.replace(AUDIENCE, f" {AUDIENCE}"),
     ],
-    ids=["A08 none", "A09 with a slash", "A10 one of two", "A11 as a prefix", "with a blank"],
+    ids=["A08 none", "A03 another namespace", "A09 with a slash", "A10 one of two", "A11 as a prefix", "with a blank"],
 )
 def test_audience_that_is_not_ours_is_refused(module: ModuleType, change: Callable[[str], str]) -> None:
     restriction = AUDIENCES[module]

@@ -5,6 +5,7 @@ import re
 from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import replace
+from hashlib import sha256
 
 import pytest
 from cryptography.hazmat.primitives import hashes, serialization
@@ -24,6 +25,7 @@ from tests.threats.signatures import (
     RSA_SHA256,
     SAML20,
     Recipe,
+    canonical,
     signed,
 )
 
@@ -34,6 +36,7 @@ SIGNATURE = GOOD[GOOD.index("<ds:Signature") : GOOD.index("</ds:Signature>") + l
 SIGNED_INFO = GOOD[GOOD.index("<ds:SignedInfo") : GOOD.index("</ds:SignedInfo>") + len("</ds:SignedInfo>")]
 REFERENCE = GOOD[GOOD.index("<ds:Reference") : GOOD.index("</ds:Reference>") + len("</ds:Reference>")]
 FORGED = ASSERTION.replace(NAME, "admin")
+FORGED_DIGEST = f'<ds:DigestValue xmlns:ds="{DS}">{b64encode(sha256(canonical(FORGED, EXCLUSIVE)).digest()).decode()}</ds:DigestValue>'
 PUBLIC_PEM = (
     private_key("rsa2048")
     .public_key()
@@ -107,6 +110,15 @@ WRAPPED = {
     "D15": (GOOD.replace(NAME, NAME[:-1]), "InvalidDigest"),
     "D16": (GOOD.replace(NAME, "alice@corp.example<!--x-->.evil.example"), "comment"),
     "D17": (GOOD.replace(NAME, "alice@corp.example<?x?>.evil.example"), "processing instruction"),
+    "D20": (inside(GOOD.replace(NAME, "admin"), f"<saml:Advice>{FORGED_DIGEST}</saml:Advice>"), "InvalidDigest"),
+    "D20 in front": (
+        GOOD.replace(NAME, "admin").replace("<saml:Issuer>", f"{FORGED_DIGEST}<saml:Issuer>"),
+        "InvalidDigest",
+    ),
+    "D20 in the reference": (
+        GOOD.replace(NAME, "admin").replace("<ds:DigestValue>", f"{FORGED_DIGEST}<ds:DigestValue>"),
+        "reference: children of Reference",
+    ),
     "D21": (GOOD.replace(SIGNED_INFO, SIGNED_INFO * 2), "children of Signature"),
     "D22": (re.sub("<ds:DigestValue>", "<ds:DigestValue><!--forged-->", GOOD), "comment"),
     "D23": (GOOD.replace("<ds:SignedInfo ", '<ds:SignedInfo xmlns:z="1" '), "signature value: C14NError"),
