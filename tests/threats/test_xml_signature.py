@@ -36,7 +36,8 @@ SIGNATURE = GOOD[GOOD.index("<ds:Signature") : GOOD.index("</ds:Signature>") + l
 SIGNED_INFO = GOOD[GOOD.index("<ds:SignedInfo") : GOOD.index("</ds:SignedInfo>") + len("</ds:SignedInfo>")]
 REFERENCE = GOOD[GOOD.index("<ds:Reference") : GOOD.index("</ds:Reference>") + len("</ds:Reference>")]
 FORGED = ASSERTION.replace(NAME, "admin")
-FORGED_DIGEST = f'<ds:DigestValue xmlns:ds="{DS}">{b64encode(sha256(canonical(FORGED, EXCLUSIVE)).digest()).decode()}</ds:DigestValue>'
+RIGHT_DIGEST = b64encode(sha256(canonical(FORGED, EXCLUSIVE)).digest()).decode()  # of what is forged
+FORGED_DIGEST = f'<ds:DigestValue xmlns:ds="{DS}">{RIGHT_DIGEST}</ds:DigestValue>'
 PUBLIC_PEM = (
     private_key("rsa2048")
     .public_key()
