@@ -11,7 +11,7 @@ from sts.core.claims import LOCAL_AUTHORITY, NAME_IDENTIFIER
 from sts.core.errors import AuthenticationFailed, InvalidReply, InvalidState, IssuingFailed, StsError, TooManyRequests
 from sts.core.exchange import PasswordAttempt, Principal, TokenProof
 from sts.core.issue import TokenOrder, find_relying_party, issue_to
-from sts.core.model import Claim, IdentityProvider, Namespace, ProviderKind, RelyingParty, TokenFormat
+from sts.core.model import Claim, IdentityProvider, Namespace, ProviderKind, RelyingParty, ServiceIdentity, TokenFormat
 from sts.core.parts import Parts
 from sts.core.presented import SKEW, Presented
 from sts.core.sign_in_steps import (
@@ -58,8 +58,7 @@ def begin(visit: Visit, wish: Wish, desk: Desk) -> Step:
         allowed = allowed_providers(visit.namespace, relying_party, desk.parts)
         wanted = by_home_realm(allowed, wish.home_realm)
         session = _usable_session(visit, wish, desk)
-        provider = None if session is None else _named(wanted or allowed, session.provider)
-        if session is not None and provider is not None:
+        if session is not None and _still_good(visit, session, wanted or allowed, desk):
             return _by_session(visit, pending, session, desk)
         return _discover(pending, relying_party, _Candidates(allowed, wanted, wish), desk)
 
@@ -116,6 +115,18 @@ def _usable_session(visit: Visit, wish: Wish, desk: Desk) -> Session | None:
     if session is None or wish.fresh is None:
         return session
     return session if visit.now - session.principal.authenticated_at < wish.fresh else None
+
+
+def _still_good(visit: Visit, session: Session, providers: Sequence[IdentityProvider], desk: Desk) -> bool:
+    """Whether the session is of one of these identity providers, and its local account may still sign in."""
+    provider = _named(providers, session.provider)
+    if provider is None or provider.kind is not ProviderKind.LOCAL:
+        return provider is not None
+    return _may_sign_in(desk.parts.directory.service_identity(visit.namespace, session.principal.name))
+
+
+def _may_sign_in(identity: ServiceIdentity | None) -> bool:
+    return identity is not None and identity.enabled and identity.interactive
 
 
 def _by_session(visit: Visit, pending: PendingSignIn, session: Session, desk: Desk) -> Deliver:
@@ -246,7 +257,7 @@ def _check_password(visit: Visit, typed: Typed, desk: Desk) -> None:
     """
     parts = desk.parts
     identity = parts.directory.service_identity(visit.namespace, typed.name)
-    is_usable = identity is not None and identity.enabled and identity.interactive
+    is_usable = _may_sign_in(identity)
     device = desk.devices.recognised(visit.namespace, typed.name, visit.browser.device)
     counted = typed.name if device is None else f"{typed.name} {device}"
     attempt = PasswordAttempt(visit.namespace, counted, typed.password, visit.browser.source)

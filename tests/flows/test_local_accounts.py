@@ -3,6 +3,7 @@
 import pytest
 
 from sts.core.claims import IDENTITY_PROVIDER, NAME_IDENTIFIER
+from sts.store.failures import FailureCounters
 from tests.flows.people import LOCAL, Page, Person
 from tests.flows.signing_in import ADFS, REPLY
 from tests.flows.tokens import content_of
@@ -29,6 +30,16 @@ def test_account_is_good_for_every_relying_party(still_people: World) -> None:
     person = Person(still_people)
     person.type(person.sign_in("form"))
     assert person.sign_in("choice").action == REPLY.format("choice")
+
+
+@pytest.mark.parametrize("change", ["enabled: false", "interactive: false"])
+def test_session_of_an_account_ends_with_the_account(people: World, change: str) -> None:
+    person = Person(people)
+    person.type(person.sign_in("form"))
+    people.apply(f"namespace: contoso\nservice_identities: [{{name: ann, password: 'env:WORKER_PASSWORD', {change}}}]")
+    page = person.sign_in("form")
+    assert page.heading == "Sign in to form"
+    assert person.type(page).status == 401
 
 
 def test_form_asks_again_after_a_wrong_password(still_people: World) -> None:
@@ -85,10 +96,10 @@ def test_guessing_is_bounded_for_a_name_and_a_source(people: World) -> None:
 
 
 def guessing(world: World, name: str) -> None:
-    """Have strangers everywhere guess a name's password, until all of them together are refused."""
-    for number in range(101):
-        stranger = Person(world, source=f"198.51.100.{number // 5}")
-        stranger.type(stranger.sign_in("form"), name, "guess")
+    """Have strangers everywhere fail to guess a name's password, until all of them together are refused."""
+    counters = FailureCounters(world.service.installation.database)
+    for number in range(100):
+        counters.record(world.namespace, name, f"198.51.100.{number}", world.now)
     stranger = Person(world, source="203.0.113.1")
     assert stranger.type(stranger.sign_in("form"), name).status == 429
 

@@ -1,0 +1,72 @@
+"""Signing in at the real server: two workers, one browser."""
+
+import http.cookiejar
+import urllib.request
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from urllib.parse import urlencode
+
+import pytest
+from lxml import etree
+
+from tests.flows.server import Server, prepare, running
+from tests.flows.world import SECRET
+
+CONFIGURATION = """
+namespace: contoso
+identity_providers: [{name: local, kind: local}]
+service_identities: [{name: ann, password: "env:WORKER_PASSWORD", interactive: true}]
+rule_groups: [{name: people, rules: [{input: {issuer: LOCAL AUTHORITY}}]}]
+relying_parties:
+  - {name: orders, realm: "https://orders.example/", token_format: saml20, rule_groups: [people],
+     reply: ["https://orders.example/signin"], identity_providers: [local]}
+  - {name: stock, realm: "https://stock.example/", token_format: jwt, rule_groups: [people],
+     reply: ["https://stock.example/signin"], identity_providers: [local]}
+"""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A running server in which people sign in."""
+    now = datetime.now(UTC)
+    prepared = prepare(tmp_path_factory.mktemp("server"), now)
+    prepared.apply(CONFIGURATION, now)
+    with running(prepared):
+        yield prepared
+
+
+class Browser:
+    """A browser that opens a connection for every request, so that any worker answers."""
+
+    def __init__(self) -> None:
+        cookies = urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar())
+        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), cookies)
+
+    def open(self, address: str, fields: dict[str, str] | None = None) -> etree._Element:
+        """Get an address, or post a form to it; answers the page."""
+        data = None if fields is None else urlencode(fields).encode()
+        with self._opener.open(urllib.request.Request(address, data), timeout=30) as answer:
+            return etree.HTML(answer.read())
+
+
+def hidden(page: etree._Element, name: str) -> str:
+    """What a form carries in a hidden field."""
+    return str(page.xpath("string(//input[@name=$name]/@value)", name=name))
+
+
+def sign_in(server: Server, party: str) -> str:
+    """The address of a sign-in."""
+    query = urlencode({"wa": "wsignin1.0", "wtrealm": f"https://{party}.example/", "wctx": "c"})
+    return f"{server.base_url}/contoso/v2/wsfederation?{query}"
+
+
+def test_any_worker_goes_on_with_what_another_began(server: Server) -> None:
+    for _ in range(8):
+        browser = Browser()
+        form = browser.open(sign_in(server, "orders"))
+        fields = {"state": hidden(form, "state"), "username": "ann", "password": SECRET}
+        posted = browser.open(str(form.xpath("string(//form/@action)")), fields)
+        assert posted.xpath("string(//form/@action)") == "https://orders.example/signin"
+        assert hidden(posted, "wctx") == "c"
+        assert "Assertion" in hidden(posted, "wresult")
+        assert "BinarySecurityToken" in hidden(browser.open(sign_in(server, "stock")), "wresult")
