@@ -22,6 +22,7 @@ from sts.operations.partner_metadata import MetadataImport, import_metadata
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 NEEDS_PERSON: Final = 1  # exit status
+_TOLD_APART: Final = ("certificates", "encryption_certificate", "waiting", "signers", "overrides")
 _DOCUMENT_SIZE: Final = 2 * 1024 * 1024
 
 
@@ -131,7 +132,13 @@ def _print(outcome: Outcome) -> None:
     if outcome.is_new:
         click.echo(printable(f"created {partner}"))
     for key, change in outcome.changes.items():
-        click.echo(printable(f"  {key}: {change}" if outcome.is_new else f"changed {partner}: {key} {change}"))
+        if key not in _TOLD_APART:
+            text = change.partition(" -> ")[2] if outcome.is_new else change
+            click.echo(printable(f"  {key}: {text}" if outcome.is_new else f"changed {partner}: {key} {text}"))
+    for certificate in outcome.trusted:
+        click.echo(printable(f"trusted from now on: {certificate}"))
+    for certificate in outcome.dropped:
+        click.echo(printable(f"not trusted any more: {certificate}"))
     for claim_type in outcome.rules:
         click.echo(printable(f"created rule in group {outcome.name}: {claim_type} passes through"))
     if not (outcome.is_new or outcome.changes or outcome.rules):

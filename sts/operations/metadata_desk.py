@@ -9,6 +9,7 @@ from sts.core.model import (
     IdentityProvider,
     MetadataSource,
     Namespace,
+    PartnerCertificate,
     PartnerRole,
     RelyingParty,
 )
@@ -48,7 +49,9 @@ class Outcome:
     role: PartnerRole
     name: str
     is_new: bool
-    changes: Mapping[str, str] = field(default_factory=dict)
+    changes: Mapping[str, str] = field(default_factory=dict)  # by key, shortened
+    trusted: tuple[str, ...] = ()  # certificates that are trusted or encrypted to from now on
+    dropped: tuple[str, ...] = ()  # and those that are not any more
     waiting: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     rules: tuple[str, ...] = ()  # claim types that pass through from now on
@@ -118,22 +121,36 @@ def settle(desk: Desk, side: Side[T], stored: T, wanted: tuple[MetadataSource, b
     merged = side.merge(stored, source, found, Policy(now, desk.installation.roots, desk.consent))
     partner = merged.partner
     _check_identifier(desk, side, partner)
-    changes = differences(side.form(stored, certificate_name), side.form(partner, certificate_name))
-    if not stored.id or changes:
-        side.save(desk.change, desk.namespace, partner)
-        action = Action.CHANGE if stored.id else Action.CREATE
-        noun = side.role.replace(" ", "-")
-        desk.change.audit(desk.namespace.name, f"{noun}.{action.name.lower()}", f"{noun}:{partner.name}", changes)
-    return Outcome(
+    former, present = _pinned(stored), _pinned(partner)
+    outcome = Outcome(
         namespace=desk.namespace.name,
         role=side.role,
         name=partner.name,
         is_new=not stored.id,
-        changes=changes,
+        changes=differences(side.form(stored, certificate_name), side.form(partner, certificate_name)),
+        trusted=tuple(certificate_name(each) for each in present if each not in former),
+        dropped=tuple(certificate_name(each) for each in former if each not in present),
         waiting=() if partner.metadata is None else waiting(partner.metadata),
         warnings=merged.warnings,
         document=found,
     )
+    if outcome.is_new or outcome.changes:
+        side.save(desk.change, desk.namespace, partner)
+        _audit(desk, outcome)
+    return outcome
+
+
+def _audit(desk: Desk, outcome: Outcome) -> None:
+    noun, action = outcome.role.replace(" ", "-"), Action.CREATE if outcome.is_new else Action.CHANGE
+    pinned = {"trusted": list(outcome.trusted), "dropped": list(outcome.dropped)}
+    details = {**outcome.changes, **{key: value for key, value in pinned.items() if value}}
+    desk.change.audit(desk.namespace.name, f"{noun}.{action.name.lower()}", f"{noun}:{outcome.name}", details)
+
+
+def _pinned(partner: IdentityProvider | RelyingParty) -> tuple[PartnerCertificate, ...]:
+    if isinstance(partner, IdentityProvider):
+        return partner.certificates
+    return () if partner.encryption_certificate is None else (partner.encryption_certificate,)
 
 
 def _check_identifier(desk: Desk, side: Side[T], partner: T) -> None:

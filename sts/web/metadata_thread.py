@@ -77,6 +77,8 @@ class MetadataThread(Thread):
         if changes:
             details = ", ".join(f"{key} {value}" for key, value in changes.items())
             _LOG.warning("metadata of %s: changed: %s", _partner(refreshed.refresh), details)
+        for certificate in () if outcome is None else outcome.trusted:
+            _LOG.warning("metadata of %s: trusted from now on: %s", _partner(refreshed.refresh), certificate)
 
     def _tell(self, rows: tuple[MetadataRow, ...]) -> None:
         """Log each matter once, and count them all."""

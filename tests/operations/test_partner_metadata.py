@@ -10,6 +10,7 @@ import pytest
 from sts.core.errors import Conflict, OperatorError
 from sts.core.model import ClaimPattern, ContentEncryption, PartnerRole, Rule, TokenFormat
 from sts.operations import metadata_status
+from sts.operations.configuration.forms import certificate_name
 from sts.operations.metadata_refresh import LONGEST, RETRY, SHORTEST, Refresher
 from tests import partner_documents as documents
 from tests.crypto.identities import NOW, certificate, signer
@@ -129,7 +130,7 @@ def test_a_new_certificate_is_trusted_at_once_when_a_trusted_one_signed_the_docu
     assert (partners.trusted(), partners.pending(), outcome.waiting) == ((SECOND, FIRST), (), ())
     record = partners.records()[-1]
     assert record.action == "identity-provider.change"
-    assert "certificates" in record.details
+    assert record.details["trusted"] == [certificate_name(partners.provider().certificates[0])]
 
 
 def test_what_vanishes_stays_until_it_is_confirmed(partners: Partnership) -> None:
