@@ -22,13 +22,16 @@ def token() -> None:
         "sts token inspect assertion.xml",
         "curl -s -u worker:$SECRET -d grant_type=client_credentials -d resource=https://orders.example/ "
         "http://127.0.0.1:8000/contoso/oauth2/token | sts token inspect",
+        "sts token inspect --namespace contoso from-adfs.xml",
     ),
 )
 @click.argument("file", metavar="[FILE]", default=STANDARD_INPUT)
-@click.option("--namespace", metavar="NS", help="Verify with this namespace's credentials; by default its issuer's.")
+@click.option("--namespace", metavar="NS", help="Verify as this namespace would; by default its issuer's.")
 @json_option
 def inspect_(file: str, namespace: str | None, as_json: bool) -> None:
     """Say what a token says, who signed it, and whether and why not it verifies against our own credentials.
+
+    With --namespace, also what came from that namespace's identity providers and service identities, encrypted or not.
 
     FILE (by default the standard input) holds a SWT, a JWT, a SAML 1.1 or 2.0 assertion, also in base64url, or the
     whole answer of a token endpoint. Exit status 1: it does not verify, or is no token. Nothing is sent anywhere.
@@ -58,6 +61,7 @@ def _values(found: Inspection) -> dict[str, object]:
         "algorithm": view.algorithm,
         "key_hint": view.key_hint,
         "signed_by": found.signed_by,
+        "vouched_by": found.vouched_by,
         "verified": found.verified,
         "reasons": found.reasons,
     }
@@ -78,6 +82,7 @@ def _lines(found: Inspection) -> list[tuple[str, str]]:
             f"relying party {by.relying_party} of {by.namespace}" if by.relying_party else f"namespace {by.namespace}"
         )
         lines.append(("signed by", f"{by.subject or 'key'} ({by.thumbprint}) of {owner}"))
+    lines += [("vouched by", found.vouched_by)] if found.vouched_by else []
     verdicts = {True: "yes", False: "no", None: "cannot be told"}
     lines.append(("verifies", "; ".join((verdicts[found.verified], *found.reasons))))
     return lines

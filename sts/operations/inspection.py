@@ -11,6 +11,7 @@ from sts.core.errors import InvalidToken, KeyUnreadable, NamespaceNotFound
 from sts.core.exchange import TokenView, Trusted, VerificationKey
 from sts.core.model import NAMESPACE_SCOPE, Credential, Kind, Namespace, TokenFormat, Use, relying_party_scope
 from sts.operations.installation import Installation
+from sts.operations.partner_tokens import judge_partner_token
 from sts.operations.token_finding import FORMATS, find_token
 from sts.store import credentials as table
 from sts.store import namespaces, relying_parties
@@ -36,9 +37,10 @@ class Inspection:
     """A token's words and this installation's verdict."""
 
     view: TokenView
-    verified: bool | None  # None: encrypted, so nobody but its relying party can tell
+    verified: bool | None  # None: encrypted, so nobody but its recipient can tell
     reasons: tuple[str, ...] = ()  # why it does not verify
     signed_by: SignedBy | None = None
+    vouched_by: str | None = None  # the partner of the namespace that sent it
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +64,13 @@ class _Case:
 def inspect(installation: Installation, pasted: bytes, namespace: str | None, now: datetime) -> Inspection:
     """Read a token and hold it against the credentials of a namespace, by default that of its issuer.
 
+    Where a namespace is given, a token of one of its partners is held against that one as the doors would, used or not.
     Raises BadRequest for what is no token, InvalidToken for one that cannot be read, NamespaceNotFound.
     """
     token, view = find_token(pasted)
+    came = None if namespace is None else _came(installation, namespace, (token, view), now)
+    if came is not None:
+        return came
     if view.encrypted:
         return Inspection(view, None, ("it is encrypted: only its relying party can read it",))
     with installation.database.reading() as connection:
@@ -73,6 +79,17 @@ def inspect(installation: Installation, pasted: bytes, namespace: str | None, no
     if found is None:
         return Inspection(view, False, ("its issuer is no namespace of this installation",))
     return _judge(_Case(installation, found, token, view, now), _in_order(held, view))
+
+
+def _came(installation: Installation, name: str, token: tuple[bytes, TokenView], now: datetime) -> Inspection | None:
+    """What becomes of a token that came to a namespace, None if it is no partner's; raises NamespaceNotFound."""
+    with installation.database.reading() as connection:
+        namespace = namespaces.find(connection, installation.base_url, name)
+    verdict = judge_partner_token(installation, namespace, token, now)
+    if verdict is None:
+        return None
+    reasons = () if verdict.reason is None else (verdict.reason,)
+    return Inspection(token[1], not reasons, reasons, vouched_by=verdict.partner)
 
 
 def _judge(case: _Case, credentials: Sequence[Credential]) -> Inspection:

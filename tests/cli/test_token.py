@@ -12,7 +12,7 @@ from tests.flows.world import CONTOSO, World, open_world
 
 MEMBERS = [
     *("format", "encrypted", "id", "issuer", "audience", "not_before", "expires_at", "claims", "algorithm"),
-    *("key_hint", "signed_by", "verified", "reasons"),
+    *("key_hint", "signed_by", "vouched_by", "verified", "reasons"),
 ]
 
 

@@ -3,8 +3,6 @@
 import json
 from base64 import b64encode
 from collections.abc import Callable
-from itertools import count
-from typing import Any
 
 import jwt as pyjwt
 import pytest
@@ -15,6 +13,7 @@ from tests.crypto.identities import certificate, private_key
 from tests.flows.world import SECRET, World, members
 from tests.threats.endpoints import Refusal, seen_refused, send
 from tests.threats.identity_providers import ADFS, NAMESPACE, OTHER, trust
+from tests.threats.jwts import WORKER, by_worker, made, payload
 from tests.tokens.compact import base64url, jws
 
 PARTY = "https://swt.example/"
@@ -22,33 +21,12 @@ JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 GRANTS = [("oauth2/token", JWT_BEARER), ("v2/OAuth2-13", JWT_BEARER)]
 GRANTS += [("v2/OAuth2-13", "http://oauth.net/grant_type/jwt/1.0/bearer")]
 grants = pytest.mark.parametrize(("path", "grant"), GRANTS, ids=["oauth2", "acs", "acs old"])
-WORKER = b"w" * 32
-_numbers = count()
 
 
 @pytest.fixture(scope="module")
 def trusting(shared_world: World) -> World:
     """A service that trusts identity providers."""
     return trust(shared_world)
-
-
-def payload(world: World, **changes: Any) -> dict[str, Any]:
-    """What an honest identity provider says; a change to None leaves the member out."""
-    at = int(world.now.timestamp())
-    said = {"iss": ADFS, "sub": "alice", "aud": NAMESPACE, "iat": at, "nbf": at, "exp": at + 600, "role": "reader"}
-    said |= {"jti": f"j{next(_numbers)}", **changes}
-    return {name: value for name, value in said.items() if value is not None}
-
-
-def made(world: World, kind: str = "rsa2048", algorithm: str = "RS256", **changes: Any) -> bytes:
-    """An honest token, but for the changes; `owner` signs it."""
-    owner, headers = changes.pop("owner", "idp"), changes.pop("headers", None)
-    return pyjwt.encode(payload(world, **changes), private_key(kind, owner), algorithm, headers).encode()
-
-
-def by_worker(world: World, **changes: Any) -> bytes:
-    """A token that the service identity `worker` signed with its symmetric key."""
-    return jws({"typ": "JWT", "alg": "HS256"}, payload(world, **{"iss": "worker", "sub": "worker", **changes}), WORKER)
 
 
 def present(world: World, path: str, grant: str, token: bytes, realm: str = PARTY) -> TestResponse:
