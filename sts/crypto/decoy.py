@@ -11,11 +11,16 @@ from sts.crypto.signer import SoftwareSigner
 from sts.crypto.xml import NS
 from sts.crypto.xmldsig import Expected, sign_canonical, verify
 
+LARGEST: Final = 64 * 1024  # no identity provider sends as much; what strangers send may cost less than it could
+
 _BEGIN, _NOW, _END = (datetime(year, 1, 1, tzinfo=UTC) for year in (2000, 2050, 2100))
 _EXPECTED: Final = Expected(f"{{{NS['saml20']}}}Assertion", "ID", _NOW)
+_FILLER: Final = (
+    b"<Attribute><AttributeValue>nothing at all, but at the length of a usual claim</AttributeValue></Attribute>"
+)
 
 
-class _Decoy(NamedTuple):
+class _Template(NamedTuple):
     """A signed assertion in two halves, between which nothing belongs, and the certificate of its signature."""
 
     before: bytes
@@ -23,20 +28,25 @@ class _Decoy(NamedTuple):
     certificate: bytes
 
 
+def decoy(length: int) -> bytes:
+    """An assertion of about so many bytes, with as many elements as usual, which was changed after it was signed."""
+    template = _template()
+    room = min(length, LARGEST) - len(template.before) - len(template.after)
+    return template.before + _FILLER * max(room // len(_FILLER), 1) + template.after
+
+
 def verify_decoy(length: int) -> None:
-    """Parse and verify an assertion of about so many bytes, to no effect; what it says was changed after signing."""
-    decoy = _decoy()
-    filler = b"x" * max(length - len(decoy.before) - len(decoy.after), 1)
+    """Parse and verify an assertion of about so many bytes, to no effect."""
     try:
-        verify(decoy.before + filler + decoy.after, (decoy.certificate,), _EXPECTED)
+        verify(decoy(length), (_template().certificate,), _EXPECTED)
     except InvalidSignature:
         return
 
 
 @lru_cache(maxsize=1)
-def _decoy() -> _Decoy:
+def _template() -> _Template:
     key, certificate = generate("CN=decoy", KeyType.P256, _BEGIN, _END, Purpose.SIGNING)
-    after = "<Subject></Subject></Assertion>"
+    after = "<AttributeStatement></AttributeStatement></Assertion>"
     before = f'<Assertion xmlns="{NS["saml20"]}" ID="_decoy" Version="2.0"><Issuer></Issuer>'
     signed = sign_canonical(before, after, "_decoy", SoftwareSigner.from_private_key(key, certificate))
-    return _Decoy(signed[: -len(after)], after.encode(), certificate)
+    return _Template(signed[: -len(after)], after.encode(), certificate)

@@ -31,6 +31,10 @@ _ECDSA = {
 }
 
 
+class UnknownSigner(InvalidSignature):
+    """Nobody who is trusted made the signature; what it covers was not looked at."""
+
+
 class SignatureValue(NamedTuple):
     """What was signed in the end, how, and the signature's octets."""
 
@@ -70,14 +74,12 @@ class SignatureValue(NamedTuple):
 def signature_value(signature: etree._Element) -> SignatureValue:
     """Take a ds:Signature apart whose children are known to be right: SignedInfo, exclusively canonical, and the value.
 
-    Raises InvalidSignature.
+    Raises UnknownSigner.
     """
     signed_info, value = signature[0], signature[1]
     try:
         canonical = etree.tostring(signed_info, method="c14n", exclusive=True, with_comments=False, with_tail=False)
         octets = b64decode(b"".join((value.text or "").encode("ascii").split()), validate=True)
     except (etree.C14NError, ValueError) as error:
-        raise InvalidSignature(
-            "The signature is not valid.", detail=f"signature value: {type(error).__name__}"
-        ) from error
+        raise UnknownSigner("The signature is not valid.", detail=f"signature value: {type(error).__name__}") from error
     return SignatureValue(signed_info[1].get("Algorithm") or "", canonical, octets)

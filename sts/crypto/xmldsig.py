@@ -20,7 +20,7 @@ from signxml.verifier import SignatureConfiguration, XMLVerifier
 from sts.core.errors import BadRequest, InvalidSamlToken, InvalidSignature, NoSigningCertificate, PayloadTooLarge
 from sts.core.model import SignatureAlgorithm
 from sts.core.ports import Signer
-from sts.crypto.signature_value import SignatureValue, signature_value
+from sts.crypto.signature_value import SignatureValue, UnknownSigner, signature_value
 from sts.crypto.xml import NS, escape_attribute, parse, parse_metadata, parser, serialise
 
 EXCLUSIVE_C14N: Final = NS["ec"]
@@ -176,8 +176,8 @@ def _tried(claimed: _Claimed, certificates: Sequence[bytes], expected: Expected)
     made = (candidate for candidate in candidates if claimed.signature.verifies_under(candidate[1]))
     der, certificate = next(made, (b"", None))
     if certificate is None:
-        method = claimed.signature.method
-        raise _unverified(f"signature: {method} by none of {len(candidates)} strong and valid certificates")
+        detail = f"signature: {claimed.signature.method} by none of {len(candidates)} strong and valid certificates"
+        raise UnknownSigner("The signature is not valid.", detail=detail)
     try:
         signed = _by_signxml(claimed.element, certificate, expected)
     except Exception as error:  # signxml lets errors of lxml, base64 and Python itself through

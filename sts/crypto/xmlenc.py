@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.hashes import SHA1
 from sts.core.errors import InvalidEncryptedToken, InvalidToken, NoEncryptionCertificate
 from sts.core.model import ContentEncryption
 from sts.core.ports import Decrypter
-from sts.crypto.decoy import verify_decoy
+from sts.crypto.decoy import decoy, verify_decoy
 from sts.crypto.encrypted_element import CONTENT_METHODS, ELEMENT, RSA_OAEP, EncryptedElement, cut
 from sts.crypto.xml import NS, escape_text
 from sts.crypto.xmldsig import require_signed_assertion
@@ -93,6 +93,7 @@ def _open_cbc(key: bytes, content: bytes) -> tuple[bytes, str | None]:
     try:
         require_signed_assertion(plaintext)
     except InvalidToken as error:
+        require_signed_assertion(decoy(len(padded)))
         verify_decoy(len(padded))
         return b"", f"content: {error.detail}"
     return plaintext, None

@@ -19,6 +19,8 @@ from sts.core.errors import (
 )
 from sts.core.exchange import TokenDescriptor, TokenView, Trusted, VerificationKey, VerifiedToken
 from sts.core.model import Claim, Kind, TokenFormat, Use
+from sts.crypto.decoy import verify_decoy
+from sts.crypto.signature_value import UnknownSigner
 from sts.crypto.xml import NS, escape_text, instant, parse, parse_instant
 from sts.crypto.xmldsig import Expected, verified
 from sts.tokens.lifetime import Lifetime, check_lifetime
@@ -218,7 +220,11 @@ def _escaped(claim: Claim) -> str:
 def _verified(token: bytes, trusted: Trusted, expected: Expected) -> tuple[etree._Element, VerificationKey]:
     """Answer the signed element and the key that verified it; keys are tried in the order given."""
     keys = {key.material: key for key in trusted.keys if key.kind is Kind.CERTIFICATE and key.use is Use.SIGNING}
-    signed = verified(token, tuple(keys), expected)
+    try:
+        signed = verified(token, tuple(keys), expected)
+    except UnknownSigner:
+        verify_decoy(len(token))  # it may have been encrypted: then time would tell what was decrypted to what
+        raise
     return signed.element, keys[signed.certificate]
 
 

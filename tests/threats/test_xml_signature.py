@@ -146,7 +146,7 @@ def test_altered_assertion_is_refused_for_its_reason(row: str) -> None:
     with pytest.raises(InvalidToken) as refused:
         verify(document.encode(), [certificate("rsa2048")], EXPECTED)
     assert refused.value.detail.startswith(reason)
-    assert type(refused.value) in (InvalidSamlToken, InvalidSignature)
+    assert isinstance(refused.value, InvalidSamlToken | InvalidSignature)
 
 
 MADE = {
