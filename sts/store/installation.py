@@ -19,6 +19,7 @@ _REPLAY_HORIZON: Final = "replay-horizon"
 _NOTICED_RESTORE: Final = "noticed-restore"
 _CLOCK_AGREED: Final = "clock-agreed"
 _CLOCK_DOUBTED: Final = "clock-doubted"
+_VALUE: Final = sa.select(_TABLE.c.value).where(_TABLE.c.name == sa.bindparam("wanted"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +130,7 @@ def _instant(connection: sa.Connection, name: str) -> datetime | None:
 
 
 def _value(connection: sa.Connection, name: str) -> bytes | None:
-    value: bytes | None = connection.scalar(sa.select(_TABLE.c.value).where(_TABLE.c.name == name))
+    value: bytes | None = connection.scalar(_VALUE, {"wanted": name})
     return value
 
 

@@ -25,6 +25,7 @@ class SqlReplayCache:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._insert: sa.Executable | None = None
         self._purged_at: datetime | None = None
 
     def use(self, namespace: Namespace, issuer: str, token_id: str, expires_at: datetime, now: datetime) -> None:
@@ -33,8 +34,9 @@ class SqlReplayCache:
         key = {"namespace_id": namespace.id, "issuer": bounded(issuer), "token_id": bounded(token_id)}
         token = f"token {key['token_id']} of {key['issuer']}"
         with self._database.recording() as connection:
-            new = upsert.insert(connection, _TABLE).values(**key, expires_at=expires_at)
-            first = connection.execute(new.on_conflict_do_nothing().returning(_TABLE.c.token_id)).first()
+            if self._insert is None:
+                self._insert = _unless_known(connection)
+            first = connection.execute(self._insert, {**key, "expires_at": expires_at}).first()
             horizon = installation.replay_horizon(connection)
         if first is None:
             raise ReplayedToken("The token was used before.", detail=token)
@@ -54,3 +56,8 @@ class SqlReplayCache:
                 return 0
             installation.raise_replay_horizon(connection, newest)
             return connection.execute(sa.delete(_TABLE).where(old)).rowcount
+
+
+def _unless_known(connection: sa.Connection) -> sa.Executable:
+    """The statement that answers a row only the first time; made once, since making it costs more than running it."""
+    return upsert.insert(connection, _TABLE).on_conflict_do_nothing().returning(_TABLE.c.token_id)

@@ -20,7 +20,7 @@ from sts.store.tables import browser_session_relying_party as _JOINED
 PURGED_EVERY: Final = timedelta(hours=1)
 MOST_RELYING_PARTIES: Final = 200  # of one session; a page cannot sign out of more
 
-_START: Final = sa.insert(_TABLE)
+_START: Final = sa.insert(_TABLE).returning(_TABLE.c.id)
 _JOIN: Final = sa.insert(_JOINED)
 _END: Final = sa.delete(_TABLE).where(_TABLE.c.id == sa.bindparam("ended"))
 
@@ -57,8 +57,7 @@ class SqlSessions:
             "expires_at": now + namespace.session,
         }
         with self._database.recording() as connection:
-            key = connection.execute(_START, values).inserted_primary_key
-            begun = 0 if key is None else int(key[0])
+            begun = connection.execute(_START, values).scalar_one()
             joined = [_joined(begun, *party) for party in session.relying_parties[-MOST_RELYING_PARTIES:]]
             if joined:
                 connection.execute(_JOIN, joined)
