@@ -23,7 +23,7 @@ from sts.operations.configuration.forms import (
 )
 from sts.operations.configuration.steps import Action, differences
 from sts.operations.installation import Installation
-from sts.operations.metadata_judging import Consent, Policy, waiting
+from sts.operations.metadata_judging import Consent, Policy, vouching, waiting
 from sts.operations.metadata_merge import Merged, T, merge_party, merge_provider
 from sts.protocols.partner_metadata import PartnerMetadata, Wanted, read
 from sts.store import identity_providers, relying_parties
@@ -80,13 +80,13 @@ class Side(Generic[T]):
 
 
 def _of_provider(provider: IdentityProvider, wanted: Wanted) -> Wanted:
-    trusted = tuple(certificate.der for certificate in provider.certificates)
+    trusted = vouching(provider.certificates, provider.metadata)
     return replace(wanted, trusted=trusted, allow_sha1=provider.allow_sha1)
 
 
 def _of_party(party: RelyingParty, wanted: Wanted) -> Wanted:
     signers = () if party.metadata is None else party.metadata.signers
-    return replace(wanted, trusted=tuple(certificate.der for certificate in signers))
+    return replace(wanted, trusted=vouching(signers, party.metadata))
 
 
 PROVIDERS: Final = Side(

@@ -58,6 +58,12 @@ def check_signature(document: PartnerMetadata, known: Sequence[PartnerCertificat
     return ["the document's signature is broken: it was changed after it was signed"]
 
 
+def vouching(known: Sequence[PartnerCertificate], source: MetadataSource | None) -> tuple[bytes, ...]:
+    """The certificates (DER) whose signature under a document counts: not those that the last one named no more."""
+    vanished = () if source is None else source.vanished
+    return tuple(each.der for each in known if each.thumbprint not in vanished)
+
+
 def usable(
     ders: Sequence[bytes], purpose: Purpose, known: Sequence[PartnerCertificate], policy: Policy
 ) -> tuple[tuple[PartnerCertificate, ...], list[str]]:

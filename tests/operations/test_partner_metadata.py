@@ -144,6 +144,15 @@ def test_what_vanishes_stays_until_it_is_confirmed(partners: Partnership) -> Non
     assert partners.trusted() == (SECOND,)
 
 
+def test_a_certificate_that_has_vanished_vouches_for_no_other(partners: Partnership) -> None:
+    partners.bring(documents.adfs(Shape(signing=(FIRST, SECOND))))
+    partners.bring(documents.adfs(Shape(signing=(SECOND,))))
+    partners.bring(signed(documents.adfs(Shape(signing=(SECOND, THIRD))), signer("rsa2048")))
+    assert (partners.trusted(), partners.pending()) == ((SECOND, FIRST), (THIRD,))
+    partners.bring(signed(documents.adfs(Shape(signing=(SECOND, THIRD))), signer("rsa2048", "next")))
+    assert (partners.trusted(), partners.pending()) == ((SECOND, THIRD, FIRST), ())
+
+
 def test_reply_addresses_and_encryption_certificates_wait_too(partners: Partnership) -> None:
     partners.bring(documents.application(APPLICATION), role=None)
     moved = replace(APPLICATION, encryption=(NEXT_ENCRYPTION,), address="https://evil.example/")

@@ -13,7 +13,7 @@ from sts.operations.configuration.addresses import check_realm
 from sts.operations.configuration.entries import Entry
 from sts.operations.configuration.model import RelyingPartyEntry
 from sts.operations.configuration.sources import Sources
-from sts.operations.metadata_judging import Consent, Policy, waiting
+from sts.operations.metadata_judging import Consent, Policy, vouching, waiting
 from sts.operations.metadata_merge import PARTY_KEYS, PROVIDER_KEYS, Merged, T, merge_party, merge_provider, new_source
 from sts.protocols.partner_metadata import PartnerMetadata, Wanted, read
 
@@ -26,7 +26,7 @@ def described_provider(entry: Entry, written: IdentityProvider, sources: Sources
     former = sources.known.identity_providers.get(written.name)
     source = _source(entry, PROVIDER_KEYS, former)
     base = written if former is None else _on_top(former, written, source, PROVIDER_KEYS)
-    known = tuple(certificate.der for certificate in base.certificates)
+    known = vouching(base.certificates, base.metadata)
     wanted = Wanted(
         sources.surroundings.base_url,
         sources.surroundings.now,
@@ -54,7 +54,7 @@ def described_party(entry: Entry, written: RelyingParty, sources: Sources) -> Re
         sources.surroundings.base_url,
         sources.surroundings.now,
         source.entity_id or None,
-        tuple(certificate.der for certificate in source.signers),
+        vouching(source.signers, source),
     )
     document = _document(entry, sources, wanted, base.metadata)
     if document is None:
