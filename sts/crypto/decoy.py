@@ -15,9 +15,7 @@ LARGEST: Final = 64 * 1024  # no identity provider sends as much; what strangers
 
 _BEGIN, _NOW, _END = (datetime(year, 1, 1, tzinfo=UTC) for year in (2000, 2050, 2100))
 _EXPECTED: Final = Expected(f"{{{NS['saml20']}}}Assertion", "ID", _NOW)
-_FILLER: Final = (
-    b"<Attribute><AttributeValue>nothing, at the length of a usual claim</AttributeValue></Attribute>"
-)
+_FILLER: Final = b"<Attribute><AttributeValue>nothing, at the length of a usual claim</AttributeValue></Attribute>"
 
 
 class _Template(NamedTuple):
