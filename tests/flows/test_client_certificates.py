@@ -133,13 +133,13 @@ def test_certificates_cost_no_sql_once_the_process_is_warm(world: World) -> None
 
 
 def test_discovery_offers_certificates_where_they_are_read(world: World, pattern: Path, tmp_path: Path) -> None:
-    secrets = ["client_secret_basic", "client_secret_post"]
+    always = ["client_secret_basic", "client_secret_post", "private_key_jwt"]
     plain = open_world(shutil.copytree(pattern, tmp_path / "plain"))
     documents = ("/contoso/.well-known/openid-configuration", "/.well-known/oauth-authorization-server/contoso")
     for path in documents:
         for service, methods in (
-            (world, [*secrets, "tls_client_auth", "self_signed_tls_client_auth"]),
-            (plain, secrets),
+            (world, [*always, "tls_client_auth", "self_signed_tls_client_auth"]),
+            (plain, always),
         ):
             answer = service.client.get(path, base_url="http://127.0.0.1:8000")
             assert members(answer)["token_endpoint_auth_methods_supported"] == methods
