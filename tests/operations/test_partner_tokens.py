@@ -1,6 +1,5 @@
 """What operators are told about tokens that came from partners: the verdict of the doors, without using them up."""
 
-
 import pytest
 
 from sts.core.model import ContentEncryption
