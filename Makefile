@@ -12,10 +12,10 @@ FUZZ_ARGS ?=
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: run
-run: .make/run ## install into .venv, set up the demo namespace and serve it at http://127.0.0.1:8000
+run: .make/run ## install into .venv, set up the demo and serve it at http://127.0.0.1:8000
 	@$(BIN)/python examples/run_demo.py
 
 .PHONY: test
@@ -43,6 +43,10 @@ torture: .make/dev ## kill rollovers and rotations at random, KILLS times (5000:
 .PHONY: fuzz
 fuzz: .make/dev ## change signed and encrypted assertions at random: none may be read as another (5 minutes)
 	$(BIN)/python -m tests.fuzz $(FUZZ_ARGS)
+
+.PHONY: pictures
+pictures: .make/dev debian ## take the pictures of docs/pictures anew, with the browser tests
+	PICTURES=docs/pictures $(BIN)/python -m pytest tests/browser
 
 .PHONY: clean
 clean: ## remove .venv and what was built; keys, database and metadata stay
@@ -81,6 +85,7 @@ debian:
 	command -v xmlsec1 >/dev/null || missing="$$missing xmlsec1"; \
 	command -v openssl >/dev/null || missing="$$missing openssl"; \
 	command -v npm >/dev/null || missing="$$missing nodejs npm"; \
+	command -v chromium >/dev/null || missing="$$missing chromium"; \
 	test -d /usr/share/xml/opensaml || missing="$$missing opensaml-schemas"; \
 	test -d /usr/share/xml/xmltooling || missing="$$missing xmltooling-schemas"; \
 	ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || \

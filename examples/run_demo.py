@@ -17,6 +17,8 @@ import sys
 import tempfile
 import time
 import urllib.parse
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
@@ -61,14 +63,15 @@ def require_free(host: str, port: int) -> None:
         try:
             probe.bind((host, port))
         except OSError as error:
-            sys.exit(f"{host}:{port}: {error.strerror}. Another port: STS_BASE_URL=http://127.0.0.1:8001 make run")
+            sys.exit(f"{host}:{port}: {error.strerror}. Another port: STS_BASE_URL=http://127.0.0.1:8010 make run")
 
 
-def is_live(host: str, port: int) -> bool:
-    """Whether the server answers that it lives."""
-    connection = http.client.HTTPConnection(host, port, timeout=1)
+def is_live(url: str) -> bool:
+    """Whether a server answers there."""
+    parts = urllib.parse.urlsplit(url)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=1)
     try:
-        connection.request("GET", "/health/live")
+        connection.request("GET", parts.path)
         return connection.getresponse().status == http.HTTPStatus.OK
     except (http.client.HTTPException, OSError):
         return False
@@ -76,16 +79,16 @@ def is_live(host: str, port: int) -> bool:
         connection.close()
 
 
-def wait_until_live(server: subprocess.Popen[bytes], host: str, port: int) -> None:
-    """Return when the server answers; exit if it ends first or takes too long."""
+def wait_until_live(server: subprocess.Popen[bytes], url: str) -> None:
+    """Return when the server answers there; exit if it ends first or takes too long."""
     limit = time.monotonic() + START_LIMIT
     while time.monotonic() < limit:
         if server.poll() is not None:
             sys.exit(server.returncode or 1)
-        if is_live(host, port):
+        if is_live(url):
             return
         time.sleep(0.05)
-    sys.exit(f"{BASE_URL}/health/live did not answer within {START_LIMIT:.0f} seconds")
+    sys.exit(f"{url} did not answer within {START_LIMIT:.0f} seconds")
 
 
 def commands(made: dict[str, str], sample: str) -> str:
@@ -143,14 +146,14 @@ def sts(*arguments: str, environ: dict[str, str], output: int | None = None) -> 
         sys.exit(done.returncode)
 
 
-def end(server: subprocess.Popen[bytes]) -> None:
-    """Ask the server to end, and leave no orphan behind."""
-    server.terminate()
+def end(program: subprocess.Popen[bytes]) -> None:
+    """Ask a program to end, and leave no orphan behind."""
+    program.terminate()
     try:
-        server.wait(STOP_LIMIT)
+        program.wait(STOP_LIMIT)
     except subprocess.TimeoutExpired:
-        server.kill()
-        server.wait()
+        program.kill()
+        program.wait()
 
 
 def stop(number: int, frame: FrameType | None) -> None:
@@ -171,28 +174,35 @@ def main() -> int:
     require_free(host, urllib.parse.urlsplit(sample).port or 80)
     HOME.mkdir(parents=True, exist_ok=True)
     made = demo_secrets(HOME / "demo.env")
-    environ = {"STS_LOG_FORMAT": "text", **os.environ, **made}
+    environ = {"STS_LOG_FORMAT": "text", **os.environ}
     with tempfile.TemporaryDirectory(prefix="sts-demo-") as folder:
-        set_up(Path(folder), sample, environ)
+        set_up(Path(folder), sample, environ | made)
         environ |= {"STS_START_PAGE": str(placed("start.html", Path(folder), sample)), "SAMPLE_URL": sample}
         return serve(host, port, commands(made, sample), environ)
 
 
 def serve(host: str, port: int, text: str, environ: dict[str, str]) -> int:
     """Run the service and the sample applications until one of them ends or somebody ends this program."""
-    # Sessions of their own: Ctrl-C reaches this program, which passes on one orderly SIGTERM to each.
-    server = subprocess.Popen(
-        [str(STS), "serve", "--host", host, "--port", str(port)], env=environ, start_new_session=True
-    )
-    applications = [sys.executable, str(EXAMPLES / "sample_application.py")]
-    sample = subprocess.Popen(applications, env=environ, start_new_session=True)  # noqa: S603 our own
-    try:
-        wait_until_live(server, host, port)
+    with (
+        running(environ, str(STS), "serve", "--host", host, "--port", str(port)) as server,
+        running(environ, sys.executable, str(EXAMPLES / "sample_application.py")) as sample,
+    ):
+        wait_until_live(server, f"{BASE_URL}/health/live")
+        wait_until_live(sample, f"{environ['SAMPLE_URL']}/")
         print(text, flush=True)
-        return server.wait()
+        while server.poll() is None and sample.poll() is None:
+            time.sleep(0.2)
+        return server.returncode or sample.returncode or 0
+
+
+@contextmanager
+def running(environ: dict[str, str], *command: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a program in a session of its own: Ctrl-C reaches this one, which passes on one orderly SIGTERM to each."""
+    program = subprocess.Popen(command, env=environ, start_new_session=True)  # noqa: S603 our own
+    try:
+        yield program
     finally:
-        end(server)
-        end(sample)
+        end(program)
 
 
 if __name__ == "__main__":

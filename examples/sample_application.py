@@ -6,6 +6,7 @@ PyJWT) against what the token service publishes, and shows what it verified. Eve
 
 import base64
 import json
+import logging
 import os
 import secrets
 from dataclasses import dataclass
@@ -16,7 +17,9 @@ from urllib.request import urlopen
 import jwt
 from flask import Flask, abort, redirect, render_template, request
 from lxml import etree
+from signxml.exceptions import SignXMLException
 from signxml.verifier import SignatureConfiguration, XMLVerifier
+from werkzeug.serving import make_server
 from werkzeug.wrappers import Response
 
 STS = os.environ.get("STS_BASE_URL", "http://127.0.0.1:8000").rstrip("/")
@@ -84,6 +87,12 @@ def index() -> str:
     return render_template("index.html", applications=APPLICATIONS.values(), sts=STS)
 
 
+@app.get("/favicon.ico")
+def icon() -> tuple[str, int]:
+    """None, although every browser asks for it."""
+    return "", 204
+
+
 @app.get("/<name>/")
 def show(name: str) -> Response | str:
     """The application: a page for whoever is signed in, a link for everybody else."""
@@ -128,7 +137,10 @@ def finish(name: str) -> Response | tuple[str, int]:
 @app.post("/<name>/error")
 def failed(name: str) -> tuple[str, int]:
     """Show why the token service could not sign the person in."""
-    details = json.loads(request.form.get("ErrorDetails", "{}"))
+    try:
+        details = json.loads(request.form.get("ErrorDetails", "{}"))
+    except ValueError:
+        abort(400)
     reason = "; ".join(f"{one['errorCode']}: {one['errorMessage']}" for one in details.get("errors", []))
     return render_template("refused.html", application=known(name), reason=reason, details=details), 403
 
@@ -155,14 +167,12 @@ def requested_token(wresult: bytes) -> etree._Element:
     """The one element inside RequestedSecurityToken."""
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
     try:
-        found = etree.fromstring(wresult, parser).xpath(
-            "/t:RequestSecurityTokenResponse/t:RequestedSecurityToken/*", namespaces=NAMES
-        )
+        response = etree.fromstring(wresult, parser)
     except etree.XMLSyntaxError as error:
         raise Refused("the answer is not XML") from error
-    if len(found) != 1:
-        raise Refused("the answer holds no token, or several")
-    return found[0]
+    if response.tag != f"{{{NAMES['t']}}}RequestSecurityTokenResponse":
+        raise Refused("the answer is no response")
+    return one(response, "./t:RequestedSecurityToken/*")
 
 
 def read_saml(application: Application, wresult: bytes, now: datetime) -> Visit:
@@ -204,9 +214,9 @@ def verified_assertion(assertion: bytes) -> etree._Element:
             result = XMLVerifier().verify(
                 assertion, x509_cert=pem, id_attribute="ID", expect_config=SignatureConfiguration(location="./")
             )
-        except Exception:  # noqa: S112 the next certificate may be the one
-            continue
-        signed = result.signed_xml
+        except SignXMLException:
+            continue  # the next certificate may be the one
+        signed = None if isinstance(result, list) else result.signed_xml
         if signed is not None and signed.tag == f"{{{SAML}}}Assertion":
             return signed
     raise Refused("no published certificate verifies the signature")
@@ -217,7 +227,7 @@ def read_jwt(application: Application, wresult: bytes, now: datetime) -> Visit:
     element = requested_token(wresult)
     if element.tag != f"{{{NAMES['wsse']}}}BinarySecurityToken":
         raise Refused("the answer holds no JSON web token")
-    token = base64.b64decode(element.text or "").decode("ascii")
+    token = base64.b64decode(element.text or "").decode("ascii", "replace")
     try:
         key = jwt.PyJWKClient(KEYS).get_signing_key_from_jwt(token)
         members = jwt.decode(token, key, ["RS256"], audience=application.realm, issuer=ISSUER, leeway=SKEW)
@@ -263,5 +273,6 @@ READERS = {"orders": read_saml, "reports": read_jwt}
 
 
 if __name__ == "__main__":
-    parts = urlsplit(HERE)
-    app.run(parts.hostname, parts.port)
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)  # the token service tells of every request already
+    place = urlsplit(HERE)
+    make_server(place.hostname or "127.0.0.1", place.port or 80, app, threaded=True).serve_forever()

@@ -12,6 +12,7 @@ from flask import Request
 from werkzeug.wrappers import Response
 
 REMEMBERED: Final = timedelta(days=180)  # the last choice, and the browser in which somebody signed in
+LEAVING: Final = timedelta(minutes=10)  # for an identity provider to sign somebody out
 _TOKEN: Final = re.compile("[A-Za-z0-9_-]{43}", re.ASCII)  # 256 random bits in base64url
 
 
@@ -52,6 +53,11 @@ class Jar:
         """The name of the identity provider that was chosen last."""
         return self._read(f"choice-{self.namespace}")
 
+    @property
+    def leaving(self) -> str:
+        """The query with which signing out goes on when the identity provider sends the browser back."""
+        return self._read(f"leaving-{self.namespace}")
+
     def new_mark(self) -> str:
         """The mark of a browser that brought none: its cookie goes with the answer."""
         token = secrets.token_urlsafe(32)
@@ -69,8 +75,16 @@ class Jar:
         self._bake(f"session-{self.namespace}", token, same_site)
 
     def end_session(self) -> None:
-        """Forget the session."""
-        self._bake(f"session-{self.namespace}", "", SameSite.LAX, timedelta())
+        """Forget the session; from a frame of another site too, where browsers take no other cookie."""
+        self._bake(f"session-{self.namespace}", "", SameSite.NONE, timedelta())
+
+    def keep_leaving(self, query: str) -> None:
+        """Remember how signing out goes on after the identity provider."""
+        self._bake(f"leaving-{self.namespace}", query, SameSite.LAX, LEAVING)
+
+    def has_left(self) -> None:
+        """Forget how signing out goes on."""
+        self._bake(f"leaving-{self.namespace}", "", SameSite.LAX, timedelta())
 
     def keep_device(self, text: str) -> None:
         """Recognise the browser from now on."""

@@ -111,6 +111,9 @@ def ws_federation(namespace: str) -> Response:
     if arrival.path.lower() == f"/{addresses.WS_FEDERATION}":  # at a host name of the namespace's own
         query = f"?{call.message.query}" if call.message.query else ""
         return redirect(_here(call) + query, 307)  # identity providers and cookies know the one address of the issuer
+    if not call.message.query and not call.message.body and call.jar.leaving:
+        call.jar.has_left()
+        call = call._replace(message=call.message._replace(query=call.jar.leaving))
     message = wsfed.parse(call.message)
     return call.jar.send(_ANSWERS[type(message)](call, message))
 
@@ -259,26 +262,38 @@ def _sign_out(call: _Call, message: SignOutRequest) -> Response:
         call.jar.end_session()
     cleanups = tuple(wsfed.cleanup_address(reply) for reply in done.cleanups)
     if message.kind is SignOutKind.CLEANUP:
-        return pages.signed_out_page(pages.SignedOut(cleanups, done.reply, _framing(done.provider)))
+        return pages.signed_out_page(pages.SignedOut(cleanups, done.reply, _framing(call, done.provider)))
     onward = done.reply
     if done.provider is not None:
-        onward = wsfed.sign_out_address(done.provider, call.visit.namespace, _back(call, done))
+        call.jar.keep_leaving(_leaving(done))
+        onward = wsfed.sign_out_address(done.provider, call.visit.namespace, _here(call))
     if onward is not None and not cleanups:
         return _lead(call, onward)
     return pages.signed_out_page(pages.SignedOut(cleanups, onward))
 
 
-def _back(call: _Call, done: leaving.SignedOut) -> str:
-    """Where the identity provider sends the browser: back to us, who then lead on."""
+def _leaving(done: leaving.SignedOut) -> str:
+    """What is left to do when the identity provider sends the browser back.
+
+    The address that it sends it back to says nothing of this: it is the one that is registered there, byte for byte.
+    """
     wanted = {"wa": SignOutKind.SIGN_OUT.value}
     if done.reply is not None and done.realm is not None:
         wanted |= {"wtrealm": done.realm, "wreply": done.reply}
-    return f"{_here(call)}?{urlencode(wanted)}"
+    return urlencode(wanted)
 
 
-def _framing(provider: IdentityProvider | None) -> str | None:
-    """The origin of the identity provider, which shows the cleanup in a frame."""
-    address = None if provider is None else provider.sign_out_url or provider.sign_in_url
+def _framing(call: _Call, provider: IdentityProvider | None) -> str | None:
+    """The origins of who may show the cleanup in a frame: the session's identity provider, any if it is over already.
+
+    An identity provider that signs somebody out because we asked for it shows it after we ended the session.
+    """
+    known = call.service.parts.directory.identity_providers(call.visit.namespace) if provider is None else (provider,)
+    return " ".join(sorted({origin for origin in map(_origin, known) if origin is not None})) or None
+
+
+def _origin(provider: IdentityProvider) -> str | None:
+    address = provider.sign_out_url or provider.sign_in_url
     try:
         return None if address is None else origin_of(address)
     except ValueError:

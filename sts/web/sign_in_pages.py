@@ -100,7 +100,7 @@ class SignedOut(NamedTuple):
 
     cleanups: tuple[str, ...]
     onward: str | None
-    framed_by: str | None = None  # the origin of the identity provider that shows the page in a frame
+    framed_by: str | None = None  # the origins of identity providers that show the page in a frame
 
 
 class _Words(NamedTuple):

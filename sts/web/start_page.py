@@ -25,3 +25,9 @@ def show() -> Response:
     page = Response(file.read_text(encoding="utf-8"), mimetype="text/html")
     page.headers.update({"Content-Security-Policy": _POLICY, "X-Content-Type-Options": "nosniff"})
     return page
+
+
+@start_page.get("/favicon.ico")
+def icon() -> Response:
+    """None: every browser asks for it, and that is no fault."""
+    return Response(status=204, headers={"Cache-Control": "public, max-age=86400"})

@@ -139,6 +139,7 @@ def test_signing_out_reaches_every_relying_party_then_the_identity_provider_then
     assert onward.startswith("https://adfs.example/ls?")
     asked = query_of(onward)
     assert (asked["wa"], asked["wtrealm"]) == ("wsignout1.0", "http://127.0.0.1:8000/contoso/")
+    assert asked["wreply"] == "http://127.0.0.1:8000/contoso/v2/wsfederation"  # as it is registered there
     assert "sts-session-contoso" not in person.cookies()
     back = person.get(asked["wreply"])
     assert (back.status, back.location) == (302, "https://jwt.example/signin")
@@ -170,6 +171,24 @@ def test_identity_provider_has_everybody_forget_from_its_own_frame(people: World
     assert "X-Frame-Options" not in page.answer.headers
     assert page.links == {}
     assert person.sign_in("jwt").location.startswith("https://adfs.example/")
+
+
+def test_cleanup_after_the_session_is_over_may_still_be_shown_by_an_identity_provider(people: World) -> None:
+    person = Person(people)
+    everywhere(person)
+    person.sign_out()
+    page = person.get(person.at(wa="wsignoutcleanup1.0"))
+    assert page.frames == []
+    assert page.policy["frame-ancestors"] == "https://adfs.example https://other.example https://sealing.example"
+    assert "X-Frame-Options" not in page.answer.headers
+
+
+def test_address_without_a_query_goes_on_with_signing_out_once(people: World) -> None:
+    person = Person(people)
+    everywhere(person)
+    person.sign_out(wtrealm="https://jwt.example/", wreply="https://jwt.example/signin")
+    assert person.get(person.at()).location == "https://jwt.example/signin"
+    assert person.get(person.at()).status == 400
 
 
 def test_signing_out_twice_or_without_a_session_does_no_harm(still_people: World) -> None:
