@@ -30,9 +30,8 @@ class Options:
 def main() -> None:
     """Measure and print."""
     options = _options()
-    print(
-        f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, Python {platform.python_version()} ({platform.python_build()[1]})"
-    )
+    python = f"Python {platform.python_version()} ({platform.python_build()[1]})"
+    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, {python}")
     print("ratios are to the raw private-key operation\n")
     with installed() as installation:
         _print_in_process(installation, options)
