@@ -11,7 +11,7 @@ from sts.core.errors import NotFound
 from sts.core.model import Credential, KeyType, Kind, Namespace, RingPolicy
 from sts.core.rollover import Handover, RingName, Step, StepKind
 from sts.operations import watch
-from sts.operations.authorities import Place, make_tenant_ca
+from sts.operations.authorities import TenantCAOrder, make_tenant_ca
 from sts.operations.configuration.addresses import host_of
 from sts.operations.credentials import CertificateRequest, Material, Ring, default_subject, make_certificate, make_key
 from sts.operations.credentials import store as store_credential
@@ -158,8 +158,7 @@ def _publish(installation: Installation, state: RingState, step: Step, clock: Cl
         if fresh is None:
             return None
         faultpoint("rollover.publish.begun")
-        place = Place(change, installation.key_ring, host_of(installation.base_url))
-        material = replace(made or make_tenant_ca(place, fresh.namespace), predecessor_id=_last_in_line(fresh, step))
+        material = replace(made, predecessor_id=_last_in_line(fresh, step))
         ring = Ring(fresh.namespace, state.name.use, state.name.kind)
         stored = store_credential(change, installation.key_ring, ring, material)
         faultpoint("rollover.publish.stored")
@@ -237,13 +236,13 @@ def _last_in_line(state: RingState, step: Step) -> int | None:
     return last.id
 
 
-def _make(installation: Installation, state: RingState, now: datetime) -> Material | None:
-    """What can be made before the transaction begins; a tenant CA cannot, since the root above it may be due too."""
+def _make(installation: Installation, state: RingState, now: datetime) -> Material:
+    """The next credential of a ring, before the transaction begins; a tenant CA's root is looked after first."""
     begin = now.replace(microsecond=0)
     if state.name.kind is Kind.SYMMETRIC:
         return make_key(begin, state.policy.lifetime)
     if state.name is RingName.TENANT_CA:
-        return None
+        return make_tenant_ca(installation, TenantCAOrder(state.namespace), now)
     subject = default_subject(state.namespace.name, host_of(installation.base_url), state.name.use)
     key_type = state.policy.key_type or KeyType.RSA2048
     return make_certificate(CertificateRequest(subject, begin, state.policy.lifetime, key_type), state.name.use)

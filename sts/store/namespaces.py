@@ -1,5 +1,6 @@
 """Namespaces, the host names they own, the credentials that all their relying parties share, and the CAs they trust."""
 
+import json
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import replace
@@ -42,6 +43,12 @@ def list_ids(connection: sa.Connection) -> tuple[int, ...]:
 def list_by_id(connection: sa.Connection, base_url: str, ids: Collection[int]) -> tuple[Namespace, ...]:
     """Answer the namespaces of these ids that there are, by name."""
     return _load(connection, base_url, _TABLE.c.id.in_(ids))
+
+
+def list_policies(connection: sa.Connection) -> tuple[Mapping[str, RingPolicy], ...]:
+    """Answer the rollover policies that namespaces have, each once."""
+    texts = connection.scalars(sa.select(sa.cast(_TABLE.c.rollover, sa.Text)).distinct())
+    return tuple(_policies_from_json(json.loads(text)) for text in texts)
 
 
 def list_hosts(connection: sa.Connection) -> Mapping[str, str]:
