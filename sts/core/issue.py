@@ -7,7 +7,7 @@ from functools import lru_cache, partial
 from typing import NamedTuple
 
 from sts.core.claims import IDENTITY_PROVIDER, LOCAL_AUTHORITY, NAME_IDENTIFIER
-from sts.core.credentials import signing_credential
+from sts.core.credentials import instant, signing_credential
 from sts.core.errors import (
     AccessDenied,
     AuthenticationFailed,
@@ -19,6 +19,7 @@ from sts.core.errors import (
 )
 from sts.core.exchange import (
     CertificateProof,
+    CertifiedClient,
     IssuedToken,
     PasswordAttempt,
     PasswordProof,
@@ -36,6 +37,7 @@ from sts.core.ports import TokenFormat as Format
 from sts.core.realms import candidates
 from sts.core.rules import apply_rules
 from sts.core.tenant_ca import EnrolmentRequest
+from sts.core.tenant_ca import authorities as tenant_cas
 from sts.core.trusted_cas import authorities
 from sts.core.uris import AuthenticationMethod
 
@@ -110,10 +112,27 @@ def _by_certificate(namespace: Namespace, proof: CertificateProof, parts: Parts,
     claimed = proof.name if proof.name is not None else parts.client_certificates.claimed_name(proof.certificate)
     identity = parts.directory.service_identity(namespace, claimed)
     if identity is None or not _is_pinned(identity, proof, now):
-        certified = parts.client_certificates.certified_name(proof.certificate, authorities(namespace, now), now)
-        if certified != claimed:
-            raise AuthenticationFailed(detail=f"the certificate names '{certified}', the request '{claimed}'")
+        certified = parts.client_certificates.certified_client(proof.certificate, authorities(namespace, now), now)
+        if certified.name != claimed:
+            raise AuthenticationFailed(detail=f"the certificate names '{certified.name}', the request '{claimed}'")
+        _require_later_than_secrets(namespace, identity, certified)
     return _principal(namespace, _enabled(identity), AuthenticationMethod.X509, now)
+
+
+def _require_later_than_secrets(
+    namespace: Namespace, identity: ServiceIdentity | None, certified: CertifiedClient
+) -> None:
+    """Return unless our own CA issued it before the identity was made, disabled, or given another secret.
+
+    Otherwise whoever enrolled once could renew for ever. A CA of somebody else does not know of our secrets.
+    """
+    since = None if identity is None else identity.secrets_since
+    if since is None or certified.not_before >= since:
+        return
+    if any(own.certificate == certified.authority for own in tenant_cas(namespace)):
+        raise AuthenticationFailed(
+            detail=f"the certificate of '{certified.name}' was issued before its secrets changed on {instant(since)}"
+        )
 
 
 def _is_pinned(identity: ServiceIdentity, proof: CertificateProof, now: datetime) -> bool:

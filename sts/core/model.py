@@ -245,6 +245,7 @@ class ServiceIdentity:
     enabled: bool = True
     swt_without_expiry: bool = False
     interactive: bool = False
+    secrets_since: datetime | None = None  # the last change of what it authenticates with; None: before that was kept
 
 
 @dataclass(frozen=True, slots=True)

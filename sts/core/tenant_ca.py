@@ -8,7 +8,7 @@ from typing import Final
 from sts.core.credentials import Ring, Status, describe, has_expired, instant, is_valid, primary, status
 from sts.core.errors import NoIssuingAuthority
 from sts.core.exchange import Proof
-from sts.core.model import Credential, Kind, Namespace, Use
+from sts.core.model import Credential, Kind, Namespace, ServiceIdentity, Use
 from sts.core.rollover import Step, StepKind, destruction_instant
 
 ROOT_LIFETIME: Final = timedelta(days=3650)
@@ -46,10 +46,14 @@ class IssuedCertificate:
     not_after: datetime
 
 
-def device(name: str, now: datetime) -> Subscriber:
-    """A service identity that enrols now: 24 hours, begun a few minutes ago."""
+def device(identity: ServiceIdentity, now: datetime) -> Subscriber:
+    """A service identity that enrols now: 24 hours, begun a few minutes ago, but not before its present secrets.
+
+    So its beginning tells what it was issued for, and what was issued for earlier secrets can be refused.
+    """
     now = now.replace(microsecond=0)
-    return Subscriber(name, now - BACKDATED, now + DEVICE_LIFETIME)
+    begin = now - BACKDATED if identity.secrets_since is None else max(now - BACKDATED, identity.secrets_since)
+    return Subscriber(identity.name, begin, now + DEVICE_LIFETIME)
 
 
 def authorities(namespace: Namespace) -> Ring:

@@ -23,7 +23,7 @@ def refuse(error: StsError) -> Response:
 def cacerts(namespace: str) -> Response:
     """The CAs to trust."""
     service = current_service()
-    known = trusted_authorities(service.installation, service.directory, namespace, service.clock())
+    known = trusted_authorities(service.directory, namespace, service.clock())
     return response(est.render_authorities(known))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from sts.core.errors import NoIssuingAuthority
-from sts.core.model import INSTALLATION_SCOPE, Credential, Use
+from sts.core.model import INSTALLATION_SCOPE, Credential, ServiceIdentity, Use
 from sts.core.tenant_ca import (
     device,
     issuing_authority,
@@ -113,8 +113,14 @@ def test_only_a_namespace_that_never_had_a_tenant_ca_needs_its_first() -> None:
 
 
 def test_a_device_gets_a_day_that_began_five_minutes_ago() -> None:
-    day = device("worker", NOW + timedelta(microseconds=999_999))
+    day = device(ServiceIdentity(1, "worker"), NOW + timedelta(microseconds=999_999))
     assert (day.name, day.not_before, day.not_after) == ("worker", NOW - timedelta(minutes=5), NOW + DAY)
+
+
+@pytest.mark.parametrize(("minutes", "begun"), [(0, 0), (3, 3), (5, 5), (6, 5), (10_000, 5)])
+def test_its_day_begins_no_earlier_than_its_present_secrets(minutes: int, begun: int) -> None:
+    identity = ServiceIdentity(1, "worker", secrets_since=NOW - timedelta(minutes=minutes))
+    assert device(identity, NOW).not_before == NOW - timedelta(minutes=begun)
 
 
 # (years after the root was made, whether another is due)

@@ -15,6 +15,7 @@ from sts.core.model import Use
 from sts.operations import credential_states, tenant_ca
 from sts.operations.rings import Selection
 from sts.operations.tenant_ca import ProofOrder, ring_of
+from sts.store import credentials
 from sts.store.tables import credential as rows
 from tests.crypto.authorities import elliptic_key, rsa_key
 from tests.crypto.wishes import ASKING_FOR_A_CA, bad_requests, request
@@ -338,13 +339,17 @@ def test_a_revoked_tenant_ca_issues_nothing_and_is_trusted_no_more(world: World)
     assert certificates_of(world.get(CACERTS)) == [root_of(world)]
 
 
-@pytest.mark.parametrize("path", [CACERTS, ENROLL])
-def test_an_older_namespace_gets_its_tenant_ca_on_first_need(world: World, path: str) -> None:
+def test_an_older_namespace_gets_its_tenant_ca_when_somebody_it_knows_enrols(world: World) -> None:
     with world.service.installation.database.recording() as connection:
         connection.execute(sa.delete(rows).where(rows.c.use.in_([Use.TENANT_CA, Use.ROOT_CA])))
+    for strangers in (world.get(CACERTS), enrol(world, authorization=""), enrol(world, authorization=basic("nobody"))):
+        assert strangers.status_code in (401, 503)
+        with world.service.installation.database.reading() as connection:
+            assert credentials.list_roots(connection) == ()
+    assert "has no tenant CA yet" in world.get(CACERTS).text
     for _ in range(2):
-        answer = world.get(CACERTS) if path == CACERTS else enrol(world)
-        assert answer.status_code == 200
+        assert enrol(world).status_code == 200
+        assert world.get(CACERTS).status_code == 200
     assert len(tenant_cas(world)) == 1
 
 
