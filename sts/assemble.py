@@ -58,6 +58,7 @@ def open_installation(settings: Settings, actor: str, now: datetime) -> Installa
         key_ring=SealedKeyRing(database, open_master_keys(database, settings.master_key_file, now)),
         roots=tuple(load_roots(settings.extra_roots)),
         actor=actor,
+        mark=settings.mark_file,
     )
 
 

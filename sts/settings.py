@@ -35,6 +35,7 @@ class Settings:
     base_url: str  # without trailing slash
     database_url: str
     master_key_file: Path
+    mark_file: Path | None = None  # the mark of the newest change; None: beside the master key
     trusted_proxies: tuple[Network, ...] = ()
     extra_roots: Path | None = None
     workers: int = 1
@@ -51,6 +52,7 @@ class Settings:
             base_url=reading.base_url(),
             database_url=_database_url(environ.get("STS_DATABASE_URL") or "sqlite:///sts.db", home),
             master_key_file=home / (environ.get("STS_MASTER_KEY_FILE") or "keys/master.key"),
+            mark_file=reading.mark_file(home),
             trusted_proxies=reading.networks(),
             extra_roots=reading.extra_roots(home),
             workers=reading.workers(),
@@ -115,6 +117,14 @@ class _Reading:
             except ValueError as error:
                 self.faults.append(f"STS_TRUSTED_PROXIES: {text!r} is not an address or network: {error}")
         return tuple(found)
+
+    def mark_file(self, home: Path) -> Path | None:
+        text = self.environ.get("STS_MARK_FILE")
+        if not text:
+            return None
+        if not (home / text).parent.is_dir() or (home / text).is_dir():
+            self.faults.append(f"STS_MARK_FILE: {text!r} is not the name of a file in a folder that is there")
+        return home / text
 
     def extra_roots(self, home: Path) -> Path | None:
         text = self.environ.get("STS_EXTRA_ROOTS")

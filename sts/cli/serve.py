@@ -82,7 +82,7 @@ def serve(workers: int | None, threads: int | None, **given: Unpack[_Listening])
     Behind a proxy that ends TLS, name the proxy in STS_TRUSTED_PROXIES. A client that sends half a request holds a
     thread until it hangs up: let strangers in through a proxy that buffers requests.
 
-    Settings are environment variables: STS_HOME, STS_BASE_URL, STS_DATABASE_URL, STS_MASTER_KEY_FILE,
+    Settings are environment variables: STS_HOME, STS_BASE_URL, STS_DATABASE_URL, STS_MASTER_KEY_FILE, STS_MARK_FILE,
     STS_TRUSTED_PROXIES, STS_CLIENT_CERTIFICATE_HEADER, STS_EXTRA_ROOTS, STS_WORKERS, STS_LOG_FORMAT.
     """
     if (given["tls_certificate"] is None) != (given["tls_key"] is None):

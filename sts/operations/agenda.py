@@ -7,6 +7,7 @@ from threading import Lock
 from typing import Final
 
 from sts.core.errors import StoreUnavailable
+from sts.operations.ring_status import Warning_
 from sts.store import namespaces
 from sts.store.changes import ChangeKind, Touched
 from sts.store.database import Database
@@ -20,7 +21,7 @@ class Entry:
     """What the last look at a namespace found."""
 
     at: datetime  # when to look again, unless it changes before
-    warnings: frozenset[str] = frozenset()
+    warnings: frozenset[Warning_] = frozenset()
     soonest_end: datetime | None = None  # of its primaries
 
 

@@ -9,7 +9,7 @@ from sts.core import rollover
 from sts.core.credentials import Ring, describe, has_expired, instant, primary, ring
 from sts.core.model import Credential, Kind, Namespace, PartnerCertificate, RelyingParty, Use
 from sts.core.rollover import RingName, StepKind
-from sts.operations import watch
+from sts.operations import master_key, watch
 from sts.operations.installation import Installation
 from sts.operations.publish import MAX_AGE
 from sts.operations.rollover import RingState, states
@@ -37,10 +37,13 @@ class RingRow:
 class Warning_:
     """Something that needs a person, now or by an instant."""
 
-    namespace: str
+    namespace: str  # empty for the installation
     subject: str  # ring, relying party or partner
     text: str
     by: datetime | None = None
+
+    def __str__(self) -> str:
+        return f"{self.namespace} {self.subject}".strip() + f": {self.text}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +65,16 @@ def status(installation: Installation, namespace: str | None, now: datetime) -> 
     fault = watch.doubt(installation, now)
     with installation.database.reading() as connection:
         rings = states(connection, installation.base_url, namespace)
-        warnings = warnings_of(connection, rings, now)
+        warnings = (*_installation_warnings(installation), *warnings_of(connection, rings, now))
     return RolloverStatus(tuple(_row(state, now) for state in rings), warnings, fault)
+
+
+def _installation_warnings(installation: Installation) -> Iterator[Warning_]:
+    """What needs a person whatever the namespace."""
+    unmarked = watch.unmarked(installation)
+    if unmarked is not None:
+        yield Warning_("", "database", unmarked)
+    yield from (Warning_("", "master key", text) for text in master_key.state(installation).needs)
 
 
 def warnings_of(connection: Connection, rings: Iterable[RingState], now: datetime) -> tuple[Warning_, ...]:

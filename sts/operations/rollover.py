@@ -1,13 +1,14 @@
 """Carries out what `sts.core.rollover` plans: one step, one transaction, however many processes try."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+import logging
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
 from sts.core import rollover
 from sts.core.credentials import describe, instant, promote
-from sts.core.errors import NotFound
+from sts.core.errors import NotFound, StoreUnavailable, StsError
 from sts.core.model import Credential, KeyType, Kind, Namespace, RingPolicy
 from sts.core.rollover import Handover, RingName, Step, StepKind
 from sts.operations import watch
@@ -26,6 +27,8 @@ from sts.store.ring_holds import Hold
 
 Clock = Callable[[], datetime]
 Progress = Callable[[str], None]
+
+_LOG: Final = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +74,27 @@ class Done:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
-    """What one look at all rings led to; with a fault nothing was done."""
+class Failure:
+    """A ring of which a step failed; whoever looks next tries again."""
 
-    done: tuple[Done, ...]
+    namespace: str
+    ring: RingName
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.namespace} {self.ring}: {self.text}"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What one look at rings led to; with a fault nothing was done."""
+
+    done: tuple[Done, ...] = ()
+    failed: tuple[Failure, ...] = ()
+    is_cut: bool = False  # the database went away: what came after the last failure was not looked at
     fault: str | None = None
     again_at: datetime | None = None  # when another run may find that there is no fault
+    warning: str | None = None  # what to mend although the look went on
 
 
 def states(connection: Connection, base_url: str, namespace: str | None = None) -> tuple[RingState, ...]:
@@ -107,33 +125,53 @@ def state_of(namespace: Namespace, name: RingName, holds: Mapping[tuple[int, str
 def run(
     installation: Installation, now: datetime, namespace: str | None = None, progress: Progress = lambda text: None
 ) -> Run:
-    """Carry out every step that is due; any number of processes may run at once.
+    """Carry out every step that is due; any number of processes may run at once. A ring that fails stops no other.
 
     Nothing is done while the clock or the database is in doubt (`watch.look`). Raises NamespaceNotFound,
-    StoreUnavailable, KeyUnreadable.
+    StoreUnavailable.
     """
     seen = watch.look(installation, now)
     if seen.fault is not None:
-        return Run((), seen.fault, seen.again_at)
-    done: list[Done] = []
+        return Run(fault=seen.fault, again_at=seen.again_at, warning=seen.warning)
     with installation.database.reading() as connection:
         rings = states(connection, installation.base_url, namespace)
+    return replace(carry_out_all(installation, rings, lambda: seen.now, progress), warning=seen.warning)
+
+
+def carry_out_all(
+    installation: Installation, rings: Iterable[RingState], clock: Clock, progress: Progress = lambda text: None
+) -> Run:
+    """Carry out every step of these rings that is due; what fails in one stops no other, unless the database is away.
+
+    `clock` may refuse to tell the time (`AgreedClock`).
+    """
+    done: list[Done] = []
+    failed: list[Failure] = []
     for state in rings:
-        done += carry_out(installation, state, lambda: seen.now, progress)
-    return Run(tuple(done))
+        try:
+            done.extend(_carry_out(installation, state, clock, progress))  # one by one: the next may fail
+        except StsError as error:
+            failed.append(_failure(state, f"{error.message} ({error.detail})" if error.detail else error.message))
+            if isinstance(error, StoreUnavailable):
+                return Run(tuple(done), tuple(failed), is_cut=True)
+        except Exception as error:  # whatever it was: the other rings must roll over
+            _LOG.exception("%s %s: a step failed", state.namespace.name, state.name)
+            failed.append(_failure(state, f"{type(error).__name__}: {error}"))
+    return Run(tuple(done), tuple(failed))
 
 
-def carry_out(
-    installation: Installation, state: RingState, clock: Clock, progress: Progress = lambda text: None
-) -> tuple[Done, ...]:
-    """Carry out every step of a ring that is due; raises StoreUnavailable, KeyUnreadable."""
+def _failure(state: RingState, reason: str) -> Failure:
+    return Failure(state.namespace.name, state.name, f"a step failed: {reason}")
+
+
+def _carry_out(installation: Installation, state: RingState, clock: Clock, progress: Progress) -> Iterator[Done]:
     now = clock()
-    done = []
     for step in state.steps(now):
         if rollover.is_due(step, now):
             progress(f"{state.namespace.name} {state.name}: {step.kind}")
-            done.append(_CARRY_OUT[step.kind](installation, state, step, clock))
-    return tuple(each for each in done if each is not None)
+            done = _CARRY_OUT[step.kind](installation, state, step, clock)
+            if done is not None:
+                yield done
 
 
 def resume(installation: Installation, namespace: str, name: RingName, now: datetime) -> bool:

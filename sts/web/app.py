@@ -11,9 +11,9 @@ from sts.web.arrival import Environ, Reception
 from sts.web.edge import Books, Edge, StartResponse
 from sts.web.metrics import Metrics
 from sts.web.pages import create_pages
-from sts.web.request_log import RequestLog
+from sts.web.request_log import RequestLog, record_events
 from sts.web.rollover_thread import RolloverMetrics, RolloverThread
-from sts.web.rotation_thread import RotationThread
+from sts.web.rotation_thread import RotationMetrics, RotationThread
 
 
 class Application:
@@ -36,11 +36,15 @@ def create_app(settings: Settings | None = None) -> Application:
 
     Raises InvalidConfiguration and MasterKeyError.
     """
-    service = assemble(settings or Settings.from_environ(os.environ))
+    settings = settings or Settings.from_environ(os.environ)
+    log = RequestLog(settings.log_format)
+    record_events(log)
+    service = assemble(settings)
     Poller(service.installation.database).start()
-    application = Application(service, RequestLog(service.settings.log_format))
-    RolloverThread(service.installation, service.clock, RolloverMetrics(application.metrics.registry)).start()
-    RotationThread(service.installation, service.clock).start()
+    application = Application(service, log)
+    registry = application.metrics.registry
+    RolloverThread(service.installation, service.clock, RolloverMetrics(registry)).start()
+    RotationThread(service.installation, service.clock, RotationMetrics(registry)).start()
     gc.collect()
     gc.freeze()  # what is loaded by now stays: the collector need not look at it again and again
     return application
