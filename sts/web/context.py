@@ -1,6 +1,7 @@
 """What views have at hand while they answer a request, and what they leave behind for the edge's record of it."""
 
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Final, NamedTuple
 
 from flask import Response, current_app, request
 
@@ -11,7 +12,14 @@ from sts.web.arrival import Arrival
 
 ARRIVAL: Final = "sts.arrival"  # where the edge leaves what it found out about the request
 ERROR: Final = "sts.error"  # where it looks for what was refused
-NOTED: Final = "sts.noted"  # where it looks for more to record
+NOTED: Final = "sts.noted"  # where it looks for what was issued, which is not handed out without its record
+
+
+class Noted(NamedTuple):
+    """What a view issued, and how it refuses."""
+
+    members: Mapping[str, object]  # of the record
+    refuse: Callable[[StsError, str], Answer]
 
 
 def current_service() -> Service:
@@ -26,9 +34,9 @@ def current_arrival() -> Arrival:
     return arrival
 
 
-def note(**members: object) -> None:
-    """Have these members in the request's record."""
-    request.environ[NOTED] = members
+def note(refuse: Callable[[StsError, str], Answer], **members: object) -> None:
+    """Have these members in the request's record; if there can be none, the answer is what `refuse` makes of that."""
+    request.environ[NOTED] = Noted(members, refuse)
 
 
 def response(answer: Answer) -> Response:

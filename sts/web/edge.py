@@ -13,7 +13,7 @@ from sts.core.issue import Parts
 from sts.protocols import addresses
 from sts.protocols.http import Answer
 from sts.web.arrival import Arrival, Environ, Reception, read_request
-from sts.web.context import ARRIVAL, ERROR, NOTED
+from sts.web.context import ARRIVAL, ERROR, NOTED, Noted
 from sts.web.metrics import Metrics
 from sts.web.problem import problem
 from sts.web.request_log import RequestLog
@@ -82,19 +82,37 @@ class Edge:
         return Outcome(refuse(error, arrival.trace_id, self._clock()), error=error)
 
     def _page(self, arrival: Arrival, environ: Environ, start_response: StartResponse, began: float) -> Iterable[bytes]:
+        """Answer with a page, begun once its record is written."""
         environ[ARRIVAL] = arrival
         environ["PATH_INFO"] = f"/{arrival.namespace}/{arrival.route}" if arrival.namespace else arrival.path
-        answered: list[str] = []
+        begun: list[tuple[str, list[tuple[str, str]]]] = []
 
-        def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
-            answered.append(status)
-            headers = [*headers, *self._common(arrival)]
-            return start_response(status, headers, exc_info) if exc_info else start_response(status, headers)
+        def begin(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> None:
+            begun.append((status, headers))
 
-        body = self._pages(environ, start)
-        outcome = Outcome(Answer(int(answered[0][:3]), (), b""), None, environ.get(ERROR), environ.get(NOTED, {}))
-        self._recorded(arrival, outcome, None, began)
+        body = self._pages(environ, begin)
+        status, headers = begun[-1]
+        refusal = self._page_recorded(arrival, environ, int(status[:3]), began)
+        if refusal is not None:
+            _close(body)
+            status, body = _REASONS[refusal.status], [refusal.body]
+            headers = [*refusal.headers, ("Content-Length", str(len(refusal.body)))]
+        start_response(status, [*headers, *self._common(arrival)])
         return body
+
+    def _page_recorded(self, arrival: Arrival, environ: Environ, status: int, began: float) -> Answer | None:
+        """Write a page down; what to answer instead where it hands out what must be recorded, and cannot be."""
+        noted: Noted | None = environ.get(NOTED)
+        members = {} if noted is None else noted.members
+        try:
+            self._record(arrival, Outcome(Answer(status, (), b""), None, environ.get(ERROR), members), None, began)
+        except OSError as error:
+            self._books.metrics.count_unrecorded()
+            if noted is not None:
+                return noted.refuse(
+                    _unrecorded(f"what was issued to '{members['principal']}'", error), arrival.trace_id
+                )
+        return None
 
     def _recorded(self, arrival: Arrival, outcome: Outcome, door: Door | None, began: float) -> Outcome:
         """Write the request down; a token that cannot be written down is not handed out (Golden SAML)."""
@@ -103,10 +121,7 @@ class Edge:
         except OSError as error:
             self._books.metrics.count_unrecorded()
             if outcome.issued is not None:
-                detail = f"the record of token {outcome.issued.id} cannot be written: {error}"
-                return self._refused(
-                    StoreUnavailable("The request log cannot be written.", detail=detail), door, arrival
-                )
+                return self._refused(_unrecorded(f"token {outcome.issued.id}", error), door, arrival)
         return outcome
 
     def _record(self, arrival: Arrival, outcome: Outcome, door: Door | None, began: float) -> None:
@@ -133,6 +148,20 @@ class Edge:
             record |= {"error": error.code, "message": error.message, "detail": error.detail}
             record["alarm"] = error.needs_operator or None
         self._books.log.write(self._clock(), record)
+
+
+def _close(body: Iterable[bytes]) -> None:
+    """End an answer that nobody gets (PEP 3333)."""
+    close: Callable[[], object] | None = getattr(body, "close", None)
+    if close is not None:
+        close()
+
+
+def _unrecorded(issued: str, error: OSError) -> StoreUnavailable:
+    """What is answered in place of what was issued (Golden SAML)."""
+    return StoreUnavailable(
+        "The request log cannot be written.", detail=f"the record of {issued} cannot be written: {error}"
+    )
 
 
 def _clipped(text: str | None) -> str | None:

@@ -35,6 +35,7 @@ def simpleenroll(namespace: str) -> Response:
     asked = est.parse(read_request(current_arrival(), request.environ), namespace)
     enrolled = enrol(service.installation, asked, service.parts, service.clock())
     note(
+        est.refuse,
         principal=enrolled.principal,
         serial=f"{enrolled.certificate.serial:x}",
         expires_at=enrolled.certificate.not_after.isoformat(),
