@@ -16,6 +16,7 @@ from sts.operations.rings import NOUNS, CredentialRow, OpenRing, Outcome, Select
 from sts.store import credentials as table
 from sts.store import relying_parties, ring_holds
 from sts.store.changes import Change
+from sts.store.faultpoints import faultpoint
 
 MOST_NAMES: Final = 20  # of relying parties, in a refusal
 
@@ -38,10 +39,16 @@ def make_primary(
         opened = open_ring(change.connection, installation.base_url, selection.ring)
         chosen = select(change.connection, opened, selection, now)
         promotion = rules.promote(opened.members, chosen, now, at)
+        faultpoint("make-primary.begun")
         _save(change, opened, promotion.changed)
+        faultpoint("make-primary.saved")
         _audit(change, opened, chosen, "make-primary", primary_from=instant(promotion.primary_from))
+        faultpoint("make-primary.audited")
         warnings = (*promotion.warnings, *_hold(change, opened))
-        return Outcome(_row(change, installation, selection, chosen), warnings)
+        faultpoint("make-primary.held")
+        outcome = Outcome(_row(change, installation, selection, chosen), warnings)
+    faultpoint("make-primary.committed")
+    return outcome
 
 
 def _hold(change: Change, opened: OpenRing) -> tuple[str, ...]:
@@ -75,10 +82,15 @@ def revoke(
             _refuse_breaking(change, opened, chosen, now)
         kept = _without_schedule(opened.members, chosen, now)
         _save(change, opened, [replace(c, revoked_at=_whole(now)) if c.id == chosen.id else c for c in kept])
+        faultpoint("revoke.saved")
         _audit(change, opened, chosen, "revoke")
+        faultpoint("revoke.audited")
         if successor is not None:
             _promote_successor(change, installation, selection, successor, now)
-        return Outcome(_row(change, installation, selection, chosen), warnings)
+            faultpoint("revoke.successor-promoted")
+        outcome = Outcome(_row(change, installation, selection, chosen), warnings)
+    faultpoint("revoke.committed")
+    return outcome
 
 
 def _successor(opened: OpenRing, chosen: Credential, now: datetime) -> Credential | None:

@@ -179,9 +179,12 @@ def resume(installation: Installation, namespace: str, name: RingName, now: date
     with installation.database.changing(installation.actor, now) as change:
         found = namespaces.find(change.connection, installation.base_url, namespace)
         was_held = ring_holds.release(change, found, name.value)
+        faultpoint("resume.released")
         if was_held:
             change.audit(namespace, "rollover.resume", f"ring:{name}", {})
-        return was_held
+            faultpoint("resume.audited")
+    faultpoint("resume.committed")
+    return was_held
 
 
 def _publish(installation: Installation, state: RingState, step: Step, clock: Clock) -> Done | None:
