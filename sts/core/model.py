@@ -95,11 +95,12 @@ class ProviderKind(StrEnum):
 
 NAMESPACE_SCOPE = "namespace"
 INSTALLATION_SCOPE = "installation"
+DEDICATED = "rp:"  # how the scopes of relying parties begin
 
 
 def relying_party_scope(relying_party_id: int) -> str:
     """The scope of the credentials dedicated to one relying party."""
-    return f"rp:{relying_party_id}"
+    return f"{DEDICATED}{relying_party_id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,7 +273,7 @@ class TrustedCA:
 class RingPolicy:
     """How one ring of a namespace rolls over."""
 
-    automatic: bool
+    automatic: bool | None  # None: not said, so by itself where the present primary was made here
     lifetime: timedelta
     lead: timedelta = timedelta(days=90)
     turn: timedelta = timedelta(days=45)
@@ -289,6 +290,7 @@ class Namespace:
     hosts: tuple[str, ...] = ()
     session: timedelta = timedelta(hours=8)
     rollover: Mapping[str, RingPolicy] = field(default_factory=dict)
+    held: frozenset[str] = frozenset()  # rings that do not roll over until an operator lets them go on
     credentials: tuple[Credential, ...] = ()  # scope "namespace", tombstones included
     trusted_cas: tuple[TrustedCA, ...] = ()
     version: int = 0  # the sequence of the newest change that touched it

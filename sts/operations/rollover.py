@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from sts.core import rollover
-from sts.core.credentials import describe, instant, promote
+from sts.core.credentials import describe, instant, is_automatic, primary, promote
 from sts.core.errors import NotFound, StoreUnavailable, StsError
 from sts.core.model import Credential, KeyType, Kind, Namespace, RingPolicy
 from sts.core.rollover import Handover, RingName, Step, StepKind
@@ -33,29 +33,44 @@ _LOG: Final = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class RingState:
-    """A ring as it stands in the database."""
+    """A ring as it stands in the database, with those of the same use and kind that relying parties have."""
 
     namespace: Namespace
     name: RingName
     members: tuple[Credential, ...]
     policy: RingPolicy
     hold: Hold | None = None
+    dedicated: tuple[tuple[Credential, ...], ...] = ()  # rings that people look after: only keys are destroyed
+
+    def is_automatic(self, now: datetime) -> bool:
+        """Whether the ring makes and promotes by itself now."""
+        return self.hold is None and is_automatic(self.members, self.policy, now)
 
     def planned(self, now: datetime) -> tuple[Step, ...]:
         """What the plan says, whoever is to do it."""
-        return rollover.plan(self.members, self.policy, MAX_AGE, now)
+        return self._with_dedicated(rollover.plan(self.members, self.policy, MAX_AGE, now), now)
 
     def steps(self, now: datetime) -> tuple[Step, ...]:
-        """What happens by itself: what the plan says, nothing in a manual or held ring."""
-        if self.hold is None and rollover.is_automatic(self.members, self.policy, now):
+        """What happens by itself: what the plan says; in a manual or held ring keys are destroyed, nothing more."""
+        if self.is_automatic(now):
             return self.planned(now)
-        return ()
+        return self._with_dedicated(rollover.destructions(self.members, now), now)
 
     def handover(self, now: datetime) -> Handover | None:
         """When the present primary gives its place away by itself; never in a manual or held ring."""
-        if self.hold is None and rollover.is_automatic(self.members, self.policy, now):
-            return rollover.handover(self.members, self.policy, MAX_AGE, now)
-        return None
+        return rollover.handover(self.members, self.policy, MAX_AGE, now) if self.is_automatic(now) else None
+
+    def turn(self, now: datetime) -> datetime | None:
+        """When the present primary should give its place away, whoever sees to it."""
+        present = primary(self.members, now)
+        if present is None:
+            return None
+        span = rollover.spans_of(present, self.policy, MAX_AGE)
+        return present.not_after - (span.lead - span.turn)
+
+    def _with_dedicated(self, steps: tuple[Step, ...], now: datetime) -> tuple[Step, ...]:
+        dedicated = (step for members in self.dedicated for step in rollover.destructions(members, now))
+        return tuple(sorted((*steps, *dedicated), key=lambda step: step.at))
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,18 +115,31 @@ class Run:
 def states(connection: Connection, base_url: str, namespace: str | None = None) -> tuple[RingState, ...]:
     """Every ring of one namespace, or of all; raises NamespaceNotFound."""
     if namespace is None:
-        return _states(connection, namespaces.list_all(connection, base_url))
-    return _states(connection, (namespaces.find(connection, base_url, namespace),))
+        return _states(connection, namespaces.list_all(connection, base_url), table.list_dedicated(connection))
+    found = namespaces.find(connection, base_url, namespace)
+    return _states(connection, (found,), table.list_dedicated(connection, (found.id,)))
 
 
 def states_by_id(connection: Connection, base_url: str, ids: Collection[int]) -> tuple[RingState, ...]:
     """Every ring of the namespaces of these ids that there are."""
-    return _states(connection, namespaces.list_by_id(connection, base_url, ids))
+    found = namespaces.list_by_id(connection, base_url, ids)
+    return _states(connection, found, table.list_dedicated(connection, ids))
 
 
-def _states(connection: Connection, chosen: Iterable[Namespace]) -> tuple[RingState, ...]:
+def _states(
+    connection: Connection, chosen: Iterable[Namespace], dedicated: Mapping[int, Iterable[tuple[Credential, ...]]]
+) -> tuple[RingState, ...]:
     holds = ring_holds.find_all(connection)
-    return tuple(state_of(each, name, holds) for each in chosen for name in RingName)
+    return tuple(
+        replace(state_of(each, name, holds), dedicated=_of_ring(name, dedicated.get(each.id, ())))
+        for each in chosen
+        for name in RingName
+    )
+
+
+def _of_ring(name: RingName, scopes: Iterable[tuple[Credential, ...]]) -> tuple[tuple[Credential, ...], ...]:
+    found = (tuple(c for c in members if c.use is name.use and c.kind is name.kind) for members in scopes)
+    return tuple(members for members in found if members)
 
 
 def state_of(namespace: Namespace, name: RingName, holds: Mapping[tuple[int, str], Hold]) -> RingState:
@@ -213,7 +241,10 @@ def _publish(installation: Installation, state: RingState, step: Step, clock: Cl
 
 
 def _promote(installation: Installation, state: RingState, step: Step, clock: Clock) -> Done | None:
-    """Write down from when the next credential is primary, a little ahead, so that every node flips together."""
+    """Write down from when the next credential is primary, a little ahead, so that every node flips together.
+
+    Its key must open and sign: otherwise the present primary goes on, and a person must know.
+    """
     now = clock()
     with installation.database.changing("rollover", now) as change:
         fresh = _still_due(change, installation, state, step, now)
@@ -221,6 +252,7 @@ def _promote(installation: Installation, state: RingState, step: Step, clock: Cl
             return None
         faultpoint("rollover.promote.begun")
         chosen = next(c for c in fresh.members if c.id == step.credential.id)
+        installation.key_ring.test(change.connection, fresh.namespace, chosen)
         promotion = promote(fresh.members, chosen, now, rollover.takes_over_at(step, now))
         for credential in promotion.changed:
             table.save(change, fresh.namespace, credential)
@@ -258,9 +290,8 @@ def _still_due(
     change: Change, installation: Installation, state: RingState, step: Step, now: datetime
 ) -> RingState | None:
     """The ring as it stands inside the transaction, if the same step is still to be done: another may have done it."""
-    held = ring_holds.find_all(change.connection)
-    namespace = namespaces.find(change.connection, installation.base_url, state.namespace.name)
-    fresh = state_of(namespace, state.name, held)
+    rings = states(change.connection, installation.base_url, state.namespace.name)
+    fresh = next(each for each in rings if each.name is state.name)
     wanted = (step.kind, None if step.credential is None else step.credential.id)
     due = (s for s in fresh.steps(now) if rollover.is_due(s, now))
     return fresh if any((s.kind, None if s.credential is None else s.credential.id) == wanted for s in due) else None

@@ -78,7 +78,9 @@ def _by_namespace(rings: Iterable[RingState]) -> Iterator[tuple[RingState, ...]]
 
 def _entry(rings: Sequence[RingState], outcome: Run, warnings: frozenset[Warning_], now: datetime) -> Entry:
     """When the plan, what is published or what is to be warned of changes next by itself."""
-    instants = [at for state in rings for step in state.planned(now) for at in (due_from(step), step.at) if at > now]
+    planned = (at for state in rings for step in state.planned(now) for at in (due_from(step), step.at))
+    turns = (state.turn(now) for state in rings)
+    instants = [at for at in (*planned, *turns) if at is not None and at > now]
     if outcome.failed or any(is_due(step, now) for state in rings for step in state.steps(now)):
         instants.append(now + SOON)  # it failed, or another process may have failed
     change = next_change(rings[0].namespace, now)

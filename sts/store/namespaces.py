@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from sts.core.errors import Conflict, NamespaceNotFound
 from sts.core.model import NAMESPACE_SCOPE, KeyType, Namespace, RingPolicy
-from sts.store import credentials, rows, tables, trusted_cas
+from sts.store import credentials, ring_holds, rows, tables, trusted_cas
 from sts.store.changes import Change, ChangeKind
 from sts.store.tables import namespace as _TABLE
 
@@ -94,6 +94,7 @@ def _load(connection: sa.Connection, base_url: str, condition: sa.ColumnElement[
     shared = credentials.by_scope(
         connection, tables.credential.c.namespace_id.in_(ids), tables.credential.c.scope == NAMESPACE_SCOPE
     )
+    held = ring_holds.names(connection, tables.ring_hold.c.namespace_id.in_(ids))
     authorities = trusted_cas.by_namespace(connection, tables.trusted_ca.c.namespace_id.in_(ids))
     return tuple(
         Namespace(
@@ -103,6 +104,7 @@ def _load(connection: sa.Connection, base_url: str, condition: sa.ColumnElement[
             hosts=tuple(hosts[row.id]),
             session=row.session,
             rollover=_policies_from_json(row.rollover),
+            held=held.get(row.id, frozenset()),
             credentials=shared.get((row.id, NAMESPACE_SCOPE), ()),
             trusted_cas=authorities.get(row.id, ()),
             version=versions.get(row.id, 0),

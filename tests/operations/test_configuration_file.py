@@ -374,8 +374,8 @@ def test_what_is_odd_but_tolerable_is_a_warning(folder: Path, text: str, sentenc
 def test_spans_that_are_absent_shrink_with_the_life_of_the_credential(folder: Path) -> None:
     rollover = read(NAMESPACE + "rollover: {signing: {lifetime: 4m}, decryption: {lead: 10d}}\n", folder).rollover
     assert rollover == {
-        "signing": RingPolicy(True, timedelta(minutes=4), timedelta(minutes=2), timedelta(minutes=1), KeyType.RSA2048),
-        "decryption": RingPolicy(True, 730 * DAY, 10 * DAY, 5 * DAY, KeyType.RSA2048),
+        "signing": RingPolicy(None, timedelta(minutes=4), timedelta(minutes=2), timedelta(minutes=1), KeyType.RSA2048),
+        "decryption": RingPolicy(None, 730 * DAY, 10 * DAY, 5 * DAY, KeyType.RSA2048),
     }
 
 

@@ -204,8 +204,9 @@ def test_a_revoked_primary_keeps_its_place_and_the_operator_is_told(bench: Workb
         credential_states.revoke(bench.installation, Selection(SIGNING, 1), NOW + DAY)
     outcome = credential_states.revoke(bench.installation, Selection(SIGNING, 1), NOW + DAY, Breakage.ACCEPTED)
     assert outcome.row.status is Status.REVOKED
-    (warning,) = outcome.warnings
-    assert "sts certificate make-primary --namespace contoso --use signing" in warning
+    remedy, broken = outcome.warnings
+    assert "sts certificate make-primary --namespace contoso --use signing" in remedy
+    assert broken == "without it no token can be issued for orders"
     with pytest.raises(IssuingFailed, match="was revoked on 2026-11-22T22:00:00Z"):
         signer(bench, NOW + DAY)
     with pytest.raises(Conflict, match="already"):

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
+from sts.core.credentials import instant
 from sts.core.rollover import RingName
 from sts.operations import watch
 from sts.operations.rollover import states
@@ -76,7 +77,9 @@ def test_certificates_of_four_minutes_follow_each_other_to_the_second(process: P
     assert process.figure("failures_total") == 0
 
 
-def test_what_needs_a_person_is_logged_once_and_counted(process: Process, caplog: pytest.LogCaptureFixture) -> None:
+def test_what_needs_a_person_is_logged_once_at_each_instant_of_the_plan_and_counted(
+    process: Process, caplog: pytest.LogCaptureFixture
+) -> None:
     process.bench.apply("{namespace: contoso, rollover: {signing: {automatic: false, key_type: p256}}}")
     with caplog.at_level(logging.INFO, "sts.web.rollover_thread"):
         for _ in process.run(NOW + 2 * MINUTE):
@@ -84,8 +87,9 @@ def test_what_needs_a_person_is_logged_once_and_counted(process: Process, caplog
         for _ in process.run(NOW + LIFE - SECOND):
             assert process.figure("soonest_end_seconds") == (NOW + LIFE).timestamp()
     assert process.figure("warnings") == 1
-    (record,) = (each for each in caplog.records if each.levelno == logging.WARNING)
-    assert "and has no successor: `sts certificate generate`" in record.getMessage()
+    first, again = (each.getMessage() for each in caplog.records if each.levelno == logging.WARNING)
+    assert first.endswith("and has no successor: `sts certificate generate --namespace contoso --use signing`")
+    assert again == f"{first}; another should be in its place since {instant(NOW + LIFE - MINUTE)}"
 
 
 def test_a_clock_in_doubt_is_told_until_a_second_look_agrees(process: Process) -> None:
@@ -133,7 +137,8 @@ def test_every_step_and_every_warning_is_a_record_of_the_log(process: Process, l
     assert {published["level"]} == {"info"}
     process.bench.apply("{namespace: contoso, rollover: {signing: {automatic: false, key_type: p256, lifetime: 4m}}}")
     list(process.run(process.now + 3 * MINUTE))
-    (warning,) = log.records("rollover.warning")
+    warning, again = log.records("rollover.warning")
+    assert str(again["message"]).startswith(str(warning["message"])), "once more when the turn has come"
     assert (warning["level"], warning["namespace"], warning["ring"]) == ("warning", "contoso", "signing")
     assert "has no successor" in str(warning["message"])
 

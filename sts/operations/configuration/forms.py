@@ -127,8 +127,9 @@ def _policy_form(policy: RingPolicy) -> Form:
         "lifetime": format_span(policy.lifetime),
         "lead": format_span(policy.lead),
         "turn": format_span(policy.turn),
+        "key_type": None if policy.key_type is None else str(policy.key_type),
     }
-    return form if policy.key_type is None else {**form, "key_type": str(policy.key_type)}
+    return {key: value for key, value in form.items() if value is not None}
 
 
 def _rule_form(rule: Rule) -> Form:

@@ -68,7 +68,7 @@ def _policy(entry: Entry, default: RingPolicy) -> RingPolicy:
     lifetime = entry.parsed("lifetime", parse_span) or default.lifetime
     lead = entry.parsed("lead", parse_span) or min(_LEAD, _half(lifetime))
     turn = entry.parsed("turn", parse_span) or min(_TURN, _half(lead))
-    key_type = entry.text("key_type")
+    key_type, automatic = entry.text("key_type"), entry.truth("automatic")
     if lifetime < SHORTEST_LIFE:
         entry.fault("lifetime", f"a credential lives at least {format_span(SHORTEST_LIFE)}")
     if lead >= lifetime:
@@ -76,14 +76,14 @@ def _policy(entry: Entry, default: RingPolicy) -> RingPolicy:
     if turn >= lead:
         entry.fault("turn", f"turn ({format_span(turn)}) must be shorter than lead ({format_span(lead)})")
     policy = RingPolicy(
-        automatic=entry.flag("automatic", default=default.automatic),
+        automatic=default.automatic if automatic is None else automatic,
         lifetime=lifetime,
         lead=lead,
         turn=turn,
         key_type=KeyType(key_type) if key_type is not None else default.key_type,
     )
     least = _least_lead(policy)
-    if policy.automatic and lead < least:
+    if policy.automatic is not False and lead < least:
         text = f"lead ({format_span(lead)}) leaves partners no time to learn of the next: at least {format_span(least)}"
         entry.fault("lead", text)
     return policy
