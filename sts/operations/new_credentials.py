@@ -192,10 +192,29 @@ def _shared_warnings(change: Change, installation: Installation, name: RingName,
 def _ring_warnings(opened: OpenRing, stored: Credential, now: datetime) -> tuple[str, ...]:
     noun, party = NOUNS[stored.kind], opened.relying_party
     if party is None:
-        return ()
+        return _rolling_warnings(opened, stored, now)
     if party.kind is not stored.kind:
         signing = NOUNS[party.kind]
         return (f"tokens for {party.name} are signed with a {signing}, so this {noun} will not sign for it",)
     if rules.status(opened.members, stored, now)[0] is Status.ACTIVE:
         return (f"no {noun} of {party.name} was ever made primary, so this one signs from now on",)
     return ()
+
+
+def _rolling_warnings(opened: OpenRing, stored: Credential, now: datetime) -> tuple[str, ...]:
+    """What becomes of an imported credential in a ring that rolls over by itself."""
+    state = opened.state
+    planned = None if state is None else state.handover(now)
+    if state is None or planned is None or stored.origin is not Origin.IMPORTED:
+        return ()
+    if planned.successor != stored:
+        return (f"the ring {state.name} rolls over by itself and passes this one over, unless it is made primary",)
+    ends = (
+        ""
+        if state.policy.automatic
+        else (
+            f"; nothing replaces it by itself then, unless the configuration says `rollover: {{{state.name}: "
+            "{automatic: true}}`"
+        )
+    )
+    return (f"the ring {state.name} rolls over by itself: this one takes over on {rules.instant(planned.at)}{ends}",)

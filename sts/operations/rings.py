@@ -221,9 +221,11 @@ def _row(opened: OpenRing, index: int, credential: Credential, now: datetime) ->
 
 
 def _next_step(opened: OpenRing, credential: Credential, now: datetime) -> tuple[str | None, datetime | None]:
-    """What happens to a credential next if nobody does anything: promoted, retired or expired."""
+    """What happens to a credential next if nobody does anything: promoted, retired, expired or destroyed."""
     status = rules.status(opened.members, credential, now)[0]
-    if status in (Status.REVOKED, Status.EXPIRED):
+    if status is Status.EXPIRED:
+        return _destruction(opened, credential, now)
+    if status is Status.REVOKED:
         return None, None
     steps = [(credential.not_after, "expired")]
     if credential.primary_from is not None and credential.primary_from > now:
@@ -237,6 +239,13 @@ def _next_step(opened: OpenRing, credential: Credential, now: datetime) -> tuple
         steps.append((planned.at, "promoted"))
     at, step = min(steps)
     return step, at
+
+
+def _destruction(opened: OpenRing, credential: Credential, now: datetime) -> tuple[str | None, datetime | None]:
+    """When the key of what has expired goes: of a decryption certificate 30 days later."""
+    steps = rollover.destructions(opened.members, now)
+    at = next((step.at for step in steps if step.credential == credential and step.at > now), None)
+    return (None, None) if at is None else ("destroyed", at)
 
 
 def _scheduled(credential: Credential, now: datetime) -> datetime | None:
