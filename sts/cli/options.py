@@ -143,9 +143,8 @@ def choose(ring: RingName, index: int | None, thumbprint: str | None) -> Selecti
     return Selection(ring, index, thumbprint)
 
 
-def explicit_selection(kind: Kind, arguments: SelectionArguments) -> Selection:
-    """The credential that the options name; raises UsageError when they name none."""
-    chosen = selection(kind, arguments)
+def require_named(chosen: Selection) -> Selection:
+    """The same selection, if it names a credential; raises UsageError."""
     if chosen.index is None and chosen.thumbprint is None:
         raise click.UsageError("name the credential with --index N or --thumbprint HEX")
     return chosen

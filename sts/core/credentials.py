@@ -345,8 +345,15 @@ def _promotion_warnings(present: Credential | None, chosen: Credential, at: date
         )
     if chosen.published_at is not None and chosen.published_at > at - LONGEST_TOKEN:
         seconds = max(0, int((now - chosen.published_at).total_seconds()))
-        warnings.append(f"public for {seconds} s; partners that have not re-read the metadata will refuse")
+        warnings.append(f"public for {seconds} s; {unaware(chosen)}")
     return tuple(warnings)
+
+
+def unaware(chosen: Credential) -> str:
+    """Who suffers when a credential is used before everybody knows it."""
+    if chosen.use is Use.TENANT_CA:
+        return "services that do not trust it yet will refuse the certificates that it issues"
+    return "partners that have not re-read the metadata will refuse"
 
 
 def refuse_deleting(members: Sequence[Credential], chosen: Credential, now: datetime) -> None:

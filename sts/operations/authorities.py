@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Final
 
-from sts.core.errors import NoIssuingAuthority
+from sts.core.errors import NoIssuingAuthority, OperatorError
 from sts.core.model import INSTALLATION, Credential, KeyType, Namespace, Use
 from sts.core.rollover import RingName, policy_of
 from sts.core.tenant_ca import needs_first, root_for
@@ -14,6 +15,9 @@ from sts.store import credentials as table
 from sts.store import namespaces
 from sts.store.changes import Change
 from sts.store.keyring import SealedKeyRing
+
+SHORTEST: Final = timedelta(minutes=1)
+LONGEST: Final = timedelta(days=100 * 365)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +52,13 @@ def store_first(change: Change, key_ring: SealedKeyRing, namespace: Namespace, m
 def make_tenant_ca(installation: Installation, order: TenantCAOrder, now: datetime) -> Material:
     """A tenant CA, issued by a root that outlives it, which is made or promoted first where that is due.
 
-    Raises KeyUnreadable: an unreadable root is never replaced silently; NoIssuingAuthority, StoreUnavailable.
+    Raises KeyUnreadable: an unreadable root is never replaced silently; OperatorError for a life that is none of a CA,
+    NoIssuingAuthority, StoreUnavailable.
     """
     policy = policy_of(order.namespace, RingName.TENANT_CA)
-    lifetime = order.lifetime or policy.lifetime
+    lifetime = policy.lifetime if order.lifetime is None else order.lifetime
+    if not SHORTEST <= lifetime <= LONGEST:
+        raise OperatorError(f"a tenant CA lives for a minute at least and {LONGEST.days // 365} years at most")
     look_after_roots(installation, lifetime, now)
     with installation.database.reading() as connection:
         root = root_for(table.list_roots(connection), lifetime, now)

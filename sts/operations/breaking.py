@@ -8,7 +8,7 @@ from sts.core import credentials as rules
 from sts.core.credentials import Status
 from sts.core.model import Credential, ProviderKind, Use
 from sts.operations.rings import OpenRing
-from sts.store import identity_providers, relying_parties
+from sts.store import identity_providers, relying_parties, service_identities
 from sts.store.connection import Connection
 
 MOST_NAMES: Final = 20  # of partners, in a sentence
@@ -22,9 +22,17 @@ def what_breaks(connection: Connection, opened: OpenRing, chosen: Credential, no
         return f"without it no token can be issued for {_told(_relying_parties(connection, opened, chosen, now))}"
     if chosen.use is Use.DECRYPTION:
         return f"without it nothing can be read that is encrypted by {_told(_identity_providers(connection, opened))}"
+    return f"without it no certificate can be issued for {_told(_service_identities(connection, opened))}"
+
+
+def what_is_outdated(connection: Connection, opened: OpenRing) -> str | None:
+    """A sentence on what a revoked tenant CA has issued, successor or not; None for any other ring."""
+    if opened.name.use is not Use.TENANT_CA:
+        return None
     return (
-        "without it no service identity and no device can enrol a certificate, and those that it issued to them are "
-        "refused from now on"
+        "certificates that it issued no longer authenticate here and cacerts leaves it out: whoever enrolled with it "
+        f"must enrol again with a password or key ({_told(_service_identities(connection, opened))}); services "
+        "elsewhere that trust it must be told to forget it"
     )
 
 
@@ -50,6 +58,11 @@ def _identity_providers(connection: Connection, opened: OpenRing) -> tuple[str, 
     """The enabled ones that may encrypt to what the metadata offers."""
     providers = identity_providers.list_all(connection, opened.namespace)
     return tuple(p.name for p in providers if p.enabled and p.kind is not ProviderKind.LOCAL)
+
+
+def _service_identities(connection: Connection, opened: OpenRing) -> tuple[str, ...]:
+    """The enabled ones: each may enrol."""
+    return tuple(i.name for i in service_identities.list_all(connection, opened.namespace) if i.enabled)
 
 
 def _told(names: Sequence[str]) -> str:

@@ -10,9 +10,9 @@ from sts.core import rollover
 from sts.core.credentials import Status, describe, instant
 from sts.core.errors import Conflict, KeyUnreadable
 from sts.core.model import Credential
-from sts.operations.breaking import what_breaks
+from sts.operations.breaking import what_breaks, what_is_outdated
 from sts.operations.installation import Installation
-from sts.operations.rings import NOUNS, CredentialRow, OpenRing, Outcome, Selection, open_ring, row_of, select
+from sts.operations.rings import CredentialRow, OpenRing, Outcome, Selection, open_ring, row_of, select
 from sts.store import credentials as table
 from sts.store import ring_holds
 from sts.store.changes import Change
@@ -93,7 +93,8 @@ def revoke(
             _promote_successor(change, installation, selection, successor, now)
             faultpoint("revoke.successor-promoted")
         warnings = _revocation_warnings(opened, chosen, successor, now)
-        told = (*warnings, *([broken] if broken is not None else []), *map(_unreadable, unreadable))
+        outdated = what_is_outdated(change.connection, opened)
+        told = (*warnings, *(each for each in (broken, outdated) if each is not None), *map(_unreadable, unreadable))
         outcome = Outcome(_row(change, installation, selection, chosen), told)
     faultpoint("revoke.committed")
     return outcome
@@ -133,20 +134,37 @@ def _promote_successor(
     _audit(change, opened, fresh, "make-primary", primary_from=instant(promotion.primary_from))
 
 
-def delete(installation: Installation, selection: Selection, now: datetime) -> Outcome:
+def delete(
+    installation: Installation, selection: Selection, now: datetime, breakage: Breakage = Breakage.REFUSED
+) -> Outcome:
     """Destroy a credential's key for good; the answer shows it as it was.
 
-    A promotion that was scheduled for it is cancelled. Raises Conflict for the primary unless it is revoked; NotFound.
+    A promotion that was scheduled for it is cancelled. Raises Conflict for the primary unless it is revoked, and for
+    one of which tokens may still be about, which nobody could verify any more, unless that is accepted; NotFound.
     """
     with installation.database.changing(installation.actor, now) as change:
         opened = open_ring(change.connection, installation.base_url, selection.ring)
         chosen = select(change.connection, opened, selection, now)
         rules.refuse_deleting(opened.members, chosen, now)
+        if breakage is Breakage.REFUSED:
+            _refuse_deleting_early(chosen, now)
         row = row_of(opened, chosen, now)
         _save(change, opened, _without_schedule(opened.members, chosen, now))
         table.delete(change, opened.namespace, chosen)
         _audit(change, opened, chosen, "delete")
         return Outcome(row)
+
+
+def _refuse_deleting_early(chosen: Credential, now: datetime) -> None:
+    """Raise Conflict before what it signed is over (rollover.md, retire); a revoked one is trusted no more anyway."""
+    demoted = chosen.demoted_at
+    if chosen.revoked_at is not None or demoted is None or not demoted <= now < demoted + rules.LONGEST_TOKEN:
+        return
+    raise Conflict(
+        f"{describe(chosen)} was primary until {instant(demoted)}: what it was used for may be valid until "
+        f"{instant(demoted + rules.LONGEST_TOKEN)} and would be refused; wait until then, or delete it all the same "
+        "with --force"
+    )
 
 
 def _without_schedule(members: Sequence[Credential], chosen: Credential, now: datetime) -> tuple[Credential, ...]:
@@ -164,9 +182,9 @@ def _without_schedule(members: Sequence[Credential], chosen: Credential, now: da
 def _revocation_warnings(
     opened: OpenRing, chosen: Credential, successor: Credential | None, now: datetime
 ) -> tuple[str, ...]:
-    noun, arguments = NOUNS[chosen.kind], opened.name.arguments
+    noun, arguments = opened.name.noun, opened.name.arguments
     if successor is not None:
-        return (f"{describe(successor)} takes its place now; partners that have not re-read the metadata will refuse",)
+        return (f"{describe(successor)} takes its place now; {rules.unaware(successor)}",)
     if chosen is rules.primary(opened.members, now):
         remedy = f"promote another with `sts {noun} make-primary {arguments} --thumbprint ...`"
         return (f"{describe(chosen)} was the primary and nothing takes its place by itself: {remedy}",)

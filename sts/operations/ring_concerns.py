@@ -99,8 +99,6 @@ def _unusable(ring: WatchedRing, present: Credential, now: datetime) -> Concern:
 def _remedy(ring: WatchedRing, now: datetime) -> str:
     """How somebody gives the ring a primary that can be used."""
     usable = [c for c in ring.members if c.deleted_at is None and is_valid(c, now)]
-    if ring.name is RingName.TENANT_CA:
-        return "see `sts ca-certificate --help`"
     if not usable:
         return f"{ring.command('generate')}, then {ring.command('make-primary')}"
     return ring.command("make-primary", max(usable, key=lambda c: (c.not_after, c.id)))
@@ -131,8 +129,6 @@ def _ends(ring: WatchedRing, last: Credential, gap: datetime) -> str:
 def _missing(ring: WatchedRing, gap: datetime, again: datetime | None) -> str:
     following = None if again is None else selected(ring.members, again)
     if again is None or following is None:
-        if ring.name is RingName.TENANT_CA:
-            return "has no successor: see `sts ca-certificate --help`"
         return f"has no successor: {ring.command('generate')}"
     return (
         f"{describe(following)} takes over only on {instant(again)}: in between there is none; make it, or another, "

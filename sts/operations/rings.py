@@ -34,13 +34,18 @@ class RingName:
     @property
     def listing(self) -> str:
         """The command that lists the ring."""
-        if self.use is Use.TENANT_CA:
-            return f"sts ca-certificate list --namespace {self.namespace}"
-        return f"sts {NOUNS[self.kind]} list {self.arguments}"
+        return f"sts {self.noun} list {self.arguments}"
+
+    @property
+    def noun(self) -> str:
+        """The noun of the commands that change it."""
+        return "ca-certificate" if self.use is Use.TENANT_CA else NOUNS[self.kind]
 
     @property
     def arguments(self) -> str:
         """The arguments of a command that name the ring."""
+        if self.use is Use.TENANT_CA:
+            return f"--namespace {self.namespace}"
         dedicated = f" --relying-party {self.relying_party}" if self.relying_party else ""
         return f"--namespace {self.namespace}{dedicated} --use {self.use}"
 

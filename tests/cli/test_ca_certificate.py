@@ -80,6 +80,38 @@ def test_a_long_code_is_proved_with_a_warning_beside_the_answer(console: Console
     assert result.stderr.startswith("warning: a common name of more than 64 bytes")
 
 
+QUICK = ("--key-type", "p256")
+
+
+def test_a_ca_is_generated_made_primary_revoked_and_deleted(console: Console) -> None:
+    [old] = console.json("ca-certificate", "list", *CONTOSO)
+    new = console.json("ca-certificate", "generate", *CONTOSO, "--lifetime", "1y", *QUICK)
+    assert (tuple(new), new["index"], new["status"], new["reason"]) == (ROW, 2, "Inactive", "next")
+    promoted = console.run("ca-certificate", "make-primary", *CONTOSO, "--thumbprint", new["thumbprint"])
+    assert promoted.stdout.startswith("primary from ")
+    assert "services that do not trust it yet will refuse" in promoted.stderr
+    assert "sts rollover resume --namespace contoso --ring tenant-ca" in promoted.stderr
+    console.json("ca-certificate", "make-primary", *CONTOSO, "--thumbprint", old["thumbprint"])
+    revoked = console.run("ca-certificate", "revoke", *CONTOSO, "--thumbprint", new["thumbprint"], "--json")
+    assert '"status": "Revoked"' in revoked.stdout
+    assert "no longer authenticate here and cacerts leaves it out" in revoked.stderr
+    console.ok("ca-certificate", "delete", *CONTOSO, "--thumbprint", new["thumbprint"])
+    assert [row["thumbprint"] for row in console.json("ca-certificate", "list", *CONTOSO)] == [old["thumbprint"]]
+
+
+def test_the_only_ca_is_revoked_by_force_alone(console: Console) -> None:
+    this = ("ca-certificate", "revoke", *CONTOSO, "--index", 1)
+    assert "revoke it all the same with --force" in console.refused(*this)
+    assert console.json(*this, "--force")["status"] == "Revoked"
+
+
+def test_roots_are_listed_like_every_ring(console: Console) -> None:
+    [row] = console.json("ca-certificate", "list", "--root")
+    assert tuple(row) == ROW
+    assert (row["use"], row["status"], row["next_step"]) == ("root-ca", "Active", "expired")
+    assert "root CA" in console.ok("ca-certificate", "list", "--root")
+
+
 # (the verb and its arguments, the exit status, what is said)
 REFUSALS = {
     "no such index": (("download", "--index", 2, "--destination", "F"), 1, "see `sts ca-certificate list --namespace"),

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from sts.core.model import Use
 from sts.operations import credential_states, tenant_ca
+from sts.operations.credential_states import Breakage
 from sts.operations.rings import Selection
 from sts.operations.tenant_ca import ProofOrder, ring_of
 from sts.store import credentials
@@ -334,7 +335,7 @@ def test_nothing_that_a_tenant_ca_issues_outlives_it(world: World) -> None:
 def test_a_revoked_tenant_ca_issues_nothing_and_is_trusted_no_more(world: World) -> None:
     [held] = tenant_cas(world)
     chosen = Selection(ring_of("contoso"), thumbprint=held.thumbprint)
-    credential_states.revoke(world.service.installation, chosen, world.now)
+    credential_states.revoke(world.service.installation, chosen, world.now, Breakage.ACCEPTED)
     assert enrol(world).status_code == 503
     assert certificates_of(world.get(CACERTS)) == [root_of(world)]
 

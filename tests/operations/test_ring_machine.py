@@ -128,11 +128,11 @@ class Ring(RuleBasedStateMachine):
                 able = self.signer() or self.signer(self.now + SPREAD)  # a successor may be new to every node
                 assert able is not None, "what would break relying parties must be accepted"
 
-    @rule(member=MEMBER)
-    def delete(self, member: int) -> None:
+    @rule(member=MEMBER, breakage=st.sampled_from(Breakage))
+    def delete(self, member: int, breakage: Breakage) -> None:
         could_sign = self.signer()
         with suppress(Conflict, NotFound):
-            credential_states.delete(self.installation, self.chosen(member), self.now)
+            credential_states.delete(self.installation, self.chosen(member), self.now, breakage)
             assert could_sign is None or self.signer() == could_sign
 
     @rule()

@@ -21,6 +21,7 @@ from sts.crypto import authority, keys
 from sts.crypto.certificates import load, parse
 from sts.operations import credential_states, tenant_ca
 from sts.operations.authorities import TenantCAOrder, make_first, make_tenant_ca
+from sts.operations.credential_states import Breakage
 from sts.operations.credentials import Ring, store
 from sts.operations.rings import CredentialRow, Selection
 from sts.operations.tenant_ca import ProofOrder, ring_of
@@ -205,7 +206,8 @@ def test_a_ca_that_nobody_may_trust_proves_nothing(bench: Workbench) -> None:
     with pytest.raises(Conflict, match="is expired: nobody may trust it"):
         prove(bench, "CODE", Selection(RING, index=1), NOW + 800 * DAY)
     [held] = authorities(contoso(bench))
-    credential_states.revoke(bench.installation, Selection(RING, thumbprint=held.thumbprint), NOW)
+    chosen = Selection(RING, thumbprint=held.thumbprint)
+    credential_states.revoke(bench.installation, chosen, NOW, Breakage.ACCEPTED)
     with pytest.raises(Conflict, match="is revoked: nobody may trust it"):
         prove(bench, "CODE", Selection(RING, index=1))
     with pytest.raises(NotFound, match="no certificate of this ring is active"):
@@ -233,7 +235,7 @@ def test_an_older_namespace_gets_its_tenant_ca_on_first_need(
 def test_a_ca_that_somebody_took_away_is_not_made_again(bench: Workbench) -> None:
     [held] = authorities(contoso(bench))
     chosen = Selection(RING, thumbprint=held.thumbprint)
-    credential_states.revoke(bench.installation, chosen, NOW)
+    credential_states.revoke(bench.installation, chosen, NOW, Breakage.ACCEPTED)
     credential_states.delete(bench.installation, chosen, NOW)
     assert listed(bench) == []
     assert len(authorities(contoso(bench))) == 1
