@@ -108,13 +108,11 @@ def _members(credentials: Iterable[Credential], use: Use) -> Ring:
 
 
 def _is_published(credential: Credential, now: datetime) -> bool:
-    return (
-        credential.deleted_at is None
-        and credential.revoked_at is None
-        and credential.published_at is not None
-        and credential.published_at <= now
-        and not has_expired(credential, now)
-    )
+    return _is_living(credential, now) and credential.published_at is not None and credential.published_at <= now
+
+
+def _is_living(credential: Credential, now: datetime) -> bool:
+    return credential.deleted_at is None and credential.revoked_at is None and not has_expired(credential, now)
 
 
 def _in_order(members: Ring, chosen: Iterable[Credential], now: datetime) -> Ring:
@@ -158,10 +156,12 @@ def root_steps(roots: Sequence[Credential], tenant_lifetime: timedelta, now: dat
     now = now.replace(microsecond=0)
     present, steps = issuing_root(roots, now), []
     chosen = root_for(roots, tenant_lifetime, now)
-    if chosen is None or not any(c.not_after - 2 * tenant_lifetime >= now for c in _line(roots, now)):
-        steps.append(Step(StepKind.PUBLISH, now, present))
-    elif chosen != present:
-        steps.append(Step(StepKind.PROMOTE, now, chosen))
+    living = [c for c in _members(roots, Use.ROOT_CA) if _is_living(c, now)]  # one that begins later too
+    since = max((c.not_after - 2 * tenant_lifetime for c in living), default=now)
+    if not living or since < now:
+        steps.append(Step(StepKind.PUBLISH, since, present))
+    elif chosen is not None and chosen != present:
+        steps.append(Step(StepKind.PROMOTE, now if present is None else present.not_after - tenant_lifetime, chosen))
     ended = (c for c in _members(roots, Use.ROOT_CA) if c.deleted_at is None and destruction_instant(c) <= now)
     held = primary(_members(roots, Use.ROOT_CA), now)
     return (*steps, *(Step(StepKind.DESTROY, destruction_instant(c), c) for c in ended if c is not held))

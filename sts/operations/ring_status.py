@@ -18,12 +18,14 @@ from sts.core.credentials import (
 from sts.core.errors import IssuingFailed
 from sts.core.model import Kind, Namespace, PartnerCertificate, RelyingParty, Use
 from sts.core.rollover import RingName, StepKind
+from sts.core.tenant_ca import root_steps
 from sts.operations import master_key, watch
 from sts.operations.installation import Installation
 from sts.operations.publish import MAX_AGE
 from sts.operations.ring_concerns import WatchedRing, concerns
 from sts.operations.rollover import RingState, states
-from sts.store import identity_providers, relying_parties, service_identities
+from sts.operations.roots import longest_tenant_life
+from sts.store import credentials, identity_providers, relying_parties, service_identities
 from sts.store.connection import Connection
 
 LATE: Final = timedelta(minutes=10)  # a step that is due for longer is stuck
@@ -75,7 +77,8 @@ def status(installation: Installation, namespace: str | None, now: datetime) -> 
     fault = watch.doubt(installation, now)
     with installation.database.reading() as connection:
         rings = states(connection, installation.base_url, namespace)
-        warnings = (*_installation_warnings(installation), *warnings_of(connection, rings, now))
+        everywhere = (*_installation_warnings(installation), *root_warnings(connection, now))
+        warnings = (*everywhere, *warnings_of(connection, rings, now))
     return RolloverStatus(tuple(_row(state, now) for state in rings), warnings, fault)
 
 
@@ -85,6 +88,16 @@ def _installation_warnings(installation: Installation) -> Iterator[Warning_]:
     if unmarked is not None:
         yield Warning_("", "database", unmarked)
     yield from (Warning_("", "master key", text) for text in master_key.state(installation).needs)
+
+
+def root_warnings(connection: Connection, now: datetime) -> Iterator[Warning_]:
+    """What was to be done to the installation's root CA and was not."""
+    roots, lifetime = credentials.list_roots(connection), longest_tenant_life(connection)
+    for step in () if lifetime is None or not roots else root_steps(roots, lifetime, now):
+        if step.at + LATE < now:
+            ends = max(root.not_after for root in roots)
+            text = f"{step.kind} is due since {instant(step.at)} and was not done; see `sts ca-certificate list --root`"
+            yield Warning_("", Use.ROOT_CA.value, text, ends)
 
 
 def warnings_of(connection: Connection, rings: Iterable[RingState], now: datetime) -> tuple[Warning_, ...]:

@@ -9,7 +9,7 @@ from typing import Final
 from sts.core import rollover
 from sts.core.credentials import describe, instant, is_automatic, primary, promote
 from sts.core.errors import NotFound, StoreUnavailable, StsError
-from sts.core.model import Credential, KeyType, Kind, Namespace, RingPolicy
+from sts.core.model import Credential, KeyType, Kind, Namespace, RingPolicy, Use
 from sts.core.rollover import Handover, RingName, Step, StepKind
 from sts.operations import watch
 from sts.operations.authorities import TenantCAOrder, make_tenant_ca
@@ -18,6 +18,7 @@ from sts.operations.credentials import CertificateRequest, Material, Ring, defau
 from sts.operations.credentials import store as store_credential
 from sts.operations.installation import Installation
 from sts.operations.publish import MAX_AGE
+from sts.operations.roots import longest_tenant_life, look_after_roots
 from sts.store import credentials as table
 from sts.store import namespaces, ring_holds
 from sts.store.changes import Change
@@ -78,26 +79,26 @@ class Done:
     """A step that was carried out."""
 
     at: datetime
-    namespace: str
-    ring: RingName
+    namespace: str  # empty for the installation
+    ring: RingName | Use  # Use: the installation's root CA
     kind: StepKind
     credential: Credential
     urgent: bool = False
 
     def __str__(self) -> str:
-        return f"{self.namespace} {self.ring}: {self.kind} {describe(self.credential)}"
+        return f"{self.namespace or 'installation'} {self.ring}: {self.kind} {describe(self.credential)}"
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
     """A ring of which a step failed; whoever looks next tries again."""
 
-    namespace: str
-    ring: RingName
+    namespace: str  # empty for the installation
+    ring: RingName | Use  # Use: the installation's root CA
     text: str
 
     def __str__(self) -> str:
-        return f"{self.namespace} {self.ring}: {self.text}"
+        return f"{self.namespace or 'installation'} {self.ring}: {self.text}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,10 @@ class Run:
     fault: str | None = None
     again_at: datetime | None = None  # when another run may find that there is no fault
     warning: str | None = None  # what to mend although the look went on
+
+    def followed_by(self, other: "Run") -> "Run":
+        """This one and then another that began without a fault."""
+        return replace(self, done=self.done + other.done, failed=self.failed + other.failed, is_cut=other.is_cut)
 
 
 def states(connection: Connection, base_url: str, namespace: str | None = None) -> tuple[RingState, ...]:
@@ -163,7 +168,10 @@ def run(
         return Run(fault=seen.fault, again_at=seen.again_at, warning=seen.warning)
     with installation.database.reading() as connection:
         rings = states(connection, installation.base_url, namespace)
-    return replace(carry_out_all(installation, rings, lambda: seen.now, progress), warning=seen.warning)
+    outcome = carry_out_all(installation, rings, lambda: seen.now, progress)
+    if namespace is None and not outcome.is_cut:
+        outcome = outcome.followed_by(carry_out_roots(installation, lambda: seen.now))
+    return replace(outcome, warning=seen.warning)
 
 
 def carry_out_all(
@@ -190,6 +198,23 @@ def carry_out_all(
 
 def _failure(state: RingState, reason: str) -> Failure:
     return Failure(state.namespace.name, state.name, f"a step failed: {reason}")
+
+
+def carry_out_roots(installation: Installation, clock: Clock) -> Run:
+    """Do what is due for the installation's root CA, which has no policy but the longest life of a tenant CA."""
+    try:
+        now = clock()
+        with installation.database.reading() as connection:
+            lifetime = longest_tenant_life(connection)
+        steps = () if lifetime is None else look_after_roots(replace(installation, actor="rollover"), lifetime, now)
+    except StsError as error:
+        reason = f"a step failed: {error.message} ({error.detail})" if error.detail else error.message
+        return Run(failed=(Failure("", Use.ROOT_CA, reason),), is_cut=isinstance(error, StoreUnavailable))
+    except Exception as error:  # whatever it was: it must not stop what comes after
+        _LOG.exception("root CA: a step failed")
+        return Run(failed=(Failure("", Use.ROOT_CA, f"a step failed: {type(error).__name__}: {error}"),))
+    made = ((step.kind, step.credential) for step in steps)
+    return Run(tuple(Done(now, "", Use.ROOT_CA, kind, root) for kind, root in made if root is not None))
 
 
 def _carry_out(installation: Installation, state: RingState, clock: Clock, progress: Progress) -> Iterator[Done]:

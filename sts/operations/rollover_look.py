@@ -10,11 +10,22 @@ from typing import Final
 from sts.core.clock import AHEAD, AgreedClock
 from sts.core.credentials import next_change, primary
 from sts.core.rollover import due_from, is_due
+from sts.core.tenant_ca import issuing_root
 from sts.operations import watch
 from sts.operations.agenda import SOON, Agenda, Entry
 from sts.operations.installation import Installation
-from sts.operations.ring_status import Warning_, warnings_of
-from sts.operations.rollover import Clock, Done, Failure, RingState, Run, carry_out_all, states_by_id
+from sts.operations.ring_status import Warning_, root_warnings, warnings_of
+from sts.operations.rollover import (
+    Clock,
+    Done,
+    Failure,
+    RingState,
+    Run,
+    carry_out_all,
+    carry_out_roots,
+    states_by_id,
+)
+from sts.store import credentials
 
 LATEST: Final = timedelta(hours=1)  # partners' certificates come near their ends without anything changing
 
@@ -55,9 +66,25 @@ def look(installation: Installation, agenda: Agenda, clock: Clock) -> Looked:
         agenda.note(namespace.id, _entry(group, outcome, told, seen.now))
         if outcome.is_cut:
             break
+    else:
+        if agenda.is_roots_turn(seen.now):
+            outcome = _look_at_roots(installation, agenda, AgreedClock(clock, seen.now), seen.now)
+            done += outcome.done
+            failed += outcome.failed
     for gone in set(chosen) - {state.namespace.id for state in rings}:
         agenda.note(gone, None)
     return Looked(tuple(done), tuple(failed), warning=seen.warning)
+
+
+def _look_at_roots(installation: Installation, agenda: Agenda, clock: Clock, now: datetime) -> Run:
+    outcome = carry_out_roots(installation, clock)
+    if not outcome.is_cut:
+        with installation.database.reading() as connection:
+            warnings = (*root_warnings(connection, now), *map(_warning, outcome.failed))
+            root = issuing_root(credentials.list_roots(connection), now)
+        again = SOON if outcome.failed else LATEST
+        agenda.note_root(Entry(now + again, frozenset(warnings), None if root is None else root.not_after))
+    return outcome
 
 
 def _by_name(warnings: Iterable[Warning_]) -> Mapping[str, frozenset[Warning_]]:

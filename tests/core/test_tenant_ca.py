@@ -139,6 +139,7 @@ NEXT = root(2, NOW + 6 * YEAR, primary_from=NOW + 8 * YEAR, predecessor_id=1)
         ([root(revoked_at=NOW)], 7, [("publish", None)]),
         ([root(deleted_at=NOW)], 7, [("publish", None)]),
         ([root()], 11, [("publish", None)]),
+        ([root()], -7, []),
         ([root(demoted_at=NOW + 8 * YEAR), NEXT], 7, []),
         ([root(), replace(NEXT, revoked_at=NOW + 7 * YEAR)], 7, [("publish", 1)]),
         ([root(revoked_at=NOW), NEXT], 7, [("promote", 2)]),
@@ -146,7 +147,7 @@ NEXT = root(2, NOW + 6 * YEAR, primary_from=NOW + 8 * YEAR, predecessor_id=1)
         ([root(demoted_at=NOW + 8 * YEAR, deleted_at=NOW + 11 * YEAR), NEXT], 11, []),
     ],
     ids=[
-        *("none", "revoked", "deleted", "ended", "succeeded", "its successor revoked"),
+        *("none", "revoked", "deleted", "ended", "before its beginning", "succeeded", "its successor revoked"),
         *("revoked before its successor's day", "the old one has ended", "and was destroyed"),
     ],
 )
