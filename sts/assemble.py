@@ -58,6 +58,7 @@ def open_installation(settings: Settings, actor: str, now: datetime) -> Installa
         key_ring=SealedKeyRing(database, open_master_keys(database, settings.master_key_file, now)),
         roots=tuple(load_roots(settings.extra_roots)),
         actor=actor,
+        defaults=settings.ring_defaults,
         mark=settings.mark_file,
     )
 
@@ -77,7 +78,7 @@ def assemble(settings: Settings, clock: Clock = utc_now) -> Service:
         new_token_id=lambda: os.urandom(16).hex(),
         client_certificates=issued,
     )
-    publications = Publications(installation.key_ring, _client_authentication(settings))
+    publications = Publications(installation.key_ring, _client_authentication(settings), settings.ring_defaults.max_age)
     return Service(settings, installation, directory, parts, publications, clock)
 
 

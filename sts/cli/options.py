@@ -8,8 +8,8 @@ import click
 
 from sts.core.errors import OperatorError
 from sts.core.model import Kind, Use
+from sts.core.spans import parse_instant, parse_span
 from sts.operations.rings import RingName, Selection, parse_thumbprint
-from sts.operations.spans import parse_instant, parse_span
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 CERTIFICATE_USES = (Use.SIGNING, Use.DECRYPTION)

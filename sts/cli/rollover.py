@@ -17,13 +17,13 @@ from sts.cli.simulations import print_simulation
 from sts.core.credentials import instant
 from sts.core.errors import NotFound
 from sts.core.rollover import RingName
+from sts.core.spans import LONGEST
 from sts.operations import namespaces, ring_status, simulation, timeline, watch
 from sts.operations import rollover as operation
 from sts.operations.installation import Installation
 from sts.operations.ring_status import RingRow, RolloverStatus
 from sts.operations.rollover import Done, Run
 from sts.operations.simulation import Simulation
-from sts.operations.spans import LONGEST
 
 NEEDS_PERSON: Final = 1  # exit status
 _ALL = click.option("--namespace", metavar="NS", help="Only this namespace; by default all.")

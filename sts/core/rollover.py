@@ -21,7 +21,7 @@ from sts.core.credentials import (
     last_primary,
     primary,
 )
-from sts.core.model import DEDICATED, Credential, KeyType, Kind, Namespace, Origin, RingPolicy, Use
+from sts.core.model import DEDICATED, Credential, KeyType, Kind, Origin, RingPolicy, Use
 
 ANNOUNCED: Final = timedelta(minutes=1)  # a promotion is written down this long before its instant
 _DAY: Final = timedelta(days=1)
@@ -103,12 +103,6 @@ def spans(lifetime: timedelta, policy: RingPolicy, max_age: timedelta) -> Spans:
 
 def _whole(span: timedelta) -> timedelta:
     return timedelta(seconds=span // SECOND)
-
-
-def policy_of(namespace: Namespace, name: RingName) -> RingPolicy:
-    """The policy of a ring: the namespace's own, or the default."""
-    chosen = namespace.rollover.get(name)
-    return DEFAULT_POLICIES[name] if chosen is None else chosen
 
 
 def plan(members: Ring, policy: RingPolicy, max_age: timedelta, now: datetime) -> tuple[Step, ...]:

@@ -9,7 +9,6 @@ from typing import Final
 from sts.core.errors import Conflict
 from sts.core.model import Namespace
 from sts.operations.authorities import TenantCAOrder, make_tenant_ca, store_first
-from sts.operations.configuration.addresses import host_of
 from sts.operations.configuration.known import load_known
 from sts.operations.configuration.model import Known, Surroundings
 from sts.operations.configuration.plan import Plan, plan
@@ -87,6 +86,7 @@ def _decide(installation: Installation, request: ApplyRequest, now: datetime) ->
         fingerprint=installation.key_ring.fingerprint,
         prunes=request.prunes,
         roots=installation.roots,
+        defaults=installation.defaults,
     )
     configuration = read_configuration(request.content, surroundings, look_up)
     return known, plan(configuration, known, surroundings), configuration.warnings
@@ -122,6 +122,6 @@ def _save_namespace(installation: Installation, change: Change, planned: Plan, a
         return planned.namespace
     namespace = namespaces.save(change, planned.namespace)
     if authority is not None:
-        create_initial(change, installation.key_ring, namespace, host_of(installation.base_url))
+        create_initial(change, installation, namespace)
         store_first(change, installation.key_ring, namespace, authority)
     return namespace

@@ -6,7 +6,7 @@ from typing import Final
 
 from sts.core.errors import NoIssuingAuthority, OperatorError
 from sts.core.model import INSTALLATION, Credential, KeyType, Namespace, Use
-from sts.core.rollover import RingName, policy_of
+from sts.core.rollover import RingName
 from sts.core.tenant_ca import needs_first, root_for
 from sts.operations.credentials import Material, Ring, store
 from sts.operations.installation import Installation
@@ -55,7 +55,7 @@ def make_tenant_ca(installation: Installation, order: TenantCAOrder, now: dateti
     Raises KeyUnreadable: an unreadable root is never replaced silently; OperatorError for a life that is none of a CA,
     NoIssuingAuthority, StoreUnavailable.
     """
-    policy = policy_of(order.namespace, RingName.TENANT_CA)
+    policy = installation.defaults.policy_of(order.namespace, RingName.TENANT_CA)
     lifetime = policy.lifetime if order.lifetime is None else order.lifetime
     if not SHORTEST <= lifetime <= LONGEST:
         raise OperatorError(f"a tenant CA lives for a minute at least and {LONGEST.days // 365} years at most")

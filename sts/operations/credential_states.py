@@ -35,7 +35,7 @@ def make_primary(
     whose key does not open; NotFound.
     """
     with installation.database.changing(installation.actor, now) as change:
-        opened = open_ring(change.connection, installation.base_url, selection.ring)
+        opened = open_ring(change.connection, installation, selection.ring)
         chosen = select(change.connection, opened, selection, now)
         promotion = rules.promote(opened.members, chosen, now, at)
         installation.key_ring.test(change.connection, opened.namespace, chosen)
@@ -53,12 +53,9 @@ def make_primary(
 
 def _hold(change: Change, opened: OpenRing) -> tuple[str, ...]:
     """Keep a ring that rolls by itself from undoing what an operator just decided."""
-    found = (name for name in rollover.RingName if (name.use, name.kind) == (opened.name.use, opened.name.kind))
-    name = next(found, None)
-    if opened.relying_party is not None or name is None:
+    if opened.state is None or opened.state.policy.automatic is False:
         return ()
-    if rollover.policy_of(opened.namespace, name).automatic is False:
-        return ()
+    name = opened.state.name
     ring_holds.hold(change, opened.namespace, name.value)
     command = f"sts rollover resume --namespace {opened.namespace.name} --ring {name}"
     return (f"the ring {name} is held now and does not roll over by itself until `{command}`",)
@@ -74,7 +71,7 @@ def revoke(
     for one that is revoked already and for breakage that was not accepted; NotFound.
     """
     with installation.database.changing(installation.actor, now) as change:
-        opened = open_ring(change.connection, installation.base_url, selection.ring)
+        opened = open_ring(change.connection, installation, selection.ring)
         chosen = select(change.connection, opened, selection, now)
         if chosen.revoked_at is not None:
             raise Conflict(f"{describe(chosen)} was revoked on {instant(chosen.revoked_at)} already")
@@ -127,7 +124,7 @@ def _refusal(chosen: Credential, broken: str, unreadable: Sequence[Credential]) 
 def _promote_successor(
     change: Change, installation: Installation, selection: Selection, successor: Credential, now: datetime
 ) -> None:
-    opened = open_ring(change.connection, installation.base_url, selection.ring)
+    opened = open_ring(change.connection, installation, selection.ring)
     fresh = next(c for c in opened.members if c.id == successor.id)
     promotion = rules.promote(opened.members, fresh, now)
     _save(change, opened, promotion.changed)
@@ -143,7 +140,7 @@ def delete(
     one of which tokens may still be about, which nobody could verify any more, unless that is accepted; NotFound.
     """
     with installation.database.changing(installation.actor, now) as change:
-        opened = open_ring(change.connection, installation.base_url, selection.ring)
+        opened = open_ring(change.connection, installation, selection.ring)
         chosen = select(change.connection, opened, selection, now)
         rules.refuse_deleting(opened.members, chosen, now)
         if breakage is Breakage.REFUSED:
@@ -204,7 +201,7 @@ def _audit(change: Change, opened: OpenRing, chosen: Credential, verb: str, **de
 
 
 def _row(change: Change, installation: Installation, selection: Selection, chosen: Credential) -> CredentialRow:
-    opened = open_ring(change.connection, installation.base_url, selection.ring)
+    opened = open_ring(change.connection, installation, selection.ring)
     return row_of(opened, chosen, change.now)
 
 

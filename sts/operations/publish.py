@@ -11,10 +11,10 @@ from sts.core.credentials import metadata_credential, next_change, published_dec
 from sts.core.errors import IssuingFailed, MetadataUnavailable
 from sts.core.model import Namespace
 from sts.core.ports import KeyRing
+from sts.core.ring_defaults import MAX_AGE
 from sts.protocols import discovery, federation_metadata
 from sts.protocols.federation_metadata import MetadataDescription
 
-MAX_AGE: Final = timedelta(hours=1)
 MAX_KEPT: Final = 1000
 
 
@@ -44,10 +44,10 @@ class Document:
         return max(0, int(left.total_seconds()))
 
 
-def _kept(namespace: Namespace, now: datetime) -> timedelta:
+def _kept(namespace: Namespace, max_age: timedelta, now: datetime) -> timedelta:
     """Short-lived certificates must be read more often: a 400th of the shortest life that is published."""
     published = (*published_signing(namespace, now), *published_decryption(namespace, now))
-    return min([MAX_AGE, *((c.not_after - c.not_before) / 400 for c in published)])
+    return min([max_age, *((c.not_after - c.not_before) / 400 for c in published)])
 
 
 def federation_metadata_document(namespace: Namespace, key_ring: KeyRing, now: datetime) -> bytes:
@@ -103,7 +103,13 @@ _RENDERERS: Final[Mapping[DocumentKind, tuple[_Renderer, str]]] = {
 class Publications:
     """Keeps rendered documents until the namespace changes or the next instant at which they would."""
 
-    def __init__(self, key_ring: KeyRing, client_authentication: tuple[str, ...] = discovery.BY_SECRET) -> None:
+    def __init__(
+        self,
+        key_ring: KeyRing,
+        client_authentication: tuple[str, ...] = discovery.BY_SECRET,
+        max_age: timedelta = MAX_AGE,
+    ) -> None:
+        self._max_age = max_age
         self._means = _Means(key_ring, client_authentication)
         self._kept: dict[tuple[int, DocumentKind], Document] = {}
 
@@ -115,7 +121,7 @@ class Publications:
         render, media_type = _RENDERERS[kind]
         body = render(namespace, self._means, now)
         etag = f'"{sha256(body).hexdigest()[:32]}"'
-        until, readable = next_change(namespace, now), _kept(namespace, now)
+        until, readable = next_change(namespace, now), _kept(namespace, self._max_age, now)
         made = Document(body, media_type, etag, namespace.version, until, readable)
         if len(self._kept) >= MAX_KEPT:
             self._kept = {}

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from sts.core import rollover
@@ -21,7 +21,6 @@ from sts.core.credentials import (
 )
 from sts.core.model import Credential, RingPolicy
 from sts.core.rollover import Handover, RingName, Spans
-from sts.operations.publish import MAX_AGE
 
 _NOUNS: Final = {RingName.SIGNING_KEYS: "key", RingName.TENANT_CA: "ca-certificate"}
 
@@ -41,6 +40,7 @@ class WatchedRing:
     name: RingName
     members: Ring
     policy: RingPolicy
+    max_age: timedelta  # of the metadata
     namespace: str
     relying_party: str | None = None
     handover: Handover | None = None  # what the plan of an automatic ring leads to
@@ -55,7 +55,7 @@ class WatchedRing:
 
     def spans_of(self, credential: Credential) -> Spans:
         """The spans of the ring's policy for one of its credentials."""
-        return rollover.spans_of(credential, self.policy, MAX_AGE)
+        return rollover.spans_of(credential, self.policy, self.max_age)
 
 
 def concerns(ring: WatchedRing, now: datetime) -> Iterator[Concern]:

@@ -17,11 +17,11 @@ from sts.core.credentials import (
 )
 from sts.core.errors import IssuingFailed
 from sts.core.model import Kind, Namespace, PartnerCertificate, RelyingParty, Use
+from sts.core.ring_defaults import RingDefaults
 from sts.core.rollover import RingName, StepKind
 from sts.core.tenant_ca import root_steps
 from sts.operations import master_key, watch
 from sts.operations.installation import Installation
-from sts.operations.publish import MAX_AGE
 from sts.operations.ring_concerns import WatchedRing, concerns
 from sts.operations.rollover import RingState, states
 from sts.operations.roots import longest_tenant_life
@@ -76,8 +76,8 @@ def status(installation: Installation, namespace: str | None, now: datetime) -> 
     """Look at all rings and partners of one namespace, or of all; changes nothing. Raises NamespaceNotFound."""
     fault = watch.doubt(installation, now)
     with installation.database.reading() as connection:
-        rings = states(connection, installation.base_url, namespace)
-        everywhere = (*_installation_warnings(installation), *root_warnings(connection, now))
+        rings = states(connection, installation, namespace)
+        everywhere = (*_installation_warnings(installation), *root_warnings(connection, installation, now))
         warnings = (*everywhere, *warnings_of(connection, rings, now))
     return RolloverStatus(tuple(_row(state, now) for state in rings), warnings, fault)
 
@@ -90,9 +90,10 @@ def _installation_warnings(installation: Installation) -> Iterator[Warning_]:
     yield from (Warning_("", "master key", text) for text in master_key.state(installation).needs)
 
 
-def root_warnings(connection: Connection, now: datetime) -> Iterator[Warning_]:
+def root_warnings(connection: Connection, installation: Installation, now: datetime) -> Iterator[Warning_]:
     """What was to be done to the installation's root CA and was not."""
-    roots, lifetime = credentials.list_roots(connection), longest_tenant_life(connection)
+    roots = credentials.list_roots(connection)
+    lifetime = longest_tenant_life(connection, installation.defaults)
     for step in () if lifetime is None or not roots else root_steps(roots, lifetime, now):
         if step.at + LATE < now:
             ends = max(root.not_after for root in roots)
@@ -103,10 +104,10 @@ def root_warnings(connection: Connection, now: datetime) -> Iterator[Warning_]:
 def warnings_of(connection: Connection, rings: Iterable[RingState], now: datetime) -> tuple[Warning_, ...]:
     """What needs a person in these rings, and in the partners of their namespaces."""
     rings = tuple(rings)
-    chosen = {state.namespace.id: state.namespace for state in rings}
+    chosen = {state.namespace.id: (state.namespace, state.defaults) for state in rings}
     warnings = [warning for state in rings for warning in _ring_warnings(state, now)]
-    for each in chosen.values():
-        warnings += _partner_warnings(connection, each, now)
+    for namespace, defaults in chosen.values():
+        warnings += _partner_warnings(connection, namespace, defaults, now)
     return tuple(warnings)
 
 
@@ -147,6 +148,7 @@ def _ring_warnings(state: RingState, now: datetime) -> Iterator[Warning_]:
         state.name,
         state.members,
         state.policy,
+        state.defaults.max_age,
         namespace,
         handover=state.handover(now),
         is_automatic=state.is_automatic(now),
@@ -154,31 +156,41 @@ def _ring_warnings(state: RingState, now: datetime) -> Iterator[Warning_]:
     yield from (Warning_(namespace, subject, each.text, each.by) for each in concerns(watched, now))
 
 
-def _partner_warnings(connection: Connection, namespace: Namespace, now: datetime) -> Iterator[Warning_]:
+def _partner_warnings(
+    connection: Connection, namespace: Namespace, defaults: RingDefaults, now: datetime
+) -> Iterator[Warning_]:
     parties = [party for party in relying_parties.list_all(connection, namespace) if party.enabled]
     for party in parties:
-        yield from _party_warnings(namespace, party, now)
+        if not party.managed and ring(party.credentials, Use.SIGNING, party.kind):
+            yield from _dedicated(namespace, party, defaults, now)
     yield from _without_keys(namespace, parties, now)
+    for subject, certificate in _partner_certificates(connection, namespace, parties):
+        policy = defaults.policies[RingName.SIGNING]
+        lead = rollover.spans(certificate.not_after - certificate.not_before, policy, defaults.max_age).lead
+        if now >= certificate.not_after - lead:  # when one of ours would get its successor
+            verb = "ended" if certificate.not_after < now else "ends"
+            text = f"{certificate.subject} {verb} on {instant(certificate.not_after)}; ask for the next one"
+            yield Warning_(namespace.name, subject, text, certificate.not_after)
+
+
+def _partner_certificates(
+    connection: Connection, namespace: Namespace, parties: Iterable[RelyingParty]
+) -> Iterator[tuple[str, PartnerCertificate]]:
+    """The certificates of partners that something depends on, and whose they are."""
+    for party in parties:
+        if party.encryption_required and party.encryption_certificate is not None:
+            yield f"relying party {party.name} (encryption)", party.encryption_certificate
     for provider in identity_providers.list_all(connection, namespace):
         if provider.enabled and provider.certificates:
-            latest = max(provider.certificates, key=lambda c: c.not_after)
-            yield from _certificate(namespace, f"identity provider {provider.name}", latest, now)
+            yield f"identity provider {provider.name}", max(provider.certificates, key=lambda c: c.not_after)
     for identity in service_identities.list_all(connection, namespace):
         if identity.enabled and identity.certificate is not None:
-            yield from _certificate(namespace, f"service identity {identity.name}", identity.certificate, now)
+            yield f"service identity {identity.name}", identity.certificate
     for authority in namespace.trusted_cas:
-        yield from _certificate(namespace, f"trusted CA {authority.name}", authority.certificate, now)
+        yield f"trusted CA {authority.name}", authority.certificate
 
 
-def _party_warnings(namespace: Namespace, party: RelyingParty, now: datetime) -> Iterator[Warning_]:
-    if party.encryption_required and party.encryption_certificate is not None:
-        subject = f"relying party {party.name} (encryption)"
-        yield from _certificate(namespace, subject, party.encryption_certificate, now)
-    if not party.managed and ring(party.credentials, Use.SIGNING, party.kind):
-        yield from _dedicated(namespace, party, now)
-
-
-def _dedicated(namespace: Namespace, party: RelyingParty, now: datetime) -> Iterator[Warning_]:
+def _dedicated(namespace: Namespace, party: RelyingParty, defaults: RingDefaults, now: datetime) -> Iterator[Warning_]:
     """The ring of a relying party that has one of its own: it fails, it has failed, it is going to."""
     subject = f"relying party {party.name}"
     members = tuple(c for c in party.credentials if c.use is Use.SIGNING and c.kind is party.kind)
@@ -188,8 +200,8 @@ def _dedicated(namespace: Namespace, party: RelyingParty, now: datetime) -> Iter
             yield Warning_(namespace.name, subject, f"no token can be issued: {refusal}")
             return
         name = RingName.SIGNING_KEYS if party.kind is Kind.SYMMETRIC else RingName.SIGNING
-        policy = rollover.policy_of(namespace, name)
-        watched = WatchedRing(name, members, policy, namespace.name, party.name)
+        policy = defaults.policy_of(namespace, name)
+        watched = WatchedRing(name, members, policy, defaults.max_age, namespace.name, party.name)
         told = (each for each in concerns(watched, now) if each.by is not None)  # it need not have a primary
         yield from (Warning_(namespace.name, subject, each.text, each.by) for each in told)
         return
@@ -213,16 +225,3 @@ def _without_keys(namespace: Namespace, parties: Iterable[RelyingParty], now: da
             refusal = _refusal(namespace, party, now)
             yield Warning_(namespace.name, RingName.SIGNING_KEYS.value, f"no token for {party.name}: {refusal}")
             return
-
-
-def _certificate(
-    namespace: Namespace, subject: str, certificate: PartnerCertificate, now: datetime
-) -> Iterator[Warning_]:
-    """A partner's certificate, from the instant at which one of ours would get its successor."""
-    span = rollover.spans(
-        certificate.not_after - certificate.not_before, rollover.DEFAULT_POLICIES[RingName.SIGNING], MAX_AGE
-    )
-    if now >= certificate.not_after - span.lead:
-        verb = "ended" if certificate.not_after < now else "ends"
-        text = f"{certificate.subject} {verb} on {instant(certificate.not_after)}; ask for the next one"
-        yield Warning_(namespace.name, subject, text, certificate.not_after)

@@ -11,6 +11,7 @@ from sts.core import rollover
 from sts.core.credentials import Status
 from sts.core.errors import Conflict, NotFound, OperatorError
 from sts.core.model import NAMESPACE_SCOPE, Credential, Kind, Namespace, RelyingParty, Use, relying_party_scope
+from sts.core.ring_defaults import RingDefaults
 from sts.operations.credentials import Ring
 from sts.operations.installation import Installation
 from sts.operations.rollover import RingState, state_of
@@ -113,18 +114,18 @@ class Listing:
     relying_party: str | None = None
 
 
-def open_ring(connection: Connection, base_url: str, name: RingName) -> OpenRing:
+def open_ring(connection: Connection, installation: Installation, name: RingName) -> OpenRing:
     """Find a ring; raises NamespaceNotFound, NotFound for the relying party."""
-    namespace = namespaces.find(connection, base_url, name.namespace)
+    namespace = namespaces.find(connection, installation.base_url, name.namespace)
     if name.relying_party is None:
-        return _shared(connection, name, namespace)
+        return _shared(connection, installation.defaults, name, namespace)
     return _dedicated(name, namespace, relying_parties.find(connection, namespace, name.relying_party))
 
 
-def _shared(connection: Connection, name: RingName, namespace: Namespace) -> OpenRing:
+def _shared(connection: Connection, defaults: RingDefaults, name: RingName, namespace: Namespace) -> OpenRing:
     holds = ring_holds.find_all(connection)
     found = (each for each in rollover.RingName if (each.use, each.kind) == (name.use, name.kind))
-    state = next((state_of(namespace, each, holds) for each in found), None)
+    state = next((state_of(namespace, each, holds, defaults) for each in found), None)
     ring = Ring(namespace, name.use, name.kind)
     return OpenRing(name, ring, _members(name, namespace.credentials), state=state)
 
@@ -261,7 +262,7 @@ def _scheduled(credential: Credential, now: datetime) -> datetime | None:
 def look_up(installation: Installation, selection: Selection, now: datetime) -> CredentialRow:
     """The row of the credential that is meant; raises NotFound, Conflict."""
     with installation.database.reading() as connection:
-        opened = open_ring(connection, installation.base_url, selection.ring)
+        opened = open_ring(connection, installation, selection.ring)
         return row_of(opened, select(connection, opened, selection, now), now)
 
 
@@ -272,7 +273,8 @@ def list_credentials(installation: Installation, wanted: Listing, now: datetime)
         namespace = namespaces.find(connection, installation.base_url, wanted.namespace)
         parties = _parties(connection, namespace, wanted.relying_party)
         names = [RingName(namespace.name, use, wanted.kind) for use in uses]
-        own = [_shared(connection, name, namespace) for name in names] if wanted.relying_party is None else []
+        shared = names if wanted.relying_party is None else []
+        own = [_shared(connection, installation.defaults, name, namespace) for name in shared]
     dedicated = [_dedicated(replace(name, relying_party=p.name), namespace, p) for p in parties for name in names]
     return tuple(row for opened in (*own, *dedicated) for row in rows_of(opened, now))
 

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
@@ -10,6 +10,7 @@ from sts.core import rollover
 from sts.core.credentials import describe, instant, is_automatic, primary, promote
 from sts.core.errors import NotFound, StoreUnavailable, StsError
 from sts.core.model import Credential, KeyType, Kind, Namespace, RingPolicy, Use
+from sts.core.ring_defaults import RingDefaults
 from sts.core.rollover import Handover, RingName, Step, StepKind
 from sts.operations import watch
 from sts.operations.authorities import TenantCAOrder, make_tenant_ca
@@ -17,7 +18,6 @@ from sts.operations.configuration.addresses import host_of
 from sts.operations.credentials import CertificateRequest, Material, Ring, default_subject, make_certificate, make_key
 from sts.operations.credentials import store as store_credential
 from sts.operations.installation import Installation
-from sts.operations.publish import MAX_AGE
 from sts.operations.roots import longest_tenant_life, look_after_roots
 from sts.store import credentials as table
 from sts.store import namespaces, ring_holds
@@ -41,6 +41,7 @@ class RingState:
     members: tuple[Credential, ...]
     policy: RingPolicy
     hold: Hold | None = None
+    defaults: RingDefaults = field(default_factory=RingDefaults)
     dedicated: tuple[tuple[Credential, ...], ...] = ()  # rings that people look after: only keys are destroyed
 
     def is_automatic(self, now: datetime) -> bool:
@@ -49,7 +50,7 @@ class RingState:
 
     def planned(self, now: datetime) -> tuple[Step, ...]:
         """What the plan says, whoever is to do it."""
-        return self._with_dedicated(rollover.plan(self.members, self.policy, MAX_AGE, now), now)
+        return self._with_dedicated(rollover.plan(self.members, self.policy, self.defaults.max_age, now), now)
 
     def steps(self, now: datetime) -> tuple[Step, ...]:
         """What happens by itself: what the plan says; in a manual or held ring keys are destroyed, nothing more."""
@@ -59,14 +60,16 @@ class RingState:
 
     def handover(self, now: datetime) -> Handover | None:
         """When the present primary gives its place away by itself; never in a manual or held ring."""
-        return rollover.handover(self.members, self.policy, MAX_AGE, now) if self.is_automatic(now) else None
+        if not self.is_automatic(now):
+            return None
+        return rollover.handover(self.members, self.policy, self.defaults.max_age, now)
 
     def turn(self, now: datetime) -> datetime | None:
         """When the present primary should give its place away, whoever sees to it."""
         present = primary(self.members, now)
         if present is None:
             return None
-        span = rollover.spans_of(present, self.policy, MAX_AGE)
+        span = rollover.spans_of(present, self.policy, self.defaults.max_age)
         return present.not_after - (span.lead - span.turn)
 
     def _with_dedicated(self, steps: tuple[Step, ...], now: datetime) -> tuple[Step, ...]:
@@ -117,26 +120,30 @@ class Run:
         return replace(self, done=self.done + other.done, failed=self.failed + other.failed, is_cut=other.is_cut)
 
 
-def states(connection: Connection, base_url: str, namespace: str | None = None) -> tuple[RingState, ...]:
+def states(connection: Connection, installation: Installation, namespace: str | None = None) -> tuple[RingState, ...]:
     """Every ring of one namespace, or of all; raises NamespaceNotFound."""
     if namespace is None:
-        return _states(connection, namespaces.list_all(connection, base_url), table.list_dedicated(connection))
-    found = namespaces.find(connection, base_url, namespace)
-    return _states(connection, (found,), table.list_dedicated(connection, (found.id,)))
+        everybody = namespaces.list_all(connection, installation.base_url)
+        return _states(connection, installation.defaults, everybody, table.list_dedicated(connection))
+    found = namespaces.find(connection, installation.base_url, namespace)
+    return _states(connection, installation.defaults, (found,), table.list_dedicated(connection, (found.id,)))
 
 
-def states_by_id(connection: Connection, base_url: str, ids: Collection[int]) -> tuple[RingState, ...]:
+def states_by_id(connection: Connection, installation: Installation, ids: Collection[int]) -> tuple[RingState, ...]:
     """Every ring of the namespaces of these ids that there are."""
-    found = namespaces.list_by_id(connection, base_url, ids)
-    return _states(connection, found, table.list_dedicated(connection, ids))
+    found = namespaces.list_by_id(connection, installation.base_url, ids)
+    return _states(connection, installation.defaults, found, table.list_dedicated(connection, ids))
 
 
 def _states(
-    connection: Connection, chosen: Iterable[Namespace], dedicated: Mapping[int, Iterable[tuple[Credential, ...]]]
+    connection: Connection,
+    defaults: RingDefaults,
+    chosen: Iterable[Namespace],
+    dedicated: Mapping[int, Iterable[tuple[Credential, ...]]],
 ) -> tuple[RingState, ...]:
     holds = ring_holds.find_all(connection)
     return tuple(
-        replace(state_of(each, name, holds), dedicated=_of_ring(name, dedicated.get(each.id, ())))
+        replace(state_of(each, name, holds, defaults), dedicated=_of_ring(name, dedicated.get(each.id, ())))
         for each in chosen
         for name in RingName
     )
@@ -147,12 +154,13 @@ def _of_ring(name: RingName, scopes: Iterable[tuple[Credential, ...]]) -> tuple[
     return tuple(members for members in found if members)
 
 
-def state_of(namespace: Namespace, name: RingName, holds: Mapping[tuple[int, str], Hold]) -> RingState:
+def state_of(
+    namespace: Namespace, name: RingName, holds: Mapping[tuple[int, str], Hold], defaults: RingDefaults
+) -> RingState:
     """A ring of a namespace; `holds` are those of `ring_holds.find_all`."""
     members = tuple(c for c in namespace.credentials if c.use is name.use and c.kind is name.kind)
-    return RingState(
-        namespace, name, members, rollover.policy_of(namespace, name), holds.get((namespace.id, name.value))
-    )
+    hold = holds.get((namespace.id, name.value))
+    return RingState(namespace, name, members, defaults.policy_of(namespace, name), hold, defaults)
 
 
 def run(
@@ -167,7 +175,7 @@ def run(
     if seen.fault is not None:
         return Run(fault=seen.fault, again_at=seen.again_at, warning=seen.warning)
     with installation.database.reading() as connection:
-        rings = states(connection, installation.base_url, namespace)
+        rings = states(connection, installation, namespace)
     outcome = carry_out_all(installation, rings, lambda: seen.now, progress)
     if namespace is None and not outcome.is_cut:
         outcome = outcome.followed_by(carry_out_roots(installation, lambda: seen.now))
@@ -205,7 +213,7 @@ def carry_out_roots(installation: Installation, clock: Clock) -> Run:
     try:
         now = clock()
         with installation.database.reading() as connection:
-            lifetime = longest_tenant_life(connection)
+            lifetime = longest_tenant_life(connection, installation.defaults)
         steps = () if lifetime is None else look_after_roots(replace(installation, actor="rollover"), lifetime, now)
     except StsError as error:
         reason = f"a step failed: {error.message} ({error.detail})" if error.detail else error.message
@@ -315,7 +323,7 @@ def _still_due(
     change: Change, installation: Installation, state: RingState, step: Step, now: datetime
 ) -> RingState | None:
     """The ring as it stands inside the transaction, if the same step is still to be done: another may have done it."""
-    rings = states(change.connection, installation.base_url, state.namespace.name)
+    rings = states(change.connection, installation, state.namespace.name)
     fresh = next(each for each in rings if each.name is state.name)
     wanted = (step.kind, None if step.credential is None else step.credential.id)
     due = (s for s in fresh.steps(now) if rollover.is_due(s, now))

@@ -51,7 +51,7 @@ def look(installation: Installation, agenda: Agenda, clock: Clock) -> Looked:
         return Looked(fault=seen.fault, warning=seen.warning)
     chosen = agenda.turn(seen.now)
     with installation.database.reading() as connection:
-        rings = states_by_id(connection, installation.base_url, chosen)
+        rings = states_by_id(connection, installation, chosen)
         warnings = _by_name(warnings_of(connection, rings, seen.now))
     done: list[Done] = []
     failed: list[Failure] = []
@@ -80,7 +80,7 @@ def _look_at_roots(installation: Installation, agenda: Agenda, clock: Clock, now
     outcome = carry_out_roots(installation, clock)
     if not outcome.is_cut:
         with installation.database.reading() as connection:
-            warnings = (*root_warnings(connection, now), *map(_warning, outcome.failed))
+            warnings = (*root_warnings(connection, installation, now), *map(_warning, outcome.failed))
             root = issuing_root(credentials.list_roots(connection), now)
         again = SOON if outcome.failed else LATEST
         agenda.note_root(Entry(now + again, frozenset(warnings), None if root is None else root.not_after))

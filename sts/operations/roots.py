@@ -8,7 +8,8 @@ from typing import Final
 
 from sts.core.credentials import describe, instant
 from sts.core.model import INSTALLATION, INSTALLATION_SCOPE, Credential, KeyType, Use
-from sts.core.rollover import RingName, Step, StepKind, policy_of
+from sts.core.ring_defaults import RingDefaults
+from sts.core.rollover import RingName, Step, StepKind
 from sts.core.tenant_ca import Subscriber, last_root, promote_root, root_lifetime, root_steps, root_takes_over
 from sts.crypto import certificates
 from sts.crypto.authority import NAME_LIMIT, make_root
@@ -26,10 +27,10 @@ RING: Final = Ring(INSTALLATION, Use.ROOT_CA, scope=INSTALLATION_SCOPE)
 _MARK_BYTES: Final = 4  # in the name of a CA, so that it is told from the one before it
 
 
-def longest_tenant_life(connection: Connection) -> timedelta | None:
+def longest_tenant_life(connection: Connection, defaults: RingDefaults) -> timedelta | None:
     """The longest life that a namespace's policy gives its tenant CA; None without a namespace."""
     policies = namespaces.list_policies(connection)
-    lives = (policy_of(replace(INSTALLATION, rollover=each), RingName.TENANT_CA).lifetime for each in policies)
+    lives = (defaults.policy_of(replace(INSTALLATION, rollover=each), RingName.TENANT_CA).lifetime for each in policies)
     return max(lives, default=None)
 
 

@@ -92,8 +92,8 @@ class Simulation:
     events: tuple[Event, ...]
     metadata: tuple[Published, ...]  # the first as it is at the start
     foreseen: tuple[Foreseen, ...]
-    failed: tuple[Failed, ...]
     rings: Mapping[RingName, tuple[Credential, ...]]  # as they are in the end, tombstones too
+    failed: tuple[Failed, ...] = ()
 
 
 def simulate(
@@ -194,12 +194,12 @@ def _following(copy: Installation, now: datetime) -> datetime | None:
 
 def _warnings(copy: Installation, now: datetime) -> tuple[Warning_, ...]:
     with copy.database.reading() as connection:
-        return ring_status.warnings_of(connection, rollover.states(connection, copy.base_url), now)
+        return ring_status.warnings_of(connection, rollover.states(connection, copy), now)
 
 
 def _rings(copy: Installation) -> tuple[RingState, ...]:
     with copy.database.reading() as connection:
-        return rollover.states(connection, copy.base_url)
+        return rollover.states(connection, copy)
 
 
 def _published(namespace: Namespace, now: datetime) -> Published:

@@ -108,10 +108,10 @@ def generate(installation: Installation, wish: CAWish, now: datetime) -> Outcome
         namespace = namespaces.find(connection, installation.base_url, wish.namespace)
     material = make_tenant_ca(installation, TenantCAOrder(namespace, wish.lifetime, wish.key_type), now)
     with installation.database.changing(installation.actor, now) as change:
-        opened = open_ring(change.connection, installation.base_url, ring_of(wish.namespace))
+        opened = open_ring(change.connection, installation, ring_of(wish.namespace))
         stored = store(change, installation.key_ring, opened.ring, material)
         installation.key_ring.test(change.connection, opened.namespace, stored)
-        return Outcome(row_of(open_ring(change.connection, installation.base_url, opened.name), stored, now))
+        return Outcome(row_of(open_ring(change.connection, installation, opened.name), stored, now))
 
 
 def list_roots(installation: Installation, now: datetime) -> tuple[CredentialRow, ...]:
@@ -131,7 +131,7 @@ def prove(installation: Installation, order: ProofOrder, now: datetime) -> Proof
     _require_first(installation, order.selection.ring.namespace, now)
     begin = now.replace(microsecond=0)
     with installation.database.changing(installation.actor, now) as change:
-        opened = open_ring(change.connection, installation.base_url, order.selection.ring)
+        opened = open_ring(change.connection, installation, order.selection.ring)
         chosen = select(change.connection, opened, order.selection, now)
         _require_usable(opened.members, chosen, now)
         authority = installation.key_ring.authority(opened.namespace, chosen)

@@ -19,6 +19,7 @@ from sts.core.credentials import (
     promote,
 )
 from sts.core.model import Credential, Kind, Namespace, Origin, RingPolicy, Use
+from sts.core.ring_defaults import RingDefaults
 from sts.core.rollover import (
     ANNOUNCED,
     DEFAULT_POLICIES,
@@ -30,7 +31,6 @@ from sts.core.rollover import (
     is_due,
     next_in_line,
     plan,
-    policy_of,
     spans,
     stand_ins,
     takes_over_at,
@@ -365,9 +365,9 @@ def test_a_ring_is_automatic_where_the_policy_says_so_or_by_default_where_the_pr
 def test_a_namespace_has_the_default_policy_until_it_says_otherwise() -> None:
     own = RingPolicy(automatic=False, lifetime=DAY)
     spoken = namespace(rollover={"signing": own})
-    assert policy_of(spoken, RingName.SIGNING) is own
-    assert policy_of(spoken, RingName.DECRYPTION) == DEFAULT_POLICIES[RingName.DECRYPTION]
-    assert {name for name in RingName if is_automatic((), policy_of(namespace(), name), NOW)} == {
+    assert RingDefaults().policy_of(spoken, RingName.SIGNING) is own
+    assert RingDefaults().policy_of(spoken, RingName.DECRYPTION) == DEFAULT_POLICIES[RingName.DECRYPTION]
+    assert {name for name in RingName if is_automatic((), RingDefaults().policy_of(namespace(), name), NOW)} == {
         *(RingName.SIGNING, RingName.DECRYPTION, RingName.TENANT_CA)
     }
 

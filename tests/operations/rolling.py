@@ -50,7 +50,7 @@ def contoso(installation: Installation) -> Namespace:
 def ring_state(installation: Installation, name: RingName = SIGNING) -> RingState:
     """One ring as it stands in the database."""
     with installation.database.reading() as connection:
-        return next(s for s in rollover.states(connection, installation.base_url, "contoso") if s.name is name)
+        return next(s for s in rollover.states(connection, installation, "contoso") if s.name is name)
 
 
 def members(installation: Installation, name: RingName = SIGNING) -> tuple[Credential, ...]:

@@ -263,7 +263,7 @@ def test_a_copy_lies_in_a_private_folder_without_the_master_key_and_goes_in_the_
 
 def test_only_the_one_namespace_is_copied(bench: Workbench) -> None:
     with rehearsal(bench.installation, "contoso") as copy, copy.database.reading() as connection:
-        assert {state.namespace.name for state in rollover.states(connection, copy.base_url)} == {"contoso"}
+        assert {state.namespace.name for state in rollover.states(connection, copy)} == {"contoso"}
 
 
 def test_progress_tells_each_instant_in_order(bench: Workbench) -> None:

@@ -66,7 +66,7 @@ def test_certificates_of_four_minutes_follow_each_other_to_the_second(process: P
     assert max(waits) == INTERVAL
     assert len(waits) < 150
     with process.bench.installation.database.reading() as connection:
-        (signing,) = (s for s in states(connection, "https://sts.example") if s.name is RingName.SIGNING)
+        (signing,) = (s for s in states(connection, process.bench.installation) if s.name is RingName.SIGNING)
     for present, successor in zip(signing.members, signing.members[1:], strict=False):
         assert successor.published_at == present.not_after - LEAD
         if successor.primary_from is not None:

@@ -16,8 +16,8 @@ from sts.core.model import (
     ServiceIdentity,
     TokenFormat,
 )
+from sts.core.spans import format_span
 from sts.crypto import certificates
-from sts.operations.spans import format_span
 
 Form = dict[str, object]
 WriteCertificate = Callable[[PartnerCertificate], str]

@@ -16,6 +16,7 @@ from sts.core.model import (
     ServiceIdentity,
     Use,
 )
+from sts.core.ring_defaults import RingDefaults
 from sts.operations.credentials import Material
 
 
@@ -30,6 +31,7 @@ class Surroundings:
     fingerprint: Callable[[bytes], str] = field(repr=False)  # names a symmetric key: crypto.sealing
     prunes: bool = False  # whether what the file leaves out will be deleted
     roots: Sequence[bytes] = field(default=(), repr=False)  # certificates are accepted up to these, DER
+    defaults: RingDefaults = field(default_factory=RingDefaults)
 
 
 @dataclass(frozen=True, slots=True)

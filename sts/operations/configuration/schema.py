@@ -4,8 +4,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from sts.core import spans
 from sts.core.model import ContentEncryption, KeyType, Kind, ProviderKind, TokenFormat, Use
-from sts.operations import spans
 
 Schema = dict[str, object]
 
