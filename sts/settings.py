@@ -20,7 +20,7 @@ from sts.core.spans import parse_span
 Network = IPv4Network | IPv6Network
 Value = TypeVar("Value")
 
-_HEADER_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,63}", re.ASCII)
+_HEADER_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9]{0,63}", re.ASCII)  # see ADR 9
 _TRUTHS: Final = {"true": True, "false": False}
 _SPANS: Final = {
     "lifetime": "STS_ROLLOVER_LIFETIME",
@@ -170,7 +170,8 @@ class _Reading:
         if _HEADER_NAME.fullmatch(name) is None or name.lower() in _TAKEN_HEADERS:
             self.faults.append(
                 f"STS_CLIENT_CERTIFICATE_HEADER: {name!r} is not the name of a header for certificates, such as "
-                "Client-Cert"
+                "ClientCert: letters and digits only, for with a dash in it a caller's own Client_Cert, which a proxy "
+                "may pass, could not be told from the proxy's Client-Cert"
             )
         elif not self.environ.get("STS_TRUSTED_PROXIES"):
             self.faults.append(

@@ -19,9 +19,14 @@ INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 
 def test_the_list_is_a_table_for_people(console: Console) -> None:
-    head, line = console.ok("ca-certificate", "list", *CONTOSO).splitlines()
+    head, line, step, *thumbprints = console.ok("ca-certificate", "list", *CONTOSO).splitlines()
+    [row] = console.json("ca-certificate", "list", *CONTOSO)
     assert head.split("  ")[0] == "INDEX"
-    assert re.search(r"^1 +tenant-ca +- +Active +CN=contoso tenant CA [0-9a-f]{8} +[0-9a-f]{40} ", line)
+    dates = f"{row['not_before']}  {row['not_after']}"
+    assert re.fullmatch(rf"1 +tenant-ca +Active +CN=contoso tenant CA [0-9a-f]{{8}} +{dates}", line)
+    assert step.split() == ["next", "retires", row["next_step_at"]]
+    found = [tuple(each.split()) for each in thumbprints]
+    assert found == [("SHA-1", row["thumbprint"]), ("SHA-256", row["thumbprint_sha256"])]
 
 
 def test_the_list_is_json_for_programs(console: Console) -> None:

@@ -20,7 +20,7 @@ from sts.store import credentials
 from sts.store.tables import credential as rows
 from tests.crypto.authorities import elliptic_key, rsa_key
 from tests.crypto.wishes import ASKING_FOR_A_CA, bad_requests, request
-from tests.flows.certified import SETTINGS
+from tests.flows.certified import HEADER, SETTINGS
 from tests.flows.devices import (
     CACERTS,
     ENROLL,
@@ -292,7 +292,7 @@ def test_a_device_of_another_namespace_is_a_stranger(proxied: World) -> None:
 def test_an_enrolled_certificate_gets_tokens(proxied: World) -> None:
     held = certificates_of(enrol(proxied))[0]
     form = {"grant_type": "client_credentials", "client_id": "worker", "resource": "https://jwt.example/"}
-    headers = {"Client-Cert": f":{base64.b64encode(held).decode()}:"}
+    headers = {HEADER: f":{base64.b64encode(held).decode()}:"}
     override = {"REMOTE_ADDR": "10.0.0.1"}
     assert proxied.post("oauth2/token", form, headers=headers, environ_overrides=override).status_code == 200
 
