@@ -174,15 +174,16 @@ def _play(installation: Installation, namespace: str, span: simulation.Span) -> 
     """Simulate, with a bar on a terminal that shows how far the clock has come."""
     seconds = max(1, int((span.end - span.start).total_seconds()))
     reached = span.start
-    with click.progressbar(length=seconds, label="simulating", file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
+    shown = click.progressbar(length=seconds, label="simulating", file=sys.stderr, hidden=not sys.stderr.isatty())
+    with shown as bar, ending_in_order() as insist:
 
         def progress(now: datetime) -> None:
             nonlocal reached
+            insist()
             bar.update(int((now - reached).total_seconds()))
             reached = now
 
-        with ending_in_order():
-            return simulation.simulate(installation, namespace, span, progress)
+        return simulation.simulate(installation, namespace, span, progress)
 
 
 @rollover.command(epilog=examples("sts rollover run", "sts rollover run --namespace contoso --json"))
