@@ -78,7 +78,7 @@ def assemble(settings: Settings, clock: Clock = utc_now) -> Service:
         new_token_id=lambda: os.urandom(16).hex(),
         client_certificates=issued,
     )
-    publications = Publications(installation.key_ring, _client_authentication(settings), settings.ring_defaults.max_age)
+    publications = Publications(installation.key_ring, _client_authentication(settings), settings.ring_defaults)
     return Service(settings, installation, directory, parts, publications, clock)
 
 

@@ -254,14 +254,16 @@ def published_signing(namespace: Namespace, now: datetime) -> Ring:
     return tuple(public)
 
 
-def published_decryption(namespace: Namespace, now: datetime) -> Ring:
+def published_decryption(namespace: Namespace, now: datetime, default: RingPolicy | None = None) -> Ring:
     """What partners may encrypt to: the newest published unexpired one first.
 
-    In a ring that does not roll over by itself, manual or held, the primary first.
+    In a ring that does not roll over by itself, manual or held, the primary first; `default` is the policy of a ring
+    that has none of its own.
     """
     members = _members(namespace.credentials, Use.DECRYPTION, Kind.CERTIFICATE)
     public = [c for c in members if _is_public(c, now) and not has_expired(c, now)]
-    rolls = "decryption" not in namespace.held and is_automatic(members, namespace.rollover.get("decryption"), now)
+    policy = namespace.rollover.get("decryption", default)
+    rolls = "decryption" not in namespace.held and is_automatic(members, policy, now)
     first = None if rolls else primary(members, now)
     public.sort(key=lambda c: (c is first, c.published_at, c.id), reverse=True)
     return tuple(public)

@@ -12,6 +12,7 @@ from typing import Final
 from sts.core.credentials import next_change, published_decryption, published_signing
 from sts.core.errors import OperatorError
 from sts.core.model import Credential, Namespace
+from sts.core.ring_defaults import RingDefaults
 from sts.core.rollover import RingName, due_from
 from sts.operations import ring_status, rollover, watch
 from sts.operations.installation import Installation
@@ -113,7 +114,7 @@ def simulate(
         failures: dict[Failure, datetime] = {}
         for now, failed in instants(copy, span):
             progress(now)
-            published = _published(_rings(copy)[0].namespace, now)
+            published = _published(_rings(copy)[0].namespace, copy.defaults, now)
             if not metadata or replace(published, at=metadata[-1].at) != metadata[-1]:
                 metadata.append(published)
             for warning in _warnings(copy, now):
@@ -202,11 +203,12 @@ def _rings(copy: Installation) -> tuple[RingState, ...]:
         return rollover.states(connection, copy)
 
 
-def _published(namespace: Namespace, now: datetime) -> Published:
+def _published(namespace: Namespace, defaults: RingDefaults, now: datetime) -> Published:
+    offered = published_decryption(namespace, now, defaults.policies[RingName.DECRYPTION])
     return Published(
         at=now,
         signing=tuple(c.thumbprint for c in published_signing(namespace, now)),
-        decryption=tuple(c.thumbprint for c in published_decryption(namespace, now)),
+        decryption=tuple(c.thumbprint for c in offered),
     )
 
 

@@ -330,6 +330,16 @@ def test_partners_encrypt_to_the_primary_of_a_ring_that_does_not_roll_by_itself(
 
 
 AHEAD = NOW + 365 * DAY  # when the builder's credentials end
+
+
+def test_partners_encrypt_to_the_primary_where_the_installation_leaves_rings_to_people():
+    old = credential(1, **DECRYPTING, **PRIMARY)
+    new = credential(2, **DECRYPTING, published_at=NOW - DAY)
+    own = {"rollover": {"decryption": replace(MANUAL, automatic=True)}}
+    assert [c.id for c in published_decryption(namespace(old, new), NOW, MANUAL)] == [1, 2]
+    assert [c.id for c in published_decryption(namespace(old, new, **own), NOW, MANUAL)] == [2, 1]
+
+
 LAPSES = {
     "nothing at all": ([], NOW),
     "the primary's end": ([credential(1, **PRIMARY)], AHEAD + SECOND),
