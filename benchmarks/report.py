@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import platform
 from dataclasses import dataclass
 
 from benchmarks import inprocess, over_http, processes, scale
@@ -29,7 +30,9 @@ class Options:
 def main() -> None:
     """Measure and print."""
     options = _options()
-    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; ratios are to the raw private-key operation\n")
+    python = f"Python {platform.python_version()} ({platform.python_build()[1]})"
+    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, {python}")
+    print("ratios are to the raw private-key operation\n")
     with installed() as installation:
         _print_in_process(installation, options)
         for workers in options.workers:

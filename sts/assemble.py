@@ -64,6 +64,8 @@ def open_installation(settings: Settings, actor: str, now: datetime) -> Installa
         key_ring=SealedKeyRing(database, open_master_keys(database, settings.master_key_file, now)),
         roots=tuple(load_roots(settings.extra_roots)),
         actor=actor,
+        defaults=settings.ring_defaults,
+        mark=settings.mark_file,
     )
 
 
@@ -84,7 +86,7 @@ def assemble(settings: Settings, clock: Clock = utc_now) -> Service:
         decrypt=decrypt,
         decryption_failures=FailureCounters(database, DECRYPTIONS),
     )
-    publications = Publications(installation.key_ring, _client_authentication(settings))
+    publications = Publications(installation.key_ring, _client_authentication(settings), settings.ring_defaults)
     desk = Desk(
         parts=parts,
         states=SqlSignInStates(database, installation.key_ring),

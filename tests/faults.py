@@ -12,8 +12,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from sts.store.faultpoints import VARIABLE, faultpoint
+from sts.store.faultpoints import faultpoint
 
+VARIABLE = "STS_FAULT_AT"  # where the launcher looks for the point to arm
 ROOT = Path(__file__).resolve().parent.parent
 
 

@@ -11,6 +11,8 @@ from typing import Any
 
 import sts.web.app  # noqa: F401  # in memory before the first fork
 from sts.cli.main import main
+from sts.store.faultpoints import arm
+from tests.faults import VARIABLE
 
 
 def become(order: dict[str, Any], number: int) -> None:
@@ -21,6 +23,9 @@ def become(order: dict[str, Any], number: int) -> None:
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.environ.clear()
     os.environ.update(order["environ"])
+    point = os.environ.pop(VARIABLE, None)
+    if point is not None:
+        arm(point)
     if order["file_size"] is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (order["file_size"], order["file_size"]))
     status: object = 1

@@ -28,7 +28,12 @@ from sts.operations.configuration.faults import Faults
 from sts.operations.configuration.schema import SCHEMA
 from sts.protocols.refusals import refusal
 from sts.tokens import saml20, swt
+from sts.web.metrics import Metrics
+from sts.web.rollover_thread import RolloverMetrics
+from sts.web.rotation_thread import RotationMetrics
+from sts.web.token_endpoints import DOORS
 
+PAGES_BY_KIND = ("documents", "enrolment", "operators")  # what the edge calls the addresses that are no token door
 ROOT = Path(__file__).resolve().parent.parent
 GUIDES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 PAGES = [
@@ -202,6 +207,26 @@ def test_every_key_of_a_configuration_file_is_explained(key: str) -> None:
 def test_every_setting_is_explained() -> None:
     used = set(re.findall(r"\bSTS_[A-Z_]+\b", inspect.getsource(settings)))
     assert used - set(re.findall(r"`(STS_[A-Z_]+)`", OPERATORS)) == set()
+
+
+def served_metrics() -> set[str]:
+    """The name of every metric, as Prometheus reads it."""
+    metrics = Metrics()
+    RolloverMetrics(metrics.registry)
+    RotationMetrics(metrics.registry)
+    return {
+        f"{family.name}_total" if family.type == "counter" else family.name for family in metrics.registry.collect()
+    }
+
+
+def test_every_metric_that_is_served_is_in_the_guide_and_no_other() -> None:
+    shown = set(re.findall(r"^\| `(sts_[a-z_]+)` \|", OPERATORS, re.MULTILINE))
+    assert shown == served_metrics()
+
+
+def test_every_door_of_the_metrics_is_in_the_guide() -> None:
+    (row,) = re.findall(r"^\| `sts_requests_total` \|.*`door` \(([^)]*)\)", OPERATORS, re.MULTILINE)
+    assert set(re.findall(r"`([^`]+)`", row)) == {*(door.name for door in DOORS.values()), *PAGES_BY_KIND}
 
 
 @pytest.mark.parametrize("page", GUIDES, ids=lambda page: page.name)

@@ -1,6 +1,7 @@
 """`sts ca-certificate`: the tenant CA certificates of a namespace, for the services that its devices connect to."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any, TypedDict, TypeVar, Unpack
 
 import click
@@ -8,11 +9,13 @@ import click
 from sts.assemble import utc_now
 from sts.cli.files import write_public
 from sts.cli.opening import open_home
-from sts.cli.options import choose, credential_options, examples, json_option, namespace_option
-from sts.cli.output import named, print_credentials, print_json, printable, warn
+from sts.cli.options import Span, choose, credential_options, examples, json_option, namespace_option
+from sts.cli.output import named, print_credentials, print_json, printable, tell, warn
+from sts.cli.states import Noun, add_changing_commands
+from sts.core.model import KeyType
 from sts.operations import tenant_ca
 from sts.operations.rings import Selection
-from sts.operations.tenant_ca import Proof, ProofOrder
+from sts.operations.tenant_ca import CAWish, Proof, ProofOrder
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -44,7 +47,7 @@ def _selection(chosen: _Chosen) -> Selection:
     ),
 )
 def ca_certificate() -> None:
-    """The tenant CA, which issues the daily certificates of devices: list, download, prove.
+    """The tenant CA, which issues the daily certificates of devices: list, download, prove, replace.
 
     A service that devices connect to must trust their tenant CA: give it the certificate, and where it asks for a
     proof that the CA is yours, the certificate that `download-proof` makes of its code. The CA lives for two years.
@@ -53,17 +56,60 @@ def ca_certificate() -> None:
     """
 
 
-@ca_certificate.command("list", epilog=examples("sts ca-certificate list --namespace contoso --json"))
-@namespace_option
+@ca_certificate.command(
+    "list", epilog=examples("sts ca-certificate list --namespace contoso --json", "sts ca-certificate list --root")
+)
+@click.option("--namespace", metavar="NS", help="The namespace.")
+@click.option("--root", is_flag=True, help="The installation's root CA instead, above those of all namespaces.")
 @json_option
-def list_(namespace: str, as_json: bool) -> None:
+def list_(namespace: str | None, root: bool, as_json: bool) -> None:
     """List them, the active one first and then the newest.
 
     Active: issues certificates now. Inactive (next): will; have it trusted. Inactive (retired): issued certificates
     that may still be valid. Expired and Revoked: trust it no more.
     """
+    if root is (namespace is not None):
+        raise click.UsageError("name either --namespace NS or --root")
     now = utc_now()
-    print_credentials(tenant_ca.list_authorities(open_home(now), namespace, now), as_json=as_json)
+    installation = open_home(now)
+    if namespace is None:
+        rows = tenant_ca.list_roots(installation, now)
+    else:
+        rows = tenant_ca.list_authorities(installation, namespace, now)
+    print_credentials(rows, as_json=as_json)
+
+
+class _Wish(TypedDict):
+    namespace: str
+    lifetime: timedelta | None
+    key_type: str | None
+
+
+@ca_certificate.command(
+    epilog=examples(
+        "sts ca-certificate generate --namespace contoso",
+        "sts ca-certificate generate --namespace contoso --lifetime 5y --key-type p256",
+    )
+)
+@namespace_option
+@click.option("--lifetime", type=Span(), metavar="SPAN", help="Such as 2y or 90d; by default that of the ring, 2y.")
+@click.option(
+    "--key-type",
+    type=click.Choice([key_type.value for key_type in KeyType]),
+    help="By default that of the ring, rsa3072.",
+)
+@json_option
+def generate(as_json: bool, **wish: Unpack[_Wish]) -> None:
+    """Make another CA certificate below the root, published at once and not primary.
+
+    Give it to every service that trusts the present one, then make it primary. Where the ring is automatic this
+    happens by itself.
+    """
+    now = utc_now()
+    key_type = KeyType(wish["key_type"]) if wish["key_type"] else None
+    wanted = CAWish(wish["namespace"], wish["lifetime"], key_type)
+    outcome = tenant_ca.generate(open_home(now), wanted, now)
+    tell(outcome, f"generated {named(outcome.row)}, published and not primary", as_json=as_json)
 
 
 @ca_certificate.command(
@@ -148,3 +194,15 @@ def _summary(order: ProofOrder, proof: Proof) -> dict[str, object]:
         "not_before": proof.certificate.not_before,
         "not_after": proof.certificate.not_after,
     }
+
+
+add_changing_commands(
+    ca_certificate,
+    Noun(
+        "ca-certificate",
+        _selection_options,
+        lambda chosen: tenant_ca.ring_of(chosen["namespace"]),
+        "it issues the certificates of devices",
+        "it issues nothing any more, cacerts leaves it out, and the certificates that it issued no longer authenticate",
+    ),
+)

@@ -42,7 +42,7 @@ def show(namespace: str, as_json: bool) -> None:
     now = utc_now()
     installation = open_home(now)
     found = namespaces.find(installation, namespace)
-    document = federation_metadata_document(found, installation.key_ring, now)
+    document = federation_metadata_document(found, installation.key_ring, installation.defaults, now)
     if as_json:
         address = found.issuer + _PATH
         print_json({"namespace": found.name, "address": address, "document": document.decode("utf-8")})
@@ -59,7 +59,7 @@ def export(namespace: str, destination: str | None, as_json: bool) -> None:
     now = utc_now()
     installation = open_home(now)
     found = namespaces.find(installation, namespace)
-    document = federation_metadata_document(found, installation.key_ring, now)
+    document = federation_metadata_document(found, installation.key_ring, installation.defaults, now)
     file = Path(destination) if destination else installation.home / "metadata" / f"{found.name}.xml"
     write_public(str(file), document)
     if as_json:

@@ -8,8 +8,8 @@ import click
 
 from sts.core.errors import OperatorError
 from sts.core.model import Kind, Use
+from sts.core.spans import parse_instant, parse_span
 from sts.operations.rings import RingName, Selection, parse_thumbprint
-from sts.operations.spans import parse_instant, parse_span
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 CERTIFICATE_USES = (Use.SIGNING, Use.DECRYPTION)
@@ -143,9 +143,8 @@ def choose(ring: RingName, index: int | None, thumbprint: str | None) -> Selecti
     return Selection(ring, index, thumbprint)
 
 
-def explicit_selection(kind: Kind, arguments: SelectionArguments) -> Selection:
-    """The credential that the options name; raises UsageError when they name none."""
-    chosen = selection(kind, arguments)
+def require_named(chosen: Selection) -> Selection:
+    """The same selection, if it names a credential; raises UsageError."""
     if chosen.index is None and chosen.thumbprint is None:
         raise click.UsageError("name the credential with --index N or --thumbprint HEX")
     return chosen

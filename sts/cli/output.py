@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 import click
@@ -11,6 +11,7 @@ from sts.core.credentials import instant
 from sts.operations.rings import CredentialRow, Outcome
 
 _GAP = "  "
+_INDENT = " " * 7  # below what comes after the index
 _STEPS = {"promoted": "becomes primary", "retired": "retires", "expired": "expires"}
 
 
@@ -21,10 +22,15 @@ def print_json(value: object) -> None:
 
 def print_table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Print rows under their heads, each column as wide as its widest cell."""
-    lines = [tuple(heads), *(tuple(_cell(value) for value in row) for row in rows)]
+    for line in _aligned([heads, *rows]):
+        click.echo(line)
+
+
+def _aligned(rows: Iterable[Sequence[object]]) -> list[str]:
+    """A line for each row, the columns below each other."""
+    lines = [tuple(_cell(value) for value in row) for row in rows]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    for line in lines:
-        click.echo(_GAP.join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+    return [_GAP.join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
 
 
 def warn(warnings: Iterable[str]) -> None:
@@ -49,21 +55,35 @@ def named(row: CredentialRow) -> str:
 
 
 def print_credentials(rows: Sequence[CredentialRow], *, as_json: bool) -> None:
-    """Print the rows of rings."""
+    """Print the rows of rings: each credential in a line, and below it what happens next and its thumbprints."""
     if as_json:
         print_json(rows)
         return
-    heads = ("INDEX", "USE", "RELYING PARTY", "STATUS", "SUBJECT", "THUMBPRINT", "VALID FROM", "VALID TO", "NEXT")
-    print_table(heads, (_cells(row) for row in rows))
+    shows_party = any(row.relying_party is not None for row in rows)
+    party = ("RELYING PARTY",) if shows_party else ()
+    heads = ("INDEX", "USE", *party, "STATUS", "SUBJECT", "VALID FROM", "VALID TO")
+    lines = _aligned([heads, *(_cells(row, shows_party=shows_party) for row in rows)])
+    click.echo(lines[0])
+    for row, line in zip(rows, lines[1:], strict=True):
+        click.echo(line)
+        for detail in _details(row):
+            click.echo(f"{_INDENT}{detail}")
 
 
-def _cells(row: CredentialRow) -> tuple[object, ...]:
+def _cells(row: CredentialRow, *, shows_party: bool) -> tuple[object, ...]:
     status = f"{row.status} ({row.reason})" if row.reason else row.status
-    step = "" if row.next_step is None else f"{_STEPS[row.next_step]} {_cell(row.next_step_at)}"
-    return (
-        *(row.index, row.use, row.relying_party, status, row.subject, row.thumbprint),
-        *(row.not_before, row.not_after, step),
-    )
+    party = (row.relying_party,) if shows_party else ()
+    return row.index, row.use, *party, status, row.subject, row.not_before, row.not_after
+
+
+def _details(row: CredentialRow) -> Iterator[str]:
+    if row.next_step is not None:
+        yield f"next     {_STEPS[row.next_step]} {_cell(row.next_step_at)}"
+    if row.subject is None:
+        yield f"key      {row.thumbprint_sha256}"
+        return
+    yield f"SHA-1    {row.thumbprint}"
+    yield f"SHA-256  {row.thumbprint_sha256}"
 
 
 def _cell(value: object) -> str:

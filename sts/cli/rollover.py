@@ -2,13 +2,13 @@
 
 import sys
 import time
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
 import click
 
 from sts.assemble import utc_now
+from sts.cli.ending import ending_in_order
 from sts.cli.files import write_public
 from sts.cli.opening import open_home
 from sts.cli.options import Instant, Span, examples, json_option
@@ -17,10 +17,11 @@ from sts.cli.simulations import print_simulation
 from sts.core.credentials import instant
 from sts.core.errors import NotFound
 from sts.core.rollover import RingName
+from sts.core.spans import LONGEST
 from sts.operations import namespaces, ring_status, simulation, timeline, watch
 from sts.operations import rollover as operation
 from sts.operations.installation import Installation
-from sts.operations.ring_status import RingRow, RolloverStatus, Warning_
+from sts.operations.ring_status import RingRow, RolloverStatus
 from sts.operations.rollover import Done, Run
 from sts.operations.simulation import Simulation
 
@@ -60,7 +61,8 @@ def status(namespace: str | None, as_json: bool) -> None:
     """Show every ring, what it does next and when, and what needs a person (then the exit status is 1).
 
     What needs a person: a ring that is held or stuck, a credential that ends and is not replaced by itself, a
-    certificate of a partner that ends, a clock or a database that cannot be believed. Nothing is changed.
+    certificate of a partner that ends, a clock or a database that cannot be believed, a mark of the newest change that
+    cannot be written, a change of the master key that was left unfinished. Nothing is changed.
     """
     now = utc_now()
     found = ring_status.status(open_home(now), namespace, now)
@@ -71,7 +73,7 @@ def status(namespace: str | None, as_json: bool) -> None:
             ("NAMESPACE", "RING", "MODE", "PRIMARY", "VALID TO", "NEXT", "WHEN"), (_cells(row) for row in found.rings)
         )
     _tell_fault(found.fault)
-    warn(_sentences(found.warnings))
+    warn(map(str, found.warnings))
     sys.exit(NEEDS_PERSON if found.needs_person else 0)
 
 
@@ -89,10 +91,6 @@ def _cells(row: RingRow) -> tuple[object, ...]:
     return row.namespace, row.ring, mode, row.primary, row.not_after, row.next_step, row.next_step_at
 
 
-def _sentences(warnings: tuple[Warning_, ...]) -> Iterator[str]:
-    return (f"{each.namespace} {each.subject}: {each.text}" for each in warnings)
-
-
 def _tell_fault(fault: str | None) -> None:
     if fault is not None:
         click.echo(f"nothing is done by itself now: {printable(fault)}", err=True)
@@ -106,18 +104,20 @@ def plan(namespace: str | None, until: datetime, as_json: bool) -> None:
     """Print what will happen until an instant if nobody does anything: each event, and how the metadata changes.
 
     It is played through on a copy; nothing is changed. Exit status 1: nothing or not everything of it will happen by
-    itself, because something needs a person now; see `sts rollover status`.
+    itself, because something needs a person now (see `sts rollover status`), or a step of it fails.
     """
     now = utc_now()
     if until <= now:
         raise click.UsageError("--until lies in the past; to look back, see `sts audit list`")
+    if until > now + LONGEST:
+        raise click.UsageError("--until lies more than 100 years ahead")
     installation = open_home(now)
     name = _chosen(installation, namespace)
     played = _play(installation, name, simulation.Span(now.replace(microsecond=0), until))
     print_simulation(played, as_json=as_json)
     present = ring_status.status(installation, name, now)
     _tell_fault(present.fault)
-    sys.exit(NEEDS_PERSON if present.needs_person else 0)
+    sys.exit(NEEDS_PERSON if present.needs_person or played.failed else 0)
 
 
 @rollover.command(
@@ -137,23 +137,25 @@ def simulate(
     """Let the clock run on a copy of a namespace and print each event and how the metadata changes.
 
     What runs is what `sts serve` runs, with real keys, in a temporary folder; the installation stays as it is. Events:
-    published, promoted, retired (another one was promoted), expired, destroyed (its private key).
+    published, promoted, retired (another one was promoted), expired, destroyed (its private key). Exit status 1: a
+    step fails, such as one that needs a key that does not open; the other rings go on.
     """
     now = utc_now()
-    moving = _span((start or now).replace(microsecond=0), span)
+    moving = _span(now, start, span)
     installation = open_home(now)
     played = _play(installation, _chosen(installation, namespace), moving)
     print_simulation(played, as_json=as_json)
     if picture is not None:
         write_public(picture, timeline.draw(played).encode())
         click.echo(f"wrote the timeline to {picture}", err=True)
+    sys.exit(NEEDS_PERSON if played.failed else 0)
 
 
-def _span(start: datetime, length: timedelta) -> simulation.Span:
-    try:
-        return simulation.Span(start, start + length)
-    except OverflowError:
-        raise click.UsageError("the simulation would go on beyond the year 9999") from None
+def _span(now: datetime, start: datetime | None, length: timedelta) -> simulation.Span:
+    begin = (start or now).replace(microsecond=0)
+    if abs(begin - now) > LONGEST:
+        raise click.UsageError("--from lies more than 100 years from now")
+    return simulation.Span(begin, begin + length)
 
 
 def _chosen(installation: Installation, namespace: str | None) -> str:
@@ -172,10 +174,12 @@ def _play(installation: Installation, namespace: str, span: simulation.Span) -> 
     """Simulate, with a bar on a terminal that shows how far the clock has come."""
     seconds = max(1, int((span.end - span.start).total_seconds()))
     reached = span.start
-    with click.progressbar(length=seconds, label="simulating", file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
+    shown = click.progressbar(length=seconds, label="simulating", file=sys.stderr, hidden=not sys.stderr.isatty())
+    with shown as bar, ending_in_order() as insist:
 
         def progress(now: datetime) -> None:
             nonlocal reached
+            insist()
             bar.update(int((now - reached).total_seconds()))
             reached = now
 
@@ -190,7 +194,7 @@ def run(namespace: str | None, as_json: bool) -> None:
 
     Any number of processes may run at once; each step happens once. Where the last look at the clock is long ago, a
     second look must agree with this one first: that takes 30 seconds. While the clock or the database cannot be
-    believed nothing is done, and the exit status is 1.
+    believed nothing is done, and the exit status is 1. So it is when a step fails; the other rings are looked after.
     """
     installation = open_home(utc_now())
     outcome = operation.run(installation, utc_now(), namespace)
@@ -200,17 +204,22 @@ def run(namespace: str | None, as_json: bool) -> None:
         time.sleep(max(0, wait) + 1)
         outcome = operation.run(installation, utc_now(), namespace)
     _tell_run(outcome, as_json=as_json)
-    sys.exit(0 if outcome.fault is None else NEEDS_PERSON)
+    sys.exit(0 if outcome.fault is None and not outcome.failed else NEEDS_PERSON)
 
 
 def _tell_run(outcome: Run, *, as_json: bool) -> None:
     if as_json:
-        print_json({"done": [_done_value(each) for each in outcome.done], "fault": outcome.fault})
+        done = [_done_value(each) for each in outcome.done]
+        print_json({"done": done, "failed": outcome.failed, "fault": outcome.fault})
     elif outcome.fault is None:
-        for done in outcome.done or ("nothing is due",):
-            click.echo(printable(str(done)))
+        for each in outcome.done or (() if outcome.failed else ("nothing is due",)):
+            click.echo(printable(str(each)))
     _tell_fault(outcome.fault)
-    warn(f"{done}: late, look at `sts rollover status`" for done in outcome.done if done.urgent)
+    warn(f"{each}: late, look at `sts rollover status`" for each in outcome.done if each.urgent)
+    warn(map(str, outcome.failed))
+    warn(() if outcome.warning is None else (outcome.warning,))
+    if outcome.is_cut:
+        warn(("the database went away: the other rings were not looked at",))
 
 
 def _done_value(done: Done) -> dict[str, object]:

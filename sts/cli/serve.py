@@ -82,9 +82,10 @@ def serve(workers: int | None, threads: int | None, **given: Unpack[_Listening])
     Behind a proxy that ends TLS, name the proxy in STS_TRUSTED_PROXIES. A client that sends half a request holds a
     thread until it hangs up: let strangers in through a proxy that buffers requests.
 
-    Settings are environment variables: STS_HOME, STS_BASE_URL, STS_DATABASE_URL, STS_MASTER_KEY_FILE,
-    STS_TRUSTED_PROXIES, STS_CLIENT_CERTIFICATE_HEADER, STS_EXTRA_ROOTS, STS_START_PAGE, STS_WORKERS,
-    STS_LOG_FORMAT.
+    Settings are environment variables: STS_HOME, STS_BASE_URL, STS_DATABASE_URL, STS_MASTER_KEY_FILE, STS_MARK_FILE,
+    STS_TRUSTED_PROXIES, STS_CLIENT_CERTIFICATE_HEADER, STS_EXTRA_ROOTS, STS_START_PAGE, STS_WORKERS, STS_LOG_FORMAT,
+    STS_METADATA_MAX_AGE, STS_ROLLOVER_LIFETIME, STS_ROLLOVER_LEAD, STS_ROLLOVER_TURN, STS_ROLLOVER_KEY_TYPE,
+    STS_ROLLOVER_AUTOMATIC.
     """
     if (given["tls_certificate"] is None) != (given["tls_key"] is None):
         raise click.UsageError("--tls-certificate and --tls-key belong together")

@@ -30,6 +30,7 @@ def print_simulation(played: Simulation, *, as_json: bool) -> None:
         else:
             click.echo("nothing happens")
     warn(_sentence(each) for each in played.foreseen)
+    warn(f"from {instant(each.at)} on, {each.failure}" for each in played.failed)
 
 
 def _rows(played: Simulation) -> Iterator[tuple[object, ...]]:
@@ -61,5 +62,4 @@ def _list(thumbprints: Sequence[str]) -> str:
 
 
 def _sentence(foreseen: Foreseen) -> str:
-    warning = foreseen.warning
-    return f"from {instant(foreseen.at)} a person is needed: {warning.namespace} {warning.subject}: {warning.text}"
+    return f"from {instant(foreseen.at)} a person is needed: {foreseen.warning}"

@@ -2,9 +2,11 @@
 
 from datetime import datetime
 
+from sts.core.credentials import instant
 from sts.core.errors import AuthenticationFailed
 from sts.core.exchange import (
     CertificateProof,
+    CertifiedClient,
     ClientAssertion,
     PasswordAttempt,
     PasswordProof,
@@ -17,6 +19,7 @@ from sts.core.parts import Parts
 from sts.core.presented import Presented
 from sts.core.self_issued import accept_self_issued, authenticate_client, enabled, principal_of
 from sts.core.tenant_ca import EnrolmentRequest
+from sts.core.tenant_ca import authorities as tenant_cas
 from sts.core.trusted_cas import authorities
 from sts.core.uris import AuthenticationMethod
 
@@ -64,10 +67,27 @@ def _by_certificate(namespace: Namespace, proof: CertificateProof, parts: Parts,
     claimed = proof.name if proof.name is not None else parts.client_certificates.claimed_name(proof.certificate)
     identity = parts.directory.service_identity(namespace, claimed)
     if identity is None or not _is_pinned(identity, proof, now):
-        certified = parts.client_certificates.certified_name(proof.certificate, authorities(namespace, now), now)
-        if certified != claimed:
-            raise AuthenticationFailed(detail=f"the certificate names '{certified}', the request '{claimed}'")
+        certified = parts.client_certificates.certified_client(proof.certificate, authorities(namespace, now), now)
+        if certified.name != claimed:
+            raise AuthenticationFailed(detail=f"the certificate names '{certified.name}', the request '{claimed}'")
+        _require_later_than_secrets(namespace, identity, certified)
     return principal_of(namespace, enabled(identity), AuthenticationMethod.X509, now)
+
+
+def _require_later_than_secrets(
+    namespace: Namespace, identity: ServiceIdentity | None, certified: CertifiedClient
+) -> None:
+    """Return unless our own CA issued it before the identity was made, disabled, or given another secret.
+
+    Otherwise whoever enrolled once could renew for ever. A CA of somebody else does not know of our secrets.
+    """
+    since = None if identity is None else identity.secrets_since
+    if since is None or certified.not_before >= since:
+        return
+    if any(own.certificate == certified.authority for own in tenant_cas(namespace)):
+        raise AuthenticationFailed(
+            detail=f"the certificate of '{certified.name}' was issued before its secrets changed on {instant(since)}"
+        )
 
 
 def _is_pinned(identity: ServiceIdentity, proof: CertificateProof, now: datetime) -> bool:

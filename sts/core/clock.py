@@ -1,13 +1,15 @@
 """Whether the clock can be believed: two looks must agree before anything that cannot be taken back is done."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 from sts.core.credentials import instant
+from sts.core.errors import ClockInDoubt
 
 BEHIND: Final = timedelta(minutes=5)
-AHEAD: Final = timedelta(hours=1)
+AHEAD: Final = timedelta(minutes=5)  # of looks that come every 20 seconds
 SECOND_LOOK: Final = timedelta(seconds=30)  # the least time between two looks that can agree
 
 
@@ -37,7 +39,7 @@ def read_clock(marks: ClockMarks, now: datetime) -> ClockReading:
     """Hold a look at the clock against the earlier ones; `now` is aware UTC.
 
     A clock more than five minutes behind what was agreed on is not believed until it has caught up; one that is more
-    than an hour ahead not before a second look, at least 30 s later by the same clock.
+    than five minutes ahead not before a second look, at least 30 s later by the same clock and within those minutes.
     """
     now = now.replace(microsecond=0)
     if marks.agreed is None:
@@ -57,3 +59,21 @@ def read_clock(marks: ClockMarks, now: datetime) -> ClockReading:
 
 def _confirms(doubted: datetime | None, now: datetime) -> bool:
     return doubted is not None and doubted + SECOND_LOOK <= now <= doubted + AHEAD
+
+
+@dataclass(frozen=True, slots=True)
+class AgreedClock:
+    """The clock while that is done which an agreed look allows: it may go on from there, but not jump."""
+
+    clock: Callable[[], datetime]
+    agreed: datetime
+
+    def __call__(self) -> datetime:
+        """Tell the time, never before what was agreed on; raises ClockInDoubt for more than five minutes after it."""
+        now = self.clock()
+        if now > self.agreed + AHEAD:
+            raise ClockInDoubt(
+                f"the clock says {instant(now)}, and a look at {instant(self.agreed)} began this: it jumped, or that "
+                "took too long; the next look goes on"
+            )
+        return max(now, self.agreed)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from sts.core.errors import Conflict, IssuingFailed, NoSigningCertificate, NoSigningKey
-from sts.core.model import Credential, Kind, Namespace, RelyingParty, Use
+from sts.core.model import DEDICATED, Credential, Kind, Namespace, Origin, RelyingParty, RingPolicy, Use
 
 SECOND = timedelta(seconds=1)
 SPREAD = timedelta(seconds=6)  # by then every node has read a change
@@ -57,6 +57,23 @@ def primary(members: Iterable[Credential], now: datetime) -> Credential | None:
     return holder if any_alive else None
 
 
+def last_primary(members: Iterable[Credential], now: datetime) -> Credential | None:
+    """The one that became primary last, a deleted one too."""
+    since = [(c.primary_from, c.id, c) for c in members if c.primary_from is not None and c.primary_from <= now]
+    return max(since, key=lambda found: found[:2])[2] if since else None
+
+
+def is_automatic(members: Iterable[Credential], policy: RingPolicy | None, now: datetime) -> bool:
+    """Whether a ring makes and promotes by itself, as its policy says, unless it is held.
+
+    Where the policy does not say: if the present primary was made here.
+    """
+    if policy is not None and policy.automatic is not None:
+        return policy.automatic
+    present = primary(members, now)
+    return present is None or present.origin is Origin.GENERATED
+
+
 def signing_credential(namespace: Namespace, relying_party: RelyingParty, now: datetime) -> Credential:
     """The credential that signs for a relying party (design, section 2, "Which one signs").
 
@@ -76,7 +93,7 @@ def metadata_credential(namespace: Namespace, now: datetime) -> Credential:
     try:
         return _select(members, now)
     except _Unavailable as unavailable:
-        later = next((at for at in _instants(members, now) if _selected(members, at)), None)
+        later = returns(members, now)
         raise _refusal(unavailable, Kind.CERTIFICATE, f"--namespace {namespace.name}", later) from None
 
 
@@ -91,6 +108,11 @@ def signing_members(namespace: Namespace, relying_party: RelyingParty, now: date
     if not alive or (kind is Kind.SYMMETRIC and _expired_and_not_replaced(alive, now)):
         return shared
     return dedicated
+
+
+def is_dedicated(members: Ring) -> bool:
+    """Whether it is the ring of a relying party, and not the namespace's."""
+    return bool(members) and members[0].scope.startswith(DEDICATED)
 
 
 def _members(credentials: Iterable[Credential], use: Use, kind: Kind) -> Ring:
@@ -127,8 +149,8 @@ def _select(members: Ring, now: datetime) -> Credential:
     raise _Unavailable(_why_none(members, now))
 
 
-def _selected(members: Ring, now: datetime) -> Credential | None:
-    """What steps 4 and 5 select, where it is a question and not a demand."""
+def selected(members: Ring, now: datetime) -> Credential | None:
+    """The credential of a ring that is in use (steps 4 and 5), where it is a question and not a demand."""
     try:
         return _select(members, now)
     except _Unavailable:
@@ -169,8 +191,7 @@ def _refusal(unavailable: _Unavailable, kind: Kind, arguments: str, later: datet
 
 
 def _command(namespace: Namespace, relying_party: RelyingParty, members: Ring) -> str:
-    dedicated = bool(members) and members[0].scope.startswith("rp:")
-    suffix = f" --relying-party {relying_party.name}" if dedicated else ""
+    suffix = f" --relying-party {relying_party.name}" if is_dedicated(members) else ""
     return f"--namespace {namespace.name}{suffix}"
 
 
@@ -178,7 +199,7 @@ def _next_signing_instant(namespace: Namespace, relying_party: RelyingParty, now
     """The first instant at which signing would succeed if nobody did anything."""
     everything = namespace.credentials + relying_party.credentials
     for at in _instants(everything, now):
-        if _selected(signing_members(namespace, relying_party, at), at):
+        if selected(signing_members(namespace, relying_party, at), at):
             return at
     return None
 
@@ -195,6 +216,16 @@ def _instants(credentials: Iterable[Credential], now: datetime) -> list[datetime
         if c.demoted_at is not None:
             found.add(c.demoted_at + LONGEST_TOKEN + SECOND)
     return sorted(at for at in found if at > now)
+
+
+def lapse(members: Ring, now: datetime) -> datetime:
+    """The first instant, now or later, at which nothing of a ring is in use any more if nobody does anything."""
+    return next(at for at in (now, *_instants(members, now)) if selected(members, at) is None)
+
+
+def returns(members: Ring, now: datetime) -> datetime | None:
+    """The first instant after now at which something of a ring is in use if nobody does anything."""
+    return next((at for at in _instants(members, now) if selected(members, at) is not None), None)
 
 
 def next_change(namespace: Namespace, now: datetime) -> datetime | None:
@@ -218,17 +249,22 @@ def published_signing(namespace: Namespace, now: datetime) -> Ring:
     """The signing certificates in federation metadata: the one that signs first, then the others, newest first."""
     members = _members(namespace.credentials, Use.SIGNING, Kind.CERTIFICATE)
     public = [c for c in members if _is_public(c, now) and not _is_over(c, now)]
-    first = _selected(members, now)
+    first = selected(members, now)
     public.sort(key=lambda c: (c is first, _newest(c)), reverse=True)
     return tuple(public)
 
 
-def published_decryption(namespace: Namespace, now: datetime) -> Ring:
-    """What partners may encrypt to: the newest published unexpired one first; in a manual ring the primary first."""
+def published_decryption(namespace: Namespace, now: datetime, default: RingPolicy | None = None) -> Ring:
+    """What partners may encrypt to: the newest published unexpired one first.
+
+    In a ring that does not roll over by itself, manual or held, the primary first; `default` is the policy of a ring
+    that has none of its own.
+    """
     members = _members(namespace.credentials, Use.DECRYPTION, Kind.CERTIFICATE)
     public = [c for c in members if _is_public(c, now) and not has_expired(c, now)]
-    policy = namespace.rollover.get("decryption")
-    first = None if policy is None or policy.automatic else primary(members, now)
+    policy = namespace.rollover.get("decryption", default)
+    rolls = "decryption" not in namespace.held and is_automatic(members, policy, now)
+    first = None if rolls else primary(members, now)
     public.sort(key=lambda c: (c is first, c.published_at, c.id), reverse=True)
     return tuple(public)
 
@@ -311,8 +347,15 @@ def _promotion_warnings(present: Credential | None, chosen: Credential, at: date
         )
     if chosen.published_at is not None and chosen.published_at > at - LONGEST_TOKEN:
         seconds = max(0, int((now - chosen.published_at).total_seconds()))
-        warnings.append(f"public for {seconds} s; partners that have not re-read the metadata will refuse")
+        warnings.append(f"public for {seconds} s; {unaware(chosen)}")
     return tuple(warnings)
+
+
+def unaware(chosen: Credential) -> str:
+    """Who suffers when a credential is used before everybody knows it."""
+    if chosen.use is Use.TENANT_CA:
+        return "services that do not trust it yet will refuse the certificates that it issues"
+    return "partners that have not re-read the metadata will refuse"
 
 
 def refuse_deleting(members: Sequence[Credential], chosen: Credential, now: datetime) -> None:
@@ -321,7 +364,7 @@ def refuse_deleting(members: Sequence[Credential], chosen: Credential, now: date
         return
     if chosen == primary(members, now):
         raise Conflict(f"{describe(chosen)} is the primary: make another primary or revoke it first")
-    if chosen == _selected(tuple(members), now):
+    if chosen == selected(tuple(members), now):
         raise Conflict(f"{describe(chosen)} is the one in use: make another primary or revoke it first")
 
 
@@ -331,7 +374,7 @@ def status(members: Sequence[Credential], credential: Credential, now: datetime)
         return Status.REVOKED, ""
     if has_expired(credential, now):
         return Status.EXPIRED, ""
-    if credential == _selected(tuple(members), now):
+    if credential == selected(tuple(members), now):
         return Status.ACTIVE, ""
     once = credential.primary_from is not None and credential.primary_from <= now
     return Status.INACTIVE, "retired" if once and credential != primary(members, now) else "next"

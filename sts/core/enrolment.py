@@ -1,9 +1,12 @@
 """A service identity enrols a certificate of its namespace's tenant CA: authenticate, choose the CA, certify."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
 from sts.core.authentication import authenticate
+from sts.core.errors import AuthenticationFailed
+from sts.core.model import Namespace
 from sts.core.parts import Parts
 from sts.core.tenant_ca import EnrolmentRequest, IssuedCertificate, device, issuing_authority
 
@@ -17,14 +20,21 @@ class Enrolled:
     credential_id: int
 
 
-def enrol(request: EnrolmentRequest, parts: Parts, now: datetime) -> Enrolled:
+def enrol(
+    request: EnrolmentRequest, parts: Parts, now: datetime, with_authority: Callable[[Namespace], Namespace]
+) -> Enrolled:
     """Issue the certificate that a service identity asks for itself; raises the StsError of the first that refuses.
 
-    Nothing of the certification request is looked at before its sender is known.
+    Nothing of the certification request is looked at, and nothing is made, before its sender is known;
+    `with_authority` then answers the namespace with a tenant CA if it never had one.
     """
     namespace = parts.directory.namespace(request.namespace)
     principal = authenticate(namespace, request, parts, now)
+    identity = parts.directory.service_identity(namespace, principal.name)
+    if identity is None:
+        raise AuthenticationFailed(detail=f"service identity '{principal.name}' was deleted meanwhile")
+    namespace = with_authority(namespace)
     credential = issuing_authority(namespace, now)
     authority = parts.key_ring.authority(namespace, credential)
-    certificate = authority.certify(request.certification_request, device(principal.name, now))
+    certificate = authority.certify(request.certification_request, device(identity, now))
     return Enrolled(certificate, principal.name, credential.id)

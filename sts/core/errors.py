@@ -260,6 +260,10 @@ class StoreUnavailable(StsError):
     code = "ACS60021"
 
 
+class ClockInDoubt(StsError):
+    """The clock cannot be believed just now; nothing that cannot be taken back is done by it."""
+
+
 class KeyUnreadable(StsError):
     """A stored secret does not open under the master key."""
 

@@ -23,6 +23,14 @@ class TokenDescriptor(NamedTuple):
     jwt_type: str = "JWT"
 
 
+class CertifiedClient(NamedTuple):
+    """What a client's certificate says, once it is known who issued it."""
+
+    name: str
+    not_before: datetime
+    authority: bytes  # the certificate (DER) of the CA that issued it
+
+
 @dataclass(frozen=True, slots=True)
 class VerificationKey:
     """One key that may verify a token; the key decides the algorithm, never the token."""

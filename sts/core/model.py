@@ -110,11 +110,12 @@ class PartnerRole(StrEnum):
 
 NAMESPACE_SCOPE = "namespace"
 INSTALLATION_SCOPE = "installation"
+DEDICATED = "rp:"  # how the scopes of relying parties begin
 
 
 def relying_party_scope(relying_party_id: int) -> str:
     """The scope of the credentials dedicated to one relying party."""
-    return f"rp:{relying_party_id}"
+    return f"{DEDICATED}{relying_party_id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,6 +280,7 @@ class ServiceIdentity:
     enabled: bool = True
     swt_without_expiry: bool = False
     interactive: bool = False
+    secrets_since: datetime | None = None  # the last change of what it authenticates with; None: before that was kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,7 +307,7 @@ class TrustedCA:
 class RingPolicy:
     """How one ring of a namespace rolls over."""
 
-    automatic: bool
+    automatic: bool | None  # None: not said, so by itself where the present primary was made here
     lifetime: timedelta
     lead: timedelta = timedelta(days=90)
     turn: timedelta = timedelta(days=45)
@@ -322,6 +324,7 @@ class Namespace:
     hosts: tuple[str, ...] = ()
     session: timedelta = timedelta(hours=8)
     rollover: Mapping[str, RingPolicy] = field(default_factory=dict)
+    held: frozenset[str] = frozenset()  # rings that do not roll over until an operator lets them go on
     credentials: tuple[Credential, ...] = ()  # scope "namespace", tombstones included
     trusted_cas: tuple[TrustedCA, ...] = ()
     version: int = 0  # the sequence of the newest change that touched it

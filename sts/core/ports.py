@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-from sts.core.exchange import PasswordAttempt, TokenDescriptor, TokenView, Trusted, VerifiedToken
+from sts.core.exchange import CertifiedClient, PasswordAttempt, TokenDescriptor, TokenView, Trusted, VerifiedToken
 from sts.core.model import (
     ContentEncryption,
     Credential,
@@ -145,8 +145,8 @@ class ClientCertificates(Protocol):
     def claimed_name(self, certificate: bytes) -> str:
         """The common name in a certificate, whoever issued it; raises AuthenticationFailed."""
 
-    def certified_name(self, certificate: bytes, authorities: Sequence[bytes], now: datetime) -> str:
-        """The common name in a client's certificate that one of these CAs issued.
+    def certified_client(self, certificate: bytes, authorities: Sequence[bytes], now: datetime) -> CertifiedClient:
+        """Whom a client's certificate names, since when, and which of these CAs issued it.
 
         Raises AuthenticationFailed, with the true reason in `detail`.
         """

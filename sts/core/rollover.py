@@ -18,9 +18,10 @@ from sts.core.credentials import (
     SPREAD,
     Ring,
     has_expired,
+    last_primary,
     primary,
 )
-from sts.core.model import Credential, KeyType, Kind, Namespace, Origin, RingPolicy, Use
+from sts.core.model import DEDICATED, Credential, KeyType, Kind, Origin, RingPolicy, Use
 
 ANNOUNCED: Final = timedelta(minutes=1)  # a promotion is written down this long before its instant
 _DAY: Final = timedelta(days=1)
@@ -53,9 +54,9 @@ _USES: Final = {
 }
 
 DEFAULT_POLICIES: Final = {
-    RingName.SIGNING: RingPolicy(automatic=True, lifetime=730 * _DAY, key_type=KeyType.RSA2048),
-    RingName.DECRYPTION: RingPolicy(automatic=True, lifetime=730 * _DAY, key_type=KeyType.RSA2048),
-    RingName.TENANT_CA: RingPolicy(automatic=True, lifetime=730 * _DAY, key_type=KeyType.RSA3072),
+    RingName.SIGNING: RingPolicy(automatic=None, lifetime=730 * _DAY, key_type=KeyType.RSA2048),
+    RingName.DECRYPTION: RingPolicy(automatic=None, lifetime=730 * _DAY, key_type=KeyType.RSA2048),
+    RingName.TENANT_CA: RingPolicy(automatic=None, lifetime=730 * _DAY, key_type=KeyType.RSA3072),
     RingName.SIGNING_KEYS: RingPolicy(automatic=False, lifetime=3650 * _DAY),
 }
 
@@ -104,60 +105,101 @@ def _whole(span: timedelta) -> timedelta:
     return timedelta(seconds=span // SECOND)
 
 
-def policy_of(namespace: Namespace, name: RingName) -> RingPolicy:
-    """The policy of a ring: the namespace's own, or the default; imported ones are manual unless it says otherwise."""
-    chosen = namespace.rollover.get(name)
-    return DEFAULT_POLICIES[name] if chosen is None else chosen
-
-
-def is_automatic(members: Ring, policy: RingPolicy, now: datetime) -> bool:
-    """Whether the ring makes and promotes by itself: the policy says so and the present primary was made here."""
-    present = primary(members, now)
-    return policy.automatic and (present is None or present.origin is Origin.GENERATED)
-
-
 def plan(members: Ring, policy: RingPolicy, max_age: timedelta, now: datetime) -> tuple[Step, ...]:
     """The next steps of an automatic ring that nobody holds, in order of their instants; those in the past are due.
 
     `members` is the whole ring with its tombstones. At most one PUBLISH or PROMOTE is ever ahead; a ring whose
     primary was revoked or deleted waits for a person.
     """
-    steps = [*_succession(members, policy, max_age, now), *_destructions(members, now)]
+    steps = [*_succession(members, policy, max_age, now), *destructions(members, now)]
     return tuple(sorted(steps, key=lambda step: step.at))
 
 
 def _succession(members: Ring, policy: RingPolicy, max_age: timedelta, now: datetime) -> Iterable[Step]:
     present = primary(members, now)
     if present is None:
-        if not any(_is_live(c, now) for c in members):
+        if last_primary(members, now) is None and not any(_is_live(c, now) for c in members):
             yield Step(StepKind.PUBLISH, now, None)
         return
     if present.revoked_at is not None or present.deleted_at is not None:
         return
-    span = spans(present.not_after - present.not_before, policy, max_age)
-    successor = next_in_line(members, present, now)
+    span = spans_of(present, policy, max_age)
+    successor = next_in_line(members, present, span, now)
     if successor is None:
         at = present.not_after - span.lead
         yield Step(StepKind.PUBLISH, at, present, urgent=now >= present.not_after - span.critical)
-    elif successor.primary_from is None:
+    elif not _is_scheduled(successor, now):
         yield Step(StepKind.PROMOTE, promotion_instant(present, successor, span), successor)
 
 
-def next_in_line(members: Ring, present: Credential, now: datetime) -> Credential | None:
-    """The live successor of the present primary: scheduled or named as such first, then whatever ends last."""
-    able = now + SPREAD  # the earliest instant at which it could take over
-    waiting = [c for c in members if _is_live(c, able) and _waits(c, now) and c.not_after > present.not_after]
-    if not waiting:
-        return None
-    return max(waiting, key=lambda c: (c.primary_from is not None, c.predecessor_id == present.id, c.not_after, c.id))
+def spans_of(present: Credential, policy: RingPolicy, max_age: timedelta) -> Spans:
+    """The spans of a policy for this primary."""
+    return spans(present.not_after - present.not_before, policy, max_age)
+
+
+def next_in_line(members: Ring, present: Credential, span: Spans, now: datetime) -> Credential | None:
+    """The successor of the present primary; None where one has to be made.
+
+    Of those that can take over before its end: scheduled or named as such first, then whatever ends last. Of others,
+    that come late, the soonest; one that begins so late that another would be public before it does not count.
+    """
+    latest = max(present.not_after, now + max(span.in_public, SPREAD))
+    able = [c for c in members if comes_after(c, present, now) and _begins(c, now) <= latest]
+    able = [c for c in able if _is_live(c, succeeds_at(c, present, span, now))]
+    in_time = [c for c in able if succeeds_at(c, present, span, now) <= present.not_after]
+    if in_time:
+        return max(in_time, key=lambda c: _rank(c, present, now))
+    return min(able, key=lambda c: (succeeds_at(c, present, span, now), c.id), default=None)
+
+
+def stand_ins(members: Ring, present: Credential, now: datetime) -> Ring:
+    """Those that can take the place of a primary that is revoked now, the best first: published, valid, after it."""
+    able = [c for c in members if comes_after(c, present, now) and c.published_at is not None]
+    able = [c for c in able if c.not_before <= now and _is_live(c, now + SPREAD)]
+    return tuple(sorted(able, key=lambda c: _rank(c, present, now), reverse=True))
+
+
+def comes_after(credential: Credential, present: Credential, now: datetime) -> bool:
+    """Whether it may ever succeed the present primary by itself: alive, it ends later, and it was not retired.
+
+    One that was primary already still comes after an older one, which an operator went back to (ADR 12).
+    """
+    was_primary = credential.primary_from is not None and not _is_scheduled(credential, now)
+    return (
+        _is_live(credential, now)
+        and credential.not_after > present.not_after
+        and (not was_primary or _age(credential) > _age(present))
+    )
+
+
+def succeeds_at(credential: Credential, present: Credential, span: Spans, now: datetime) -> datetime:
+    """When a successor becomes primary by itself: on its scheduled day, or as planned."""
+    if credential.primary_from is not None and credential.primary_from > now:
+        return credential.primary_from
+    return max(promotion_instant(present, credential, span), now.replace(microsecond=0) + SPREAD)
+
+
+def _age(credential: Credential) -> tuple[datetime, int]:
+    return credential.published_at or credential.not_before, credential.id
+
+
+def _begins(credential: Credential, now: datetime) -> datetime:
+    """The earliest instant at which it can become primary, however long it was public."""
+    since = credential.primary_from
+    return since if since is not None and since > now else credential.not_before
+
+
+def _rank(credential: Credential, present: Credential, now: datetime) -> tuple[bool, bool, datetime, int]:
+    is_named = credential.predecessor_id == present.id
+    return _is_scheduled(credential, now), is_named, credential.not_after, credential.id
 
 
 def _is_live(credential: Credential, now: datetime) -> bool:
     return credential.deleted_at is None and credential.revoked_at is None and not has_expired(credential, now)
 
 
-def _waits(credential: Credential, now: datetime) -> bool:
-    return credential.primary_from is None or credential.primary_from > now
+def _is_scheduled(credential: Credential, now: datetime) -> bool:
+    return credential.primary_from is not None and credential.primary_from > now
 
 
 def promotion_instant(present: Credential, successor: Credential, span: Spans) -> datetime:
@@ -177,24 +219,32 @@ class Handover:
 
 
 def handover(members: Ring, policy: RingPolicy, max_age: timedelta, now: datetime) -> Handover | None:
-    """The handover that the plan of an automatic ring leads to; None without one, and for one that is scheduled."""
+    """The handover that the plan of an automatic ring leads to, a scheduled one too; None for a ring that waits."""
     present = primary(members, now)
-    step = next(iter(_succession(members, policy, max_age, now)), None)
-    if present is None or step is None:
+    if present is None or present.revoked_at is not None or present.deleted_at is not None:
         return None
-    if step.kind is StepKind.PROMOTE:
-        return Handover(takes_over_at(step, now), step.credential)
-    begin = max(step.at, now.replace(microsecond=0))
+    span = spans_of(present, policy, max_age)
+    successor = next_in_line(members, present, span, now)
+    if successor is not None:
+        return Handover(succeeds_at(successor, present, span, now), successor)
+    begin = max(present.not_after - span.lead, now.replace(microsecond=0))
     made = replace(present, published_at=begin, not_before=begin)
-    span = spans(present.not_after - present.not_before, policy, max_age)
     return Handover(max(promotion_instant(present, made, span), begin + SPREAD), None)
 
 
-def _destructions(members: Ring, now: datetime) -> Iterable[Step]:
-    present = primary(members, now)
-    for credential in members:
-        if credential.deleted_at is None and credential is not present and credential.origin is Origin.GENERATED:
-            yield Step(StepKind.DESTROY, destruction_instant(credential), credential)
+def destructions(members: Ring, now: datetime) -> tuple[Step, ...]:
+    """When the private keys of a ring are destroyed, automatic or not; never those of its primary and of imported ones.
+
+    A dedicated ring keeps the last that was not revoked, too: empty, it would give way to the namespace's.
+    """
+    spared = {c.id for c in (primary(members, now), _last_dedicated(members)) if c is not None}
+    alive = (c for c in members if c.deleted_at is None and c.id not in spared and c.origin is Origin.GENERATED)
+    return tuple(Step(StepKind.DESTROY, destruction_instant(c), c) for c in alive)
+
+
+def _last_dedicated(members: Ring) -> Credential | None:
+    alive = [c for c in members if c.scope.startswith(DEDICATED) and c.deleted_at is None]
+    return max(alive, key=lambda c: (c.revoked_at is None, c.not_after, c.id), default=None)
 
 
 def destruction_instant(credential: Credential) -> datetime:

@@ -1,14 +1,15 @@
 """The CA of each namespace and the installation's root above them: which issues, which is trusted, which is due."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from sts.core.credentials import Ring, Status, describe, has_expired, instant, is_valid, primary, status
 from sts.core.errors import NoIssuingAuthority
 from sts.core.exchange import Proof
-from sts.core.model import Credential, Kind, Namespace, Use
+from sts.core.model import Credential, Kind, Namespace, ServiceIdentity, Use
+from sts.core.rollover import Step, StepKind, destruction_instant
 
 ROOT_LIFETIME: Final = timedelta(days=3650)
 DEVICE_LIFETIME: Final = timedelta(hours=24)
@@ -45,10 +46,14 @@ class IssuedCertificate:
     not_after: datetime
 
 
-def device(name: str, now: datetime) -> Subscriber:
-    """A service identity that enrols now: 24 hours, begun a few minutes ago."""
+def device(identity: ServiceIdentity, now: datetime) -> Subscriber:
+    """A service identity that enrols now: 24 hours, begun a few minutes ago, but not before its present secrets.
+
+    So its beginning tells what it was issued for, and what was issued for earlier secrets can be refused.
+    """
     now = now.replace(microsecond=0)
-    return Subscriber(name, now - BACKDATED, now + DEVICE_LIFETIME)
+    begin = now - BACKDATED if identity.secrets_since is None else max(now - BACKDATED, identity.secrets_since)
+    return Subscriber(identity.name, begin, now + DEVICE_LIFETIME)
 
 
 def authorities(namespace: Namespace) -> Ring:
@@ -103,13 +108,11 @@ def _members(credentials: Iterable[Credential], use: Use) -> Ring:
 
 
 def _is_published(credential: Credential, now: datetime) -> bool:
-    return (
-        credential.deleted_at is None
-        and credential.revoked_at is None
-        and credential.published_at is not None
-        and credential.published_at <= now
-        and not has_expired(credential, now)
-    )
+    return _is_living(credential, now) and credential.published_at is not None and credential.published_at <= now
+
+
+def _is_living(credential: Credential, now: datetime) -> bool:
+    return credential.deleted_at is None and credential.revoked_at is None and not has_expired(credential, now)
 
 
 def _in_order(members: Ring, chosen: Iterable[Credential], now: datetime) -> Ring:
@@ -120,16 +123,48 @@ def _in_order(members: Ring, chosen: Iterable[Credential], now: datetime) -> Rin
 
 
 def issuing_root(roots: Sequence[Credential], now: datetime) -> Credential | None:
-    """The root that issues tenant CA certificates now; None while the first is not made, or the last may not issue."""
+    """The root that is primary now; None while the first is not made, or the last may not issue."""
     holder = primary(_members(roots, Use.ROOT_CA), now)
     return holder if holder is not None and holder.deleted_at is None and is_valid(holder, now) else None
 
 
-def is_root_due(roots: Sequence[Credential], tenant_lifetime: timedelta, now: datetime) -> bool:
-    """Whether a root must be made: none issues, or none lives for two tenant lives more."""
-    members = _members(roots, Use.ROOT_CA)
-    alive = [c for c in members if c.deleted_at is None and c.revoked_at is None]
-    return issuing_root(members, now) is None or not any(c.not_after - 2 * tenant_lifetime >= now for c in alive)
+def root_for(roots: Sequence[Credential], tenant_lifetime: timedelta, now: datetime) -> Credential | None:
+    """The root that issues a tenant CA of this life: the present one or the first after it in line that outlives it.
+
+    Where none does, the one that ends last; None where no root may issue.
+    """
+    now = now.replace(microsecond=0)
+    line = _line(roots, now)
+    lasting = (c for c in line if c.not_after >= now + tenant_lifetime)
+    return next(lasting, max(line, key=lambda c: (c.not_after, c.id), default=None))
+
+
+def _line(roots: Sequence[Credential], now: datetime) -> Ring:
+    """The roots that may issue now, from the present one on in the order in which they succeed each other."""
+    present = issuing_root(roots, now)
+    first = 0 if present is None else present.id
+    able = (c for c in _members(roots, Use.ROOT_CA) if _is_published(c, now) and is_valid(c, now) and c.id >= first)
+    return tuple(sorted(able, key=lambda c: c.id))
+
+
+def root_steps(roots: Sequence[Credential], tenant_lifetime: timedelta, now: datetime) -> tuple[Step, ...]:
+    """What is to be done to the roots now, where the longest life of a tenant CA is this.
+
+    One is made when none is left that lives for two tenant lives more. One that comes next in line takes over when
+    the present one would not outlive a tenant CA, whatever day was foreseen. What has ended loses its key.
+    """
+    now = now.replace(microsecond=0)
+    present, steps = issuing_root(roots, now), []
+    chosen = root_for(roots, tenant_lifetime, now)
+    living = [c for c in _members(roots, Use.ROOT_CA) if _is_living(c, now)]  # one that begins later too
+    since = max((c.not_after - 2 * tenant_lifetime for c in living), default=now)
+    if not living or since < now:
+        steps.append(Step(StepKind.PUBLISH, since, present))
+    elif chosen is not None and chosen != present:
+        steps.append(Step(StepKind.PROMOTE, now if present is None else present.not_after - tenant_lifetime, chosen))
+    ended = (c for c in _members(roots, Use.ROOT_CA) if c.deleted_at is None and destruction_instant(c) <= now)
+    held = primary(_members(roots, Use.ROOT_CA), now)
+    return (*steps, *(Step(StepKind.DESTROY, destruction_instant(c), c) for c in ended if c is not held))
 
 
 def root_lifetime(tenant_lifetime: timedelta) -> timedelta:
@@ -137,13 +172,27 @@ def root_lifetime(tenant_lifetime: timedelta) -> timedelta:
     return max(ROOT_LIFETIME, 3 * tenant_lifetime)
 
 
+def last_root(roots: Sequence[Credential], now: datetime) -> Credential | None:
+    """The last that issues or is to issue: whom a new root takes over from; None where no root may issue."""
+    line = [c for c in _line(roots, now) if c.primary_from is not None]
+    return max(line, key=lambda c: (c.primary_from, c.id), default=None)
+
+
 def root_takes_over(roots: Sequence[Credential], tenant_lifetime: timedelta, now: datetime) -> datetime:
-    """From when a root that is made now issues: when the present one, if there is one, no more outlives a tenant CA.
+    """From when a root that is made now issues: when the last in line, if there is one, no more outlives a tenant CA.
 
     Until then it is published, so that whoever trusts the roots has it before anything depends on it.
     """
     now = now.replace(microsecond=0)
+    last = last_root(roots, now)
+    return now if last is None else max(now, last.not_after - tenant_lifetime)
+
+
+def promote_root(roots: Sequence[Credential], chosen: Credential, now: datetime) -> Ring:
+    """What changes when a root issues from now on: those that it leaps over never do, those after it keep their day."""
+    now = now.replace(microsecond=0)
     present = issuing_root(roots, now)
-    if present is None:
-        return now
-    return max(now, present.not_after - tenant_lifetime)
+    leapt = [c for c in _line(roots, now) if c.id < chosen.id and c != present]
+    demoted = () if present is None else (replace(present, demoted_at=now),)
+    cleared = (replace(c, primary_from=None, demoted_at=None) for c in leapt)
+    return (replace(chosen, primary_from=now), *demoted, *cleared)

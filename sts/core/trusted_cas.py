@@ -6,15 +6,15 @@ CA is verified: whoever asks to have it trusted holds its key.
 
 import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from sts.core.credentials import SECOND, instant
+from sts.core.credentials import SECOND, describe, instant
 from sts.core.errors import Conflict, InvalidCertificate, StaleVersion
-from sts.core.model import Namespace, PartnerCertificate, TrustedCA
+from sts.core.model import Credential, Namespace, PartnerCertificate, TrustedCA, Use
 from sts.core.tenant_ca import tenant_ca_certificates
 
 CODE_LIFETIME: Final = timedelta(hours=24)
@@ -74,6 +74,17 @@ def require_unknown(known: Sequence[TrustedCA], certificate: PartnerCertificate)
     for other in known:
         if other.certificate.der == certificate.der:
             raise Conflict(f"the trusted CA '{other.name}' has this very certificate already")
+
+
+def require_foreign(own: Iterable[Credential], certificate: PartnerCertificate) -> None:
+    """Return if it is none of our own CAs: trusted under a name of its own, one would outlast its revocation.
+
+    And whoever has a certificate of another namespace's tenant CA is no client of the root. Raises Conflict.
+    """
+    for credential in own:
+        if credential.certificate == certificate.der:
+            what = "the installation's root CA" if credential.use is Use.ROOT_CA else "the namespace's own tenant CA"
+            raise Conflict(f"{describe(credential)} is {what}: its clients are known as long as it is good")
 
 
 def with_certificate(authority: TrustedCA, certificate: PartnerCertificate) -> TrustedCA:

@@ -12,7 +12,6 @@ WSS_SAML11_TOKEN: Final = "http://docs.oasis-open.org/wss/oasis-wss-saml-token-p
 WSS_SAML20_TOKEN: Final = "http://docs.oasis-open.org/wss/oasis-wss-saml-token-profile-1.1#SAMLV2.0"
 OAUTH_SAML11: Final = "urn:ietf:params:oauth:token-type:saml1"
 OAUTH_SAML20: Final = "urn:ietf:params:oauth:token-type:saml2"
-OAUTH_ACCESS_TOKEN: Final = "urn:ietf:params:oauth:token-type:access_token"
 
 
 class AuthenticationMethod(StrEnum):

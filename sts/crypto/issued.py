@@ -11,13 +11,14 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from sts.core.errors import AuthenticationFailed, InvalidCertificate
+from sts.core.exchange import CertifiedClient
 from sts.crypto.certificates import Purpose, extension, judge_usage, load
 
 _CLIENT_USAGES: Final = (ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE)
 
 
-def certified_name(certificate: bytes, authorities: Sequence[bytes], now: datetime) -> str:
-    """The common name in a client's certificate that one of these CAs issued (core.ports.ClientCertificates).
+def certified_client(certificate: bytes, authorities: Sequence[bytes], now: datetime) -> CertifiedClient:
+    """Whom a client's certificate names, since when, and which of these CAs issued it (core.ports.ClientCertificates).
 
     All are DER. It must be valid now, be no CA's, and allow TLS client authentication if it limits its usage
     (RFC 5280, 4.2.1.3 and 4.2.1.12). Raises AuthenticationFailed.
@@ -26,8 +27,8 @@ def certified_name(certificate: bytes, authorities: Sequence[bytes], now: dateti
         leaf = _leaf(certificate, now)
         _require_client_usage(leaf)
         name = _common_name(leaf)
-        _require_issued_by_one(leaf, authorities, now)
-        return name
+        issuer = _issuer(leaf, authorities, now)
+        return CertifiedClient(name, leaf.not_valid_before_utc, issuer)
 
 
 def claimed_name(certificate: bytes) -> str:
@@ -89,17 +90,17 @@ def _require_client_usage(leaf: x509.Certificate) -> None:
         raise InvalidCertificate("the certificate's key usage does not allow client authentication")
 
 
-def _require_issued_by_one(leaf: x509.Certificate, authorities: Sequence[bytes], now: datetime) -> None:
+def _issuer(leaf: x509.Certificate, authorities: Sequence[bytes], now: datetime) -> bytes:
     refusal = InvalidCertificate(f"no CA that is trusted now is its issuer {leaf.issuer.rfc4514_string()}")
-    for authority in map(_authority, authorities):
-        if authority.subject != leaf.issuer:
+    for authority in authorities:
+        if _authority(authority).subject != leaf.issuer:
             continue
         try:
-            _require_issued_by(leaf, authority, now)
+            _require_issued_by(leaf, _authority(authority), now)
         except InvalidCertificate as error:
             refusal = error
         else:
-            return
+            return authority
     raise refusal
 
 

@@ -1,18 +1,23 @@
-"""When each namespace is to be looked at again, so that a look at the rings need not load all of them."""
+"""When each namespace is to be looked at again, so that a look at the rings need not load all of them.
+
+And when the installation's root CA is, which belongs to none of them.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from threading import Lock
 from typing import Final
 
 from sts.core.errors import StoreUnavailable
+from sts.operations.ring_status import Warning_
 from sts.store import namespaces
 from sts.store.changes import ChangeKind, Touched
 from sts.store.database import Database
 
 MOST: Final = 200  # namespaces that one look loads
 SOON: Final = timedelta(minutes=1)
+_AT_ONCE: Final = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +25,7 @@ class Entry:
     """What the last look at a namespace found."""
 
     at: datetime  # when to look again, unless it changes before
-    warnings: frozenset[str] = frozenset()
+    warnings: frozenset[Warning_] = frozenset()
     soonest_end: datetime | None = None  # of its primaries
 
 
@@ -34,12 +39,13 @@ class Agenda:
         self._changed: dict[int, None] = {}  # in order
         self._stirred: set[int] = set()  # something of them changed, but neither they nor their credentials
         self._is_complete = False
+        self._root: Entry | None = None  # None: it has its turn
         database.feed.subscribe(self)
 
     @property
     def entries(self) -> tuple[Entry, ...]:
-        """What is known of all namespaces."""
-        return tuple(self._entries.values())
+        """What is known of all namespaces, and of the installation."""
+        return (*self._entries.values(), *(() if self._root is None else (self._root,)))
 
     def drop(self, changes: Sequence[Touched]) -> None:
         """Give what changed its turn."""
@@ -47,6 +53,7 @@ class Agenda:
             for change in changes:
                 if change.kind == ChangeKind.NAMESPACE:
                     self._changed[change.namespace_id] = None
+                    self._root = None if self._root is None else replace(self._root, at=_AT_ONCE)
                 else:
                     self._stirred.add(change.namespace_id)
 
@@ -73,6 +80,15 @@ class Agenda:
                 self._changed.pop(namespace_id, None)
                 self._put_off(namespace_id, now + SOON)
             return chosen
+
+    def is_roots_turn(self, now: datetime) -> bool:
+        """Whether to look at the root CA: its turn has come, or a namespace's tenant CA may live longer now."""
+        return self._root is None or self._root.at <= now
+
+    def note_root(self, entry: Entry) -> None:
+        """Note what a look at the root CA found."""
+        with self._lock:
+            self._root = entry
 
     def note(self, namespace_id: int, entry: Entry | None) -> None:
         """Note what a look at a namespace found; None: it is gone."""

@@ -9,14 +9,13 @@ from typing import Final
 
 from sts.core.errors import Conflict
 from sts.core.model import Namespace
-from sts.operations.authorities import Place, create_first
-from sts.operations.configuration.addresses import host_of
+from sts.operations.authorities import TenantCAOrder, make_tenant_ca, store_first
 from sts.operations.configuration.known import load_known
 from sts.operations.configuration.model import Known, Surroundings
 from sts.operations.configuration.plan import Plan, plan
 from sts.operations.configuration.reading import read_configuration
 from sts.operations.configuration.steps import Action, AppliedChange, Transaction
-from sts.operations.credentials import create_initial
+from sts.operations.credentials import Material, create_initial
 from sts.operations.fetching import fetch
 from sts.operations.installation import Installation
 from sts.store import namespaces
@@ -95,6 +94,7 @@ def _decide(
         roots=installation.roots,
         exchange=installation.exchange,
         fetch=fetched,
+        defaults=installation.defaults,
     )
     configuration = read_configuration(request.content, surroundings, look_up)
     return known, plan(configuration, known, surroundings), configuration.warnings
@@ -103,10 +103,11 @@ def _decide(
 def _carry_out(
     installation: Installation, planned: Plan, known: Known, progress: Progress, now: datetime
 ) -> tuple[str, ...]:
+    authority = _first_authority(installation, planned, now)
     with installation.database.changing(installation.actor, now) as change:
         if load_known(change.connection, installation.base_url, planned.namespace.name) != known:
             raise _ChangedMeanwhile
-        namespace = _save_namespace(installation, change, planned)
+        namespace = _save_namespace(installation, change, planned, authority)
         transaction = Transaction(change, installation.key_ring, namespace)
         if planned.namespace_change is not None:
             transaction.audit(planned.namespace_change)
@@ -117,12 +118,18 @@ def _carry_out(
     return tuple(transaction.warnings)
 
 
-def _save_namespace(installation: Installation, change: Change, planned: Plan) -> Namespace:
+def _first_authority(installation: Installation, planned: Plan, now: datetime) -> Material | None:
+    """The tenant CA of a namespace that is to be created: its key is made before the transaction begins."""
+    if planned.namespace_change is None or planned.namespace_change.action is not Action.CREATE:
+        return None
+    return make_tenant_ca(installation, TenantCAOrder(planned.namespace), now)
+
+
+def _save_namespace(installation: Installation, change: Change, planned: Plan, authority: Material | None) -> Namespace:
     if planned.namespace_change is None:
         return planned.namespace
     namespace = namespaces.save(change, planned.namespace)
-    if planned.namespace_change.action is Action.CREATE:
-        host = host_of(installation.base_url)
-        create_initial(change, installation.key_ring, namespace, host)
-        create_first(Place(change, installation.key_ring, host), namespace)
+    if authority is not None:
+        create_initial(change, installation, namespace)
+        store_first(change, installation.key_ring, namespace, authority)
     return namespace

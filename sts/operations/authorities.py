@@ -1,40 +1,32 @@
-"""Making the CAs: a namespace's tenant CA, and the installation's root above all of them, when it is due."""
+"""Making the tenant CAs of namespaces, below the installation's root; keys are made before a transaction begins."""
 
-import secrets
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from sts.core.model import INSTALLATION, INSTALLATION_SCOPE, Credential, KeyType, Namespace, Use
-from sts.core.rollover import RingName, policy_of
-from sts.core.tenant_ca import Subscriber, is_root_due, issuing_root, needs_first, root_lifetime, root_takes_over
-from sts.crypto import certificates
-from sts.crypto.authority import NAME_LIMIT, SoftwareAuthority, make_root
-from sts.crypto.signer import PrivateKey, private_key_bytes
-from sts.operations.configuration.addresses import host_of
+from sts.core.errors import NoIssuingAuthority, OperatorError
+from sts.core.model import INSTALLATION, Credential, KeyType, Namespace, Use
+from sts.core.rollover import RingName
+from sts.core.tenant_ca import needs_first, root_for
 from sts.operations.credentials import Material, Ring, store
 from sts.operations.installation import Installation
+from sts.operations.roots import KEY_TYPE, look_after_roots, material_of, subscriber
 from sts.store import credentials as table
 from sts.store import namespaces
 from sts.store.changes import Change
 from sts.store.keyring import SealedKeyRing
 
-KEY_TYPE: Final = KeyType.RSA3072
-_MARK_BYTES: Final = 4  # in the name of a CA, so that it is told from the one before it
+SHORTEST: Final = timedelta(minutes=1)
+LONGEST: Final = timedelta(days=100 * 365)
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where CAs are made: one transaction, its key ring, and the host that names the root."""
+class TenantCAOrder:
+    """A tenant CA to be made; None: what the ring's policy says."""
 
-    change: Change
-    key_ring: SealedKeyRing
-    host: str
-
-    @property
-    def now(self) -> datetime:
-        """The transaction's instant in whole seconds."""
-        return self.change.now.replace(microsecond=0)
+    namespace: Namespace
+    lifetime: timedelta | None = None
+    key_type: KeyType | None = None
 
 
 def make_first(installation: Installation, namespace: Namespace, now: datetime) -> None:
@@ -44,60 +36,34 @@ def make_first(installation: Installation, namespace: Namespace, now: datetime) 
     """
     if not needs_first(namespace):
         return
+    material = make_tenant_ca(installation, TenantCAOrder(namespace), now)
     with installation.database.changing(installation.actor, now) as change:
         known = namespaces.find(change.connection, installation.base_url, namespace.name)
         if needs_first(known):
-            create_first(Place(change, installation.key_ring, host_of(installation.base_url)), known)
+            store_first(change, installation.key_ring, known, material)
 
 
-def create_first(place: Place, namespace: Namespace) -> Credential:
-    """Store the first tenant CA of a namespace, primary at once; raises KeyUnreadable."""
-    material = make_tenant_ca(place, namespace)
-    stored = store(place.change, place.key_ring, Ring(namespace, Use.TENANT_CA), material)
-    return table.save(place.change, namespace, replace(stored, primary_from=place.now))
+def store_first(change: Change, key_ring: SealedKeyRing, namespace: Namespace, material: Material) -> Credential:
+    """Store the first tenant CA of a namespace, primary at once."""
+    stored = store(change, key_ring, Ring(namespace, Use.TENANT_CA), material)
+    return table.save(change, namespace, replace(stored, primary_from=change.now.replace(microsecond=0)))
 
 
-def make_tenant_ca(place: Place, namespace: Namespace) -> Material:
-    """A tenant CA by the namespace's policy, issued by the root, which is made first where it is due.
+def make_tenant_ca(installation: Installation, order: TenantCAOrder, now: datetime) -> Material:
+    """A tenant CA, issued by a root that outlives it, which is made or promoted first where that is due.
 
-    It ends with its root at the latest. Raises KeyUnreadable: an unreadable root is never replaced silently.
+    Raises KeyUnreadable: an unreadable root is never replaced silently; OperatorError for a life that is none of a CA,
+    NoIssuingAuthority, StoreUnavailable.
     """
-    policy = policy_of(namespace, RingName.TENANT_CA)
-    root = look_after_root(place, policy.lifetime)
-    subscriber = _subscriber(namespace.name, "tenant CA", place.now, policy.lifetime)
-    return _material(*root.subordinate(subscriber, policy.key_type or KEY_TYPE))
-
-
-def look_after_root(place: Place, tenant_lifetime: timedelta) -> SoftwareAuthority:
-    """The root that issues now; the first is made on first need, the next one when two tenant lives are not left.
-
-    Raises KeyUnreadable.
-    """
-    roots = table.list_roots(place.change.connection)
-    present = issuing_root(roots, place.now)
-    if present is None or is_root_due(roots, tenant_lifetime, place.now):
-        takes_over = root_takes_over(roots, tenant_lifetime, place.now)
-        subscriber = _subscriber(place.host, "root CA", place.now, root_lifetime(tenant_lifetime))
-        key, der = make_root(subscriber, KEY_TYPE)
-        _store_root(place, _material(key, der), present, takes_over)
-        if present is None or takes_over <= place.now:  # what this transaction stored, the key ring cannot see yet
-            return SoftwareAuthority.from_private_key(key, der)
-    return place.key_ring.authority(INSTALLATION, present)
-
-
-def _store_root(place: Place, material: Material, present: Credential | None, takes_over: datetime) -> None:
-    if present is not None:
-        material = replace(material, predecessor_id=present.id)
-        table.save(place.change, INSTALLATION, replace(present, demoted_at=takes_over))
-    stored = store(place.change, place.key_ring, Ring(INSTALLATION, Use.ROOT_CA, scope=INSTALLATION_SCOPE), material)
-    table.save(place.change, INSTALLATION, replace(stored, primary_from=takes_over))
-
-
-def _subscriber(owner: str, role: str, begin: datetime, lifetime: timedelta) -> Subscriber:
-    suffix = f" {role} {secrets.token_hex(_MARK_BYTES)}"
-    return Subscriber(f"{owner[: NAME_LIMIT - len(suffix)]}{suffix}", begin, begin + lifetime)
-
-
-def _material(key: PrivateKey, der: bytes) -> Material:
-    made = certificates.parse(der)
-    return Material(private_key_bytes(key), made.not_before, made.not_after, made)
+    policy = installation.defaults.policy_of(order.namespace, RingName.TENANT_CA)
+    lifetime = policy.lifetime if order.lifetime is None else order.lifetime
+    if not SHORTEST <= lifetime <= LONGEST:
+        raise OperatorError(f"a tenant CA lives for a minute at least and {LONGEST.days // 365} years at most")
+    look_after_roots(installation, lifetime, now)
+    with installation.database.reading() as connection:
+        root = root_for(table.list_roots(connection), lifetime, now)
+    if root is None:
+        raise NoIssuingAuthority("no root CA may issue; see `sts ca-certificate list --root`")
+    authority = installation.key_ring.authority(INSTALLATION, root)
+    wanted = subscriber(order.namespace.name, "tenant CA", now.replace(microsecond=0), lifetime)
+    return material_of(*authority.subordinate(wanted, order.key_type or policy.key_type or KEY_TYPE))

@@ -34,7 +34,7 @@ class KeyCopy:
 def download_certificate(installation: Installation, selection: Selection, now: datetime) -> CertificateCopy:
     """Answer a certificate, the active one unless another is selected; raises NotFound."""
     with installation.database.reading() as connection:
-        opened = open_ring(connection, installation.base_url, selection.ring)
+        opened = open_ring(connection, installation, selection.ring)
         chosen = select(connection, opened, selection, now)
     if chosen.certificate is None:
         raise NotFound("a symmetric key has no certificate")
@@ -47,7 +47,7 @@ def export_key(installation: Installation, selection: Selection, now: datetime) 
     Raises NotFound, KeyUnreadable.
     """
     with installation.database.changing(installation.actor, now) as change:
-        opened = open_ring(change.connection, installation.base_url, selection.ring)
+        opened = open_ring(change.connection, installation, selection.ring)
         chosen = select(change.connection, opened, selection, now)
         value = base64.b64encode(installation.key_ring.secret(opened.namespace, chosen)).decode("ascii")
         details = {"scope": chosen.scope, "use": chosen.use, "thumbprint": chosen.thumbprint}

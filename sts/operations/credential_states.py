@@ -4,20 +4,19 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from enum import Enum
-from typing import Final
 
 from sts.core import credentials as rules
 from sts.core import rollover
 from sts.core.credentials import Status, describe, instant
-from sts.core.errors import Conflict
-from sts.core.model import Credential, RelyingParty, Use
+from sts.core.errors import Conflict, KeyUnreadable
+from sts.core.model import Credential
+from sts.operations.breaking import what_breaks, what_is_outdated
 from sts.operations.installation import Installation
-from sts.operations.rings import NOUNS, CredentialRow, OpenRing, Outcome, Selection, open_ring, row_of, select
+from sts.operations.rings import CredentialRow, OpenRing, Outcome, Selection, open_ring, row_of, select
 from sts.store import credentials as table
-from sts.store import relying_parties, ring_holds
+from sts.store import ring_holds
 from sts.store.changes import Change
-
-MOST_NAMES: Final = 20  # of relying parties, in a refusal
+from sts.store.faultpoints import faultpoint
 
 
 class Breakage(Enum):
@@ -32,24 +31,31 @@ def make_primary(
 ) -> Outcome:
     """Make a credential the one that signs, or the first to decrypt, as soon as every node has it or at an instant.
 
-    Raises Conflict for one that is deleted, revoked, of another use or not valid at that instant; NotFound.
+    Raises Conflict for one that is deleted, revoked, of another use or not valid at that instant; KeyUnreadable for one
+    whose key does not open; NotFound.
     """
     with installation.database.changing(installation.actor, now) as change:
-        opened = open_ring(change.connection, installation.base_url, selection.ring)
+        opened = open_ring(change.connection, installation, selection.ring)
         chosen = select(change.connection, opened, selection, now)
         promotion = rules.promote(opened.members, chosen, now, at)
+        installation.key_ring.test(change.connection, opened.namespace, chosen)
+        faultpoint("make-primary.begun")
         _save(change, opened, promotion.changed)
+        faultpoint("make-primary.saved")
         _audit(change, opened, chosen, "make-primary", primary_from=instant(promotion.primary_from))
+        faultpoint("make-primary.audited")
         warnings = (*promotion.warnings, *_hold(change, opened))
-        return Outcome(_row(change, installation, selection, chosen), warnings)
+        faultpoint("make-primary.held")
+        outcome = Outcome(_row(change, installation, selection, chosen), warnings)
+    faultpoint("make-primary.committed")
+    return outcome
 
 
 def _hold(change: Change, opened: OpenRing) -> tuple[str, ...]:
     """Keep a ring that rolls by itself from undoing what an operator just decided."""
-    found = (name for name in rollover.RingName if (name.use, name.kind) == (opened.name.use, opened.name.kind))
-    name = next(found, None)
-    if opened.relying_party is not None or name is None or not rollover.policy_of(opened.namespace, name).automatic:
+    if opened.state is None or opened.state.policy.automatic is False:
         return ()
+    name = opened.state.name
     ring_holds.hold(change, opened.namespace, name.value)
     command = f"sts rollover resume --namespace {opened.namespace.name} --ring {name}"
     return (f"the ring {name} is held now and does not roll over by itself until `{command}`",)
@@ -60,87 +66,102 @@ def revoke(
 ) -> Outcome:
     """Revoke a credential for good: it neither signs nor decrypts from now on.
 
-    A published successor of a revoked primary is promoted in the same transaction; where there is none, relying
-    parties break, and that must be accepted. A promotion that was scheduled for it is cancelled. Raises Conflict for
-    one that is revoked already and for breakage that was not accepted; NotFound.
+    A published successor of a revoked primary is promoted in the same transaction, if its key opens; where there is
+    none, partners break, and that must be accepted. A promotion that was scheduled for it is cancelled. Raises Conflict
+    for one that is revoked already and for breakage that was not accepted; NotFound.
     """
     with installation.database.changing(installation.actor, now) as change:
-        opened = open_ring(change.connection, installation.base_url, selection.ring)
+        opened = open_ring(change.connection, installation, selection.ring)
         chosen = select(change.connection, opened, selection, now)
         if chosen.revoked_at is not None:
             raise Conflict(f"{describe(chosen)} was revoked on {instant(chosen.revoked_at)} already")
-        successor = _successor(opened, chosen, now)
-        warnings = _revocation_warnings(opened, chosen, successor, now)
-        if successor is None and breakage is Breakage.REFUSED:
-            _refuse_breaking(change, opened, chosen, now)
+        candidates = rollover.stand_ins(opened.members, chosen, now) if _is_primary(opened, chosen, now) else ()
+        unreadable = tuple(c for c in candidates if not _opens(change, installation, opened, c))
+        successor = next((c for c in candidates if c not in unreadable), None)
+        broken = None if successor is not None else what_breaks(change.connection, opened, chosen, now)
+        if broken is not None and breakage is Breakage.REFUSED:
+            raise _refusal(chosen, broken, unreadable)
         kept = _without_schedule(opened.members, chosen, now)
         _save(change, opened, [replace(c, revoked_at=_whole(now)) if c.id == chosen.id else c for c in kept])
+        faultpoint("revoke.saved")
         _audit(change, opened, chosen, "revoke")
+        faultpoint("revoke.audited")
         if successor is not None:
             _promote_successor(change, installation, selection, successor, now)
-        return Outcome(_row(change, installation, selection, chosen), warnings)
+            faultpoint("revoke.successor-promoted")
+        warnings = _revocation_warnings(opened, chosen, successor, now)
+        outdated = what_is_outdated(change.connection, opened)
+        told = (*warnings, *(each for each in (broken, outdated) if each is not None), *map(_unreadable, unreadable))
+        outcome = Outcome(_row(change, installation, selection, chosen), told)
+    faultpoint("revoke.committed")
+    return outcome
 
 
-def _successor(opened: OpenRing, chosen: Credential, now: datetime) -> Credential | None:
-    """Who takes a revoked primary's place: the next in line, if it is published and valid."""
-    if chosen is not rules.primary(opened.members, now):
-        return None
-    successor = rollover.next_in_line(opened.members, chosen, now)
-    usable = successor is not None and successor.published_at is not None and rules.is_valid(successor, now)
-    return successor if usable else None
+def _is_primary(opened: OpenRing, chosen: Credential, now: datetime) -> bool:
+    return chosen is rules.primary(opened.members, now)
+
+
+def _opens(change: Change, installation: Installation, opened: OpenRing, candidate: Credential) -> bool:
+    """Whether a successor's key can be used: one that cannot be read counts as missing."""
+    try:
+        installation.key_ring.test(change.connection, opened.namespace, candidate)
+    except KeyUnreadable:
+        return False
+    return True
+
+
+def _unreadable(candidate: Credential) -> str:
+    return f"{describe(candidate)} would take its place, but its key does not open"
+
+
+def _refusal(chosen: Credential, broken: str, unreadable: Sequence[Credential]) -> Conflict:
+    missing = "; ".join(("has no published successor", *map(_unreadable, unreadable)))
+    return Conflict(
+        f"{describe(chosen)} {missing}: {broken}; make another primary first, or revoke it all the same with --force"
+    )
 
 
 def _promote_successor(
     change: Change, installation: Installation, selection: Selection, successor: Credential, now: datetime
 ) -> None:
-    opened = open_ring(change.connection, installation.base_url, selection.ring)
+    opened = open_ring(change.connection, installation, selection.ring)
     fresh = next(c for c in opened.members if c.id == successor.id)
     promotion = rules.promote(opened.members, fresh, now)
     _save(change, opened, promotion.changed)
     _audit(change, opened, fresh, "make-primary", primary_from=instant(promotion.primary_from))
 
 
-def _refuse_breaking(change: Change, opened: OpenRing, chosen: Credential, now: datetime) -> None:
-    """Raise Conflict, naming who would break, if nothing could sign any more."""
-    if rules.status(opened.members, chosen, now)[0] is not Status.ACTIVE or chosen.use is not Use.SIGNING:
-        return
-    rest = tuple(c for c in opened.members if c.id != chosen.id)
-    if chosen is not rules.primary(opened.members, now) and any(rules.is_valid(c, now) for c in rest):
-        return
-    names = _dependants(change, opened)
-    told = ", ".join(names[:MOST_NAMES]) + (f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else "")
-    raise Conflict(
-        f"{describe(chosen)} has no published successor: without it no token can be issued for {told or 'anybody'}; "
-        "make another primary first, or revoke it all the same with --force"
-    )
-
-
-def _dependants(change: Change, opened: OpenRing) -> tuple[str, ...]:
-    """The enabled relying parties whose tokens the ring signs."""
-    if opened.relying_party is not None:
-        return (opened.relying_party.name,)
-    parties = relying_parties.list_all(change.connection, opened.namespace)
-    return tuple(p.name for p in parties if p.enabled and p.kind is opened.name.kind and _relies_on_namespace(p))
-
-
-def _relies_on_namespace(party: RelyingParty) -> bool:
-    return party.managed or not rules.ring(party.credentials, Use.SIGNING, party.kind)
-
-
-def delete(installation: Installation, selection: Selection, now: datetime) -> Outcome:
+def delete(
+    installation: Installation, selection: Selection, now: datetime, breakage: Breakage = Breakage.REFUSED
+) -> Outcome:
     """Destroy a credential's key for good; the answer shows it as it was.
 
-    A promotion that was scheduled for it is cancelled. Raises Conflict for the primary unless it is revoked; NotFound.
+    A promotion that was scheduled for it is cancelled. Raises Conflict for the primary unless it is revoked, and for
+    one of which tokens may still be about, which nobody could verify any more, unless that is accepted; NotFound.
     """
     with installation.database.changing(installation.actor, now) as change:
-        opened = open_ring(change.connection, installation.base_url, selection.ring)
+        opened = open_ring(change.connection, installation, selection.ring)
         chosen = select(change.connection, opened, selection, now)
         rules.refuse_deleting(opened.members, chosen, now)
+        if breakage is Breakage.REFUSED:
+            _refuse_deleting_early(chosen, now)
         row = row_of(opened, chosen, now)
         _save(change, opened, _without_schedule(opened.members, chosen, now))
         table.delete(change, opened.namespace, chosen)
         _audit(change, opened, chosen, "delete")
         return Outcome(row)
+
+
+def _refuse_deleting_early(chosen: Credential, now: datetime) -> None:
+    """Raise Conflict before what it signed is over (rollover.md, retire); a revoked one is trusted no more anyway."""
+    demoted = chosen.demoted_at
+    if chosen.revoked_at is not None or demoted is None or not demoted <= now < demoted + rules.LONGEST_TOKEN:
+        return
+    raise Conflict(
+        f"{describe(chosen)} was primary until {instant(demoted)}: what it was used for may be valid until "
+        f"{instant(demoted + rules.LONGEST_TOKEN)} and would be refused; wait until then, or delete it all the same "
+        "with --force"
+    )
 
 
 def _without_schedule(members: Sequence[Credential], chosen: Credential, now: datetime) -> tuple[Credential, ...]:
@@ -158,9 +179,9 @@ def _without_schedule(members: Sequence[Credential], chosen: Credential, now: da
 def _revocation_warnings(
     opened: OpenRing, chosen: Credential, successor: Credential | None, now: datetime
 ) -> tuple[str, ...]:
-    noun, arguments = NOUNS[chosen.kind], opened.name.arguments
+    noun, arguments = opened.name.noun, opened.name.arguments
     if successor is not None:
-        return (f"{describe(successor)} takes its place now; partners that have not re-read the metadata will refuse",)
+        return (f"{describe(successor)} takes its place now; {rules.unaware(successor)}",)
     if chosen is rules.primary(opened.members, now):
         remedy = f"promote another with `sts {noun} make-primary {arguments} --thumbprint ...`"
         return (f"{describe(chosen)} was the primary and nothing takes its place by itself: {remedy}",)
@@ -180,7 +201,7 @@ def _audit(change: Change, opened: OpenRing, chosen: Credential, verb: str, **de
 
 
 def _row(change: Change, installation: Installation, selection: Selection, chosen: Credential) -> CredentialRow:
-    opened = open_ring(change.connection, installation.base_url, selection.ring)
+    opened = open_ring(change.connection, installation, selection.ring)
     return row_of(opened, chosen, change.now)
 
 

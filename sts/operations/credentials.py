@@ -16,10 +16,12 @@ from sts.core.model import (
     Origin,
     Use,
 )
-from sts.core.rollover import RingName, policy_of
+from sts.core.rollover import RingName
 from sts.crypto import certificates
 from sts.crypto.certificates import Certificate, Purpose
 from sts.crypto.signer import private_key_bytes
+from sts.operations.configuration.addresses import host_of
+from sts.operations.installation import Installation
 from sts.store import credentials as table
 from sts.store.changes import Change
 from sts.store.keyring import SealedKeyRing
@@ -85,19 +87,20 @@ def import_key(value: bytes, not_before: datetime, not_after: datetime) -> Mater
     return Material(value, not_before, not_after, origin=Origin.IMPORTED)
 
 
-def create_initial(change: Change, key_ring: SealedKeyRing, namespace: Namespace, host: str) -> tuple[Credential, ...]:
+def create_initial(change: Change, installation: Installation, namespace: Namespace) -> tuple[Credential, ...]:
     """Give a new namespace its signing certificate, decryption certificate and symmetric key, each primary at once.
 
     They are made as the policies of their rings say.
     """
-    begin = change.now.replace(microsecond=0)
+    begin, key_ring, defaults = change.now.replace(microsecond=0), installation.key_ring, installation.defaults
+    host = host_of(installation.base_url)
     made = []
     for name in (RingName.SIGNING, RingName.DECRYPTION):
-        policy = policy_of(namespace, name)
+        policy = defaults.policy_of(namespace, name)
         subject = default_subject(namespace.name, host, name.use)
         request = CertificateRequest(subject, begin, policy.lifetime, policy.key_type or KeyType.RSA2048)
         made.append(store(change, key_ring, Ring(namespace, name.use), make_certificate(request, name.use)))
-    key = make_key(begin, policy_of(namespace, RingName.SIGNING_KEYS).lifetime)
+    key = make_key(begin, defaults.policy_of(namespace, RingName.SIGNING_KEYS).lifetime)
     made.append(store(change, key_ring, Ring(namespace, kind=Kind.SYMMETRIC), key))
     promoted = [replace(credential, primary_from=begin) for credential in made]
     return tuple(table.save(change, namespace, credential) for credential in promoted)

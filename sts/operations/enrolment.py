@@ -4,6 +4,7 @@ from datetime import datetime
 
 from sts.core import enrolment
 from sts.core.enrolment import Enrolled
+from sts.core.errors import NoIssuingAuthority
 from sts.core.model import Namespace
 from sts.core.parts import Parts
 from sts.core.ports import Directory
@@ -13,27 +14,28 @@ from sts.operations.installation import Installation
 
 
 def enrol(installation: Installation, request: EnrolmentRequest, parts: Parts, now: datetime) -> Enrolled:
-    """Issue the certificate that a service identity asks for itself; raises what `core.enrolment.enrol` raises."""
-    _namespace(installation, parts.directory, request.namespace, now)
-    return enrolment.enrol(request, parts, now)
+    """Issue the certificate that a service identity asks for itself; raises what `core.enrolment.enrol` raises.
+
+    A namespace that is older than tenant CAs gets its first, once it is known who asks.
+    """
+
+    def with_authority(namespace: Namespace) -> Namespace:
+        if not needs_first(namespace):
+            return namespace
+        make_first(installation, namespace, now)
+        return parts.directory.namespace(namespace.name)
+
+    return enrolment.enrol(request, parts, now, with_authority)
 
 
-def trusted_authorities(
-    installation: Installation, directory: Directory, name: str, now: datetime
-) -> tuple[bytes, ...]:
+def trusted_authorities(directory: Directory, name: str, now: datetime) -> tuple[bytes, ...]:
     """The certificates (DER) of the CAs to trust: the namespace's, the active one first, and the roots above them.
 
-    During an overlap both tenant CAs are among them. Raises NamespaceNotFound, StoreUnavailable.
+    During an overlap both tenant CAs are among them. Anybody may ask, so nothing is made for it. Raises
+    NoIssuingAuthority for a namespace that never had a tenant CA, NamespaceNotFound, StoreUnavailable.
     """
-    namespace = _namespace(installation, directory, name, now)
-    chosen = (*tenant_ca_certificates(namespace, now), *root_certificates(directory.roots(), now))
-    return tuple(credential.certificate for credential in chosen if credential.certificate is not None)
-
-
-def _namespace(installation: Installation, directory: Directory, name: str, now: datetime) -> Namespace:
-    """The namespace with a tenant CA: one that is older than tenant CAs gets its first."""
     namespace = directory.namespace(name)
     if needs_first(namespace):
-        make_first(installation, namespace, now)
-        return directory.namespace(name)
-    return namespace
+        raise NoIssuingAuthority(f"namespace {name} has no tenant CA yet; the service makes one within a minute")
+    chosen = (*tenant_ca_certificates(namespace, now), *root_certificates(directory.roots(), now))
+    return tuple(credential.certificate for credential in chosen if credential.certificate is not None)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sts.core.ring_defaults import RingDefaults
 from sts.operations.fetching import SYSTEM, Network, Reach
 from sts.store.database import Database
 from sts.store.keyring import SealedKeyRing
@@ -18,6 +19,7 @@ class Installation:
     key_ring: SealedKeyRing = field(repr=False)
     roots: tuple[bytes, ...] = field(repr=False)  # DER certificates of the issuers that imports may chain to
     actor: str  # who is named in the audit records
+    defaults: RingDefaults = field(default_factory=RingDefaults)  # of rings that are not configured
     mark: Path | None = None  # where the mark of the newest change lies; None: beside the master key
     network: Network = SYSTEM
 

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from sts.core import credentials as rules
+from sts.core import rollover
 from sts.core.credentials import Status
 from sts.core.errors import Conflict, InvalidCertificate, OperatorError
 from sts.core.model import Credential, KeyType, Origin, Use
@@ -14,7 +15,6 @@ from sts.crypto.pem import is_pem
 from sts.crypto.signer import private_key_bytes
 from sts.operations import credentials
 from sts.operations.credentials import (
-    CERTIFICATE_LIFETIME,
     KEY_LIFETIME,
     PURPOSES,
     CertificateRequest,
@@ -78,15 +78,15 @@ def generate_certificate(installation: Installation, order: CertificateOrder, no
 def _request(
     installation: Installation, opened: OpenRing, order: CertificateOrder, now: datetime
 ) -> CertificateRequest:
-    policy = opened.namespace.rollover.get(order.ring.use)
+    policy = installation.defaults.policy_of(opened.namespace, rollover.RingName(order.ring.use))
     party = order.ring.relying_party
     owner = opened.namespace.name if party is None else f"{party}.{opened.namespace.name}"
     host = urlsplit(installation.base_url).hostname or "localhost"
     return CertificateRequest(
         subject=order.subject or default_subject(owner, host, order.ring.use),
         not_before=order.not_before or now.replace(microsecond=0),
-        lifetime=order.lifetime or (policy.lifetime if policy is not None else CERTIFICATE_LIFETIME),
-        key_type=order.key_type or (policy.key_type if policy is not None else None) or KeyType.RSA2048,
+        lifetime=order.lifetime or policy.lifetime,
+        key_type=order.key_type or policy.key_type or KeyType.RSA2048,
     )
 
 
@@ -154,16 +154,16 @@ def import_key(installation: Installation, key: SharedKey, now: datetime) -> Out
 
 def _read(installation: Installation, name: RingName) -> OpenRing:
     with installation.database.reading() as connection:
-        return open_ring(connection, installation.base_url, name)
+        return open_ring(connection, installation, name)
 
 
 def _add(installation: Installation, name: RingName, material: Material, now: datetime) -> Outcome:
     with installation.database.changing(installation.actor, now) as change:
-        opened = open_ring(change.connection, installation.base_url, name)
+        opened = open_ring(change.connection, installation, name)
         _refuse_ring(opened)
         shared = _shared_warnings(change, installation, name, material)
         stored = credentials.store(change, installation.key_ring, opened.ring, material)
-        grown = open_ring(change.connection, installation.base_url, name)
+        grown = open_ring(change.connection, installation, name)
         return Outcome(row_of(grown, stored, now), (*shared, *_ring_warnings(grown, stored, now)))
 
 
@@ -192,10 +192,29 @@ def _shared_warnings(change: Change, installation: Installation, name: RingName,
 def _ring_warnings(opened: OpenRing, stored: Credential, now: datetime) -> tuple[str, ...]:
     noun, party = NOUNS[stored.kind], opened.relying_party
     if party is None:
-        return ()
+        return _rolling_warnings(opened, stored, now)
     if party.kind is not stored.kind:
         signing = NOUNS[party.kind]
         return (f"tokens for {party.name} are signed with a {signing}, so this {noun} will not sign for it",)
     if rules.status(opened.members, stored, now)[0] is Status.ACTIVE:
         return (f"no {noun} of {party.name} was ever made primary, so this one signs from now on",)
     return ()
+
+
+def _rolling_warnings(opened: OpenRing, stored: Credential, now: datetime) -> tuple[str, ...]:
+    """What becomes of an imported credential in a ring that rolls over by itself."""
+    state = opened.state
+    planned = None if state is None else state.handover(now)
+    if state is None or planned is None or stored.origin is not Origin.IMPORTED:
+        return ()
+    if planned.successor != stored:
+        return (f"the ring {state.name} rolls over by itself and passes this one over, unless it is made primary",)
+    ends = (
+        ""
+        if state.policy.automatic
+        else (
+            f"; nothing replaces it by itself then, unless the configuration says `rollover: {{{state.name}: "
+            "{automatic: true}}`"
+        )
+    )
+    return (f"the ring {state.name} rolls over by itself: this one takes over on {rules.instant(planned.at)}{ends}",)

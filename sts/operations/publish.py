@@ -11,10 +11,11 @@ from sts.core.credentials import metadata_credential, next_change, published_dec
 from sts.core.errors import IssuingFailed, MetadataUnavailable
 from sts.core.model import Namespace
 from sts.core.ports import KeyRing
+from sts.core.ring_defaults import MAX_AGE, RingDefaults
+from sts.core.rollover import RingName
 from sts.protocols import discovery, federation_metadata
 from sts.protocols.federation_metadata import MetadataDescription
 
-MAX_AGE: Final = timedelta(hours=1)
 MAX_KEPT: Final = 1000
 
 
@@ -44,18 +45,21 @@ class Document:
         return max(0, int(left.total_seconds()))
 
 
-def _kept(namespace: Namespace, now: datetime) -> timedelta:
+def _kept(namespace: Namespace, max_age: timedelta, now: datetime) -> timedelta:
     """Short-lived certificates must be read more often: a 400th of the shortest life that is published."""
     published = (*published_signing(namespace, now), *published_decryption(namespace, now))
-    return min([MAX_AGE, *((c.not_after - c.not_before) / 400 for c in published)])
+    return min([max_age, *((c.not_after - c.not_before) / 400 for c in published)])
 
 
-def federation_metadata_document(namespace: Namespace, key_ring: KeyRing, now: datetime) -> bytes:
+def federation_metadata_document(
+    namespace: Namespace, key_ring: KeyRing, defaults: RingDefaults, now: datetime
+) -> bytes:
     """The signed federation metadata; raises MetadataUnavailable when nothing may sign it."""
+    offered = published_decryption(namespace, now, defaults.policies[RingName.DECRYPTION])
     description = MetadataDescription(
         issuer=namespace.issuer,
         signing_certificates=tuple(c.certificate for c in published_signing(namespace, now) if c.certificate),
-        decryption_certificates=tuple(c.certificate for c in published_decryption(namespace, now) if c.certificate),
+        decryption_certificates=tuple(c.certificate for c in offered if c.certificate),
     )
     try:
         signer = key_ring.signer(namespace, metadata_credential(namespace, now))
@@ -72,10 +76,11 @@ class _Means:
 
     key_ring: KeyRing
     client_authentication: tuple[str, ...]
+    defaults: RingDefaults
 
 
 def _federation_metadata(namespace: Namespace, means: _Means, now: datetime) -> bytes:
-    return federation_metadata_document(namespace, means.key_ring, now)
+    return federation_metadata_document(namespace, means.key_ring, means.defaults, now)
 
 
 def _openid_configuration(namespace: Namespace, means: _Means, now: datetime) -> bytes:
@@ -103,8 +108,13 @@ _RENDERERS: Final[Mapping[DocumentKind, tuple[_Renderer, str]]] = {
 class Publications:
     """Keeps rendered documents until the namespace changes or the next instant at which they would."""
 
-    def __init__(self, key_ring: KeyRing, client_authentication: tuple[str, ...] = discovery.BY_MESSAGE) -> None:
-        self._means = _Means(key_ring, client_authentication)
+    def __init__(
+        self,
+        key_ring: KeyRing,
+        client_authentication: tuple[str, ...] = discovery.BY_MESSAGE,
+        defaults: RingDefaults | None = None,
+    ) -> None:
+        self._means = _Means(key_ring, client_authentication, defaults or RingDefaults())
         self._kept: dict[tuple[int, DocumentKind], Document] = {}
 
     def document(self, namespace: Namespace, kind: DocumentKind, now: datetime) -> Document:
@@ -115,7 +125,7 @@ class Publications:
         render, media_type = _RENDERERS[kind]
         body = render(namespace, self._means, now)
         etag = f'"{sha256(body).hexdigest()[:32]}"'
-        until, readable = next_change(namespace, now), _kept(namespace, now)
+        until, readable = next_change(namespace, now), _kept(namespace, self._means.defaults.max_age, now)
         made = Document(body, media_type, etag, namespace.version, until, readable)
         if len(self._kept) >= MAX_KEPT:
             self._kept = {}

@@ -11,6 +11,7 @@ from sts.core import rollover
 from sts.core.credentials import Status
 from sts.core.errors import Conflict, NotFound, OperatorError
 from sts.core.model import NAMESPACE_SCOPE, Credential, Kind, Namespace, RelyingParty, Use, relying_party_scope
+from sts.core.ring_defaults import RingDefaults
 from sts.operations.credentials import Ring
 from sts.operations.installation import Installation
 from sts.operations.rollover import RingState, state_of
@@ -34,13 +35,18 @@ class RingName:
     @property
     def listing(self) -> str:
         """The command that lists the ring."""
-        if self.use is Use.TENANT_CA:
-            return f"sts ca-certificate list --namespace {self.namespace}"
-        return f"sts {NOUNS[self.kind]} list {self.arguments}"
+        return f"sts {self.noun} list {self.arguments}"
+
+    @property
+    def noun(self) -> str:
+        """The noun of the commands that change it."""
+        return "ca-certificate" if self.use is Use.TENANT_CA else NOUNS[self.kind]
 
     @property
     def arguments(self) -> str:
         """The arguments of a command that name the ring."""
+        if self.use is Use.TENANT_CA:
+            return f"--namespace {self.namespace}"
         dedicated = f" --relying-party {self.relying_party}" if self.relying_party else ""
         return f"--namespace {self.namespace}{dedicated} --use {self.use}"
 
@@ -108,18 +114,18 @@ class Listing:
     relying_party: str | None = None
 
 
-def open_ring(connection: Connection, base_url: str, name: RingName) -> OpenRing:
+def open_ring(connection: Connection, installation: Installation, name: RingName) -> OpenRing:
     """Find a ring; raises NamespaceNotFound, NotFound for the relying party."""
-    namespace = namespaces.find(connection, base_url, name.namespace)
+    namespace = namespaces.find(connection, installation.base_url, name.namespace)
     if name.relying_party is None:
-        return _shared(connection, name, namespace)
+        return _shared(connection, installation.defaults, name, namespace)
     return _dedicated(name, namespace, relying_parties.find(connection, namespace, name.relying_party))
 
 
-def _shared(connection: Connection, name: RingName, namespace: Namespace) -> OpenRing:
+def _shared(connection: Connection, defaults: RingDefaults, name: RingName, namespace: Namespace) -> OpenRing:
     holds = ring_holds.find_all(connection)
     found = (each for each in rollover.RingName if (each.use, each.kind) == (name.use, name.kind))
-    state = next((state_of(namespace, each, holds) for each in found), None)
+    state = next((state_of(namespace, each, holds, defaults) for each in found), None)
     ring = Ring(namespace, name.use, name.kind)
     return OpenRing(name, ring, _members(name, namespace.credentials), state=state)
 
@@ -221,9 +227,11 @@ def _row(opened: OpenRing, index: int, credential: Credential, now: datetime) ->
 
 
 def _next_step(opened: OpenRing, credential: Credential, now: datetime) -> tuple[str | None, datetime | None]:
-    """What happens to a credential next if nobody does anything: promoted, retired or expired."""
+    """What happens to a credential next if nobody does anything: promoted, retired, expired or destroyed."""
     status = rules.status(opened.members, credential, now)[0]
-    if status in (Status.REVOKED, Status.EXPIRED):
+    if status is Status.EXPIRED:
+        return _destruction(opened, credential, now)
+    if status is Status.REVOKED:
         return None, None
     steps = [(credential.not_after, "expired")]
     if credential.primary_from is not None and credential.primary_from > now:
@@ -239,6 +247,13 @@ def _next_step(opened: OpenRing, credential: Credential, now: datetime) -> tuple
     return step, at
 
 
+def _destruction(opened: OpenRing, credential: Credential, now: datetime) -> tuple[str | None, datetime | None]:
+    """When the key of what has expired goes: of a decryption certificate 30 days later."""
+    steps = rollover.destructions(opened.members, now)
+    at = next((step.at for step in steps if step.credential == credential and step.at > now), None)
+    return (None, None) if at is None else ("destroyed", at)
+
+
 def _scheduled(credential: Credential, now: datetime) -> datetime | None:
     at = credential.primary_from
     return at if at is not None and at > now and credential.deleted_at is None else None
@@ -247,7 +262,7 @@ def _scheduled(credential: Credential, now: datetime) -> datetime | None:
 def look_up(installation: Installation, selection: Selection, now: datetime) -> CredentialRow:
     """The row of the credential that is meant; raises NotFound, Conflict."""
     with installation.database.reading() as connection:
-        opened = open_ring(connection, installation.base_url, selection.ring)
+        opened = open_ring(connection, installation, selection.ring)
         return row_of(opened, select(connection, opened, selection, now), now)
 
 
@@ -258,7 +273,8 @@ def list_credentials(installation: Installation, wanted: Listing, now: datetime)
         namespace = namespaces.find(connection, installation.base_url, wanted.namespace)
         parties = _parties(connection, namespace, wanted.relying_party)
         names = [RingName(namespace.name, use, wanted.kind) for use in uses]
-        own = [_shared(connection, name, namespace) for name in names] if wanted.relying_party is None else []
+        shared = names if wanted.relying_party is None else []
+        own = [_shared(connection, installation.defaults, name, namespace) for name in shared]
     dedicated = [_dedicated(replace(name, relying_party=p.name), namespace, p) for p in parties for name in names]
     return tuple(row for opened in (*own, *dedicated) for row in rows_of(opened, now))
 

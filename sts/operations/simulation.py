@@ -12,11 +12,12 @@ from typing import Final
 from sts.core.credentials import next_change, published_decryption, published_signing
 from sts.core.errors import OperatorError
 from sts.core.model import Credential, Namespace
+from sts.core.ring_defaults import RingDefaults
 from sts.core.rollover import RingName, due_from
 from sts.operations import ring_status, rollover, watch
 from sts.operations.installation import Installation
 from sts.operations.ring_status import Warning_
-from sts.operations.rollover import RingState
+from sts.operations.rollover import Failure, RingState
 from sts.store import namespaces
 from sts.store.database import Database
 from sts.store.keyring import SealedKeyRing
@@ -68,6 +69,14 @@ class Foreseen:
 
 
 @dataclass(frozen=True, slots=True)
+class Failed:
+    """A ring of which a step fails in the simulation, and since when; it is tried again at each later instant."""
+
+    at: datetime
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
 class Span:
     """From when to when the clock moves."""
 
@@ -85,6 +94,7 @@ class Simulation:
     metadata: tuple[Published, ...]  # the first as it is at the start
     foreseen: tuple[Foreseen, ...]
     rings: Mapping[RingName, tuple[Credential, ...]]  # as they are in the end, tombstones too
+    failed: tuple[Failed, ...] = ()
 
 
 def simulate(
@@ -92,8 +102,8 @@ def simulate(
 ) -> Simulation:
     """Let the clock move over a copy of a namespace; the installation itself stays as it is.
 
-    `progress` is told each instant at which the clock stands. Raises NamespaceNotFound, KeyUnreadable, and
-    OperatorError for a span that ends before it starts.
+    `progress` is told each instant at which the clock stands. Raises NamespaceNotFound, and OperatorError for a span
+    that ends before it starts.
     """
     if span.end < span.start:
         raise OperatorError("the simulation would end before it starts")
@@ -101,13 +111,16 @@ def simulate(
         before = _rings(copy)
         metadata: list[Published] = []
         foreseen: dict[Warning_, datetime] = {}
-        for now in instants(copy, span):
+        failures: dict[Failure, datetime] = {}
+        for now, failed in instants(copy, span):
             progress(now)
-            published = _published(_rings(copy)[0].namespace, now)
+            published = _published(_rings(copy)[0].namespace, copy.defaults, now)
             if not metadata or replace(published, at=metadata[-1].at) != metadata[-1]:
                 metadata.append(published)
-            for warning in ring_status.status(copy, namespace, now).warnings:
+            for warning in _warnings(copy, now):
                 foreseen.setdefault(warning, now)
+            for failure in failed:
+                failures.setdefault(failure, now)
         after = _rings(copy)
     return Simulation(
         namespace=namespace,
@@ -115,6 +128,7 @@ def simulate(
         events=_events(before, after, span),
         metadata=tuple(metadata),
         foreseen=tuple(Foreseen(at, warning) for warning, at in foreseen.items()),
+        failed=tuple(Failed(at, failure) for failure, at in failures.items()),
         rings={ring.name: ring.members for ring in after},
     )
 
@@ -145,22 +159,21 @@ def rehearsal(installation: Installation, namespace: str) -> Iterator[Installati
             database.close()
 
 
-def instants(copy: Installation, span: Span) -> Iterator[datetime]:
+def instants(copy: Installation, span: Span) -> Iterator[tuple[datetime, tuple[Failure, ...]]]:
     """Move the clock from one instant at which something changes to the next, and have done what is due at each.
 
-    Yields the instant when everything is done. Raises KeyUnreadable, OperatorError.
+    Yields the instant when everything is done, and what of it failed. Raises OperatorError.
     """
     before, now = span.start, span.start
     while now <= span.end:
-        _act(copy, before, now)
-        yield now
+        yield now, _act(copy, before, now)
         following = _following(copy, now)
         if following is None:
             return
         before, now = now, following
 
 
-def _act(copy: Installation, before: datetime, now: datetime) -> None:
+def _act(copy: Installation, before: datetime, now: datetime) -> tuple[Failure, ...]:
     """As a process does that looks once a minute: two looks agree on the time, then everything due is done."""
     watch.look(copy, max(before, now - LOOKING))
     for _ in range(MOST_RUNS):
@@ -168,7 +181,7 @@ def _act(copy: Installation, before: datetime, now: datetime) -> None:
         if outcome.fault is not None:
             raise OperatorError(outcome.fault)
         if not outcome.done:
-            return
+            return outcome.failed
     raise OperatorError("the rings do not come to rest: their policies contradict each other")
 
 
@@ -180,16 +193,22 @@ def _following(copy: Installation, now: datetime) -> datetime | None:
     return min((at for at in (*ahead, change) if at is not None and at > now), default=None)
 
 
+def _warnings(copy: Installation, now: datetime) -> tuple[Warning_, ...]:
+    with copy.database.reading() as connection:
+        return ring_status.warnings_of(connection, rollover.states(connection, copy), now)
+
+
 def _rings(copy: Installation) -> tuple[RingState, ...]:
     with copy.database.reading() as connection:
-        return rollover.states(connection, copy.base_url)
+        return rollover.states(connection, copy)
 
 
-def _published(namespace: Namespace, now: datetime) -> Published:
+def _published(namespace: Namespace, defaults: RingDefaults, now: datetime) -> Published:
+    offered = published_decryption(namespace, now, defaults.policies[RingName.DECRYPTION])
     return Published(
         at=now,
         signing=tuple(c.thumbprint for c in published_signing(namespace, now)),
-        decryption=tuple(c.thumbprint for c in published_decryption(namespace, now)),
+        decryption=tuple(c.thumbprint for c in offered),
     )
 
 

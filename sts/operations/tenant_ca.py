@@ -1,5 +1,6 @@
 """What an operator does with a namespace's tenant CA: list its certificates, hand them out, prove to hold its key."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -7,23 +8,28 @@ from typing import Final
 from sts.core import credentials as rules
 from sts.core.credentials import Status
 from sts.core.errors import Conflict, OperatorError
-from sts.core.model import Credential, Namespace, Use
+from sts.core.model import Credential, KeyType, Use
 from sts.core.tenant_ca import BACKDATED, IssuedCertificate, Subscriber
 from sts.crypto import pkcs7
 from sts.crypto.authority import NAME_LIMIT, issuer_among
-from sts.operations.authorities import make_first
+from sts.operations.authorities import TenantCAOrder, make_first, make_tenant_ca
 from sts.operations.credential_files import CertificateCopy, download_certificate
+from sts.operations.credentials import store
 from sts.operations.installation import Installation
 from sts.operations.rings import (
     CredentialRow,
     Listing,
+    OpenRing,
+    Outcome,
     RingName,
     Selection,
     list_credentials,
     open_ring,
     row_of,
+    rows_of,
     select,
 )
+from sts.operations.roots import RING as ROOTS
 from sts.store import credentials as table
 from sts.store import namespaces
 from sts.store.changes import Change
@@ -57,6 +63,15 @@ class ProofOrder:
     code: str  # what the other side asked for
 
 
+@dataclass(frozen=True, slots=True)
+class CAWish:
+    """A tenant CA certificate that an operator asks for; None: what the ring's policy says."""
+
+    namespace: str
+    lifetime: timedelta | None = None
+    key_type: KeyType | None = None
+
+
 def ring_of(namespace: str) -> RingName:
     """The ring of a namespace's tenant CA certificates."""
     return RingName(namespace, Use.TENANT_CA)
@@ -84,6 +99,28 @@ def download_chain(installation: Installation, selection: Selection, now: dateti
     return ChainCopy(copy.row, pkcs7.certificates_only([copy.der, root]))
 
 
+def generate(installation: Installation, wish: CAWish, now: datetime) -> Outcome:
+    """Make a tenant CA certificate below the root, published and not primary.
+
+    Raises OperatorError for a life that is no span of a CA, KeyUnreadable, NamespaceNotFound.
+    """
+    with installation.database.reading() as connection:
+        namespace = namespaces.find(connection, installation.base_url, wish.namespace)
+    material = make_tenant_ca(installation, TenantCAOrder(namespace, wish.lifetime, wish.key_type), now)
+    with installation.database.changing(installation.actor, now) as change:
+        opened = open_ring(change.connection, installation, ring_of(wish.namespace))
+        stored = store(change, installation.key_ring, opened.ring, material)
+        installation.key_ring.test(change.connection, opened.namespace, stored)
+        return Outcome(row_of(open_ring(change.connection, installation, opened.name), stored, now))
+
+
+def list_roots(installation: Installation, now: datetime) -> tuple[CredentialRow, ...]:
+    """The installation's root CA certificates, the active one first."""
+    with installation.database.reading() as connection:
+        members = table.list_roots(connection)
+    return rows_of(OpenRing(RingName("", Use.ROOT_CA), ROOTS, members), now)
+
+
 def prove(installation: Installation, order: ProofOrder, now: datetime) -> Proof:
     """Issue a certificate of one day whose common name is a verification code, by the tenant CA that is selected.
 
@@ -94,12 +131,12 @@ def prove(installation: Installation, order: ProofOrder, now: datetime) -> Proof
     _require_first(installation, order.selection.ring.namespace, now)
     begin = now.replace(microsecond=0)
     with installation.database.changing(installation.actor, now) as change:
-        opened = open_ring(change.connection, installation.base_url, order.selection.ring)
+        opened = open_ring(change.connection, installation, order.selection.ring)
         chosen = select(change.connection, opened, order.selection, now)
         _require_usable(opened.members, chosen, now)
         authority = installation.key_ring.authority(opened.namespace, chosen)
         issued = authority.prove(Subscriber(order.code, begin - BACKDATED, begin + PROOF_LIFETIME))
-        _audit(change, opened.namespace, chosen, order.code, issued)
+        _audit(change, opened, chosen, {"code": order.code, "serial": f"{issued.serial:x}"})
     return Proof(row_of(opened, chosen, now), issued, _code_warnings(order.code))
 
 
@@ -121,9 +158,9 @@ def _require_usable(members: tuple[Credential, ...], chosen: Credential, now: da
         raise Conflict(f"{rules.describe(chosen)} is {status.lower()}: nobody may trust it, so it proves nothing")
 
 
-def _audit(change: Change, namespace: Namespace, chosen: Credential, code: str, issued: IssuedCertificate) -> None:
-    details = {"use": chosen.use, "thumbprint": chosen.thumbprint, "code": code, "serial": f"{issued.serial:x}"}
-    change.audit(namespace.name, "certificate.prove", f"credential:{chosen.id}", details)
+def _audit(change: Change, opened: OpenRing, chosen: Credential, proved: Mapping[str, str]) -> None:
+    details = {"use": chosen.use, "thumbprint": chosen.thumbprint, **proved}
+    change.audit(opened.namespace.name, "certificate.prove", f"credential:{chosen.id}", details)
 
 
 def _code_warnings(code: str) -> tuple[str, ...]:

@@ -11,10 +11,10 @@ from typing import Final
 from sts.core.credentials import instant
 from sts.core.model import Credential
 from sts.core.rollover import RingName
+from sts.core.spans import format_span
 from sts.crypto.xml import escape_attribute, escape_text
 from sts.operations.calendar_ticks import ticks
 from sts.operations.simulation import EventKind, Simulation, Span, milestones
-from sts.operations.spans import format_span
 
 WIDTH: Final = 1040
 LEFT: Final = 28

@@ -9,12 +9,13 @@ from typing import Final
 from sts.core import trusted_cas as rules
 from sts.core.errors import OperatorError
 from sts.core.model import Namespace, PartnerCertificate, TrustedCA
+from sts.core.tenant_ca import authorities as tenant_cas
 from sts.core.trusted_cas import TrustStatus
 from sts.crypto import certificates
 from sts.crypto.certificates import Purpose
 from sts.crypto.issued import proved_code
 from sts.operations.installation import Installation
-from sts.store import namespaces
+from sts.store import credentials, namespaces
 from sts.store import trusted_cas as table
 from sts.store.changes import Change
 
@@ -74,8 +75,8 @@ def list_all(installation: Installation, namespace: str, now: datetime) -> tuple
 def add(installation: Installation, named: TrustedCAName, file: bytes, now: datetime) -> TrustedCAOutcome:
     """Add a CA by its certificate (DER, PEM or base64), unverified.
 
-    Any CA will do, with or without a known root above it (ADR 9). Raises InvalidCertificate, Conflict when the name or
-    the certificate is there already, NamespaceNotFound.
+    Any CA will do, with or without a known root above it (ADR 9), but not one of our own. Raises InvalidCertificate,
+    Conflict when the name or the certificate is there already, NamespaceNotFound.
     """
     if _NAME.fullmatch(named.name) is None:
         raise OperatorError(f"'{named.name}' is no name: use 1 to 64 letters, digits, dots, dashes and underscores")
@@ -83,7 +84,7 @@ def add(installation: Installation, named: TrustedCAName, file: bytes, now: date
     with installation.database.changing(installation.actor, now) as change:
         namespace = _namespace(change, installation, named)
         rules.require_room(namespace.trusted_cas)
-        rules.require_unknown(namespace.trusted_cas, certificate)
+        _require_new(change, namespace, certificate)
         stored = _save(change, namespace, TrustedCA(0, named.name, certificate), "add")
     return TrustedCAOutcome(_row(stored, now), warnings)
 
@@ -117,12 +118,12 @@ def verify(installation: Installation, named: TrustedCAName, proof: bytes, now: 
 def replace(installation: Installation, named: TrustedCAName, file: bytes, now: datetime) -> TrustedCAOutcome:
     """Put another certificate in the place of a CA's, unverified; clients of the old one are unknown at once.
 
-    Raises InvalidCertificate, Conflict for a certificate that is there already, StaleVersion, NotFound.
+    Raises InvalidCertificate, Conflict for one that is there already or our own, StaleVersion, NotFound.
     """
     certificate, warnings = _read(file, now)
     with installation.database.changing(installation.actor, now) as change:
         namespace, authority = _find(change, installation, named)
-        rules.require_unknown(namespace.trusted_cas, certificate)
+        _require_new(change, namespace, certificate)
         stored = _save(change, namespace, rules.with_certificate(authority, certificate), "replace")
     return TrustedCAOutcome(_row(stored, now), warnings)
 
@@ -141,6 +142,12 @@ def _read(file: bytes, now: datetime) -> tuple[PartnerCertificate, tuple[str, ..
     warnings = certificates.judge(found, now, Purpose.CA)
     pinned = PartnerCertificate(found.der, found.subject, found.thumbprint, found.not_before, found.not_after)
     return pinned, warnings
+
+
+def _require_new(change: Change, namespace: Namespace, certificate: PartnerCertificate) -> None:
+    """Return if the certificate is neither one that the namespace trusts already nor one of ours; raises Conflict."""
+    rules.require_unknown(namespace.trusted_cas, certificate)
+    rules.require_foreign((*tenant_cas(namespace), *credentials.list_roots(change.connection)), certificate)
 
 
 def _namespace(change: Change, installation: Installation, named: TrustedCAName) -> Namespace:

@@ -2,10 +2,13 @@
 
 The clock: `core.clock`. The database: a mark of its newest audit record is kept beside the master key, so that one
 that was restored from an older copy is noticed (rollover.md, promises 6 and 7). It does not know which assertions were
-used after the copy was made: from then on, all that may have been are refused.
+used after the copy was made: from then on, all that may have been are refused. Where the mark cannot be written
+(a folder of keys that is read-only), rollover goes on, and a warning says that a restore cannot be noticed.
 """
 
 import os
+import re
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -16,17 +19,20 @@ from sts.core.credentials import instant
 from sts.core.errors import OperatorError
 from sts.core.presented import SKEW
 from sts.core.self_issued import SELF_ISSUED_LIFETIME
+from sts.crypto.sealing import sync_folder
 from sts.operations.installation import Installation
 from sts.store import audit
 from sts.store import installation as table
 from sts.store.changes import Change
 from sts.store.connection import Connection
+from sts.store.faultpoints import faultpoint
 
 MARK: Final = "newest-change"  # in the folder of the master key
 RESTORED: Final = (
     "the database is older than the mark beside the master key: it was restored from a copy; look at what it lost, "
     "then run `sts rollover accept-restore`"
 )
+_MARKED: Final = re.compile(r"([0-9]{1,18}) ([0-9a-f]{64})\s*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +42,21 @@ class Look:
     now: datetime  # what to take for now: never before what was agreed on
     fault: str | None = None  # why nothing may be done
     again_at: datetime | None = None  # when another look may find that there is no fault
+    warning: str | None = None  # what to mend although the look went on
+
+
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    """What the mark tells: the newest change that is known, none, or nothing that can be read."""
+
+    change: tuple[int, str] | None = None  # its number and hash
+    damage: str | None = None
+
+    def doubt(self, connection: Connection) -> str | None:
+        """Why the database cannot be believed, None if it can."""
+        if self.damage is not None:
+            return self.damage
+        return None if self.change is None or audit.holds(connection, *self.change) else RESTORED
 
 
 def look(installation: Installation, now: datetime) -> Look:
@@ -44,11 +65,16 @@ def look(installation: Installation, now: datetime) -> Look:
         reading = read_clock(_clock_marks(connection), now)
         table.save_clock_marks(connection, reading.marks)
         head = audit.head(connection)
-        known = _known_mark(installation)
-        if known is not None and not audit.holds(connection, *known):
-            _distrust_uses(connection, known, now)
-            return Look(reading.now, RESTORED)
-    _save_mark(installation, head.sequence, head.hash)
+        mark = _read_mark(installation)
+        doubt_ = mark.doubt(connection)
+        if doubt_ == RESTORED and mark.change is not None:
+            _distrust_uses(connection, mark.change, now)
+    if doubt_ is not None:
+        return Look(reading.now, doubt_)
+    try:
+        _save_mark(installation, head)
+    except OperatorError as error:
+        return Look(reading.now, reading.fault, reading.again_at, error.message)
     return Look(reading.now, reading.fault, reading.again_at)
 
 
@@ -74,9 +100,9 @@ def doubt(installation: Installation, now: datetime) -> str | None:
     A clock that nobody has looked at for long is not in doubt yet: the next two looks will tell.
     """
     with installation.database.reading() as connection:
-        known = _known_mark(installation)
-        if known is not None and not audit.holds(connection, *known):
-            return RESTORED
+        found = _read_mark(installation).doubt(connection)
+        if found is not None:
+            return found
         marks = _clock_marks(connection)
     reading = read_clock(marks, now)
     return None if reading.marks.doubted not in (None, marks.doubted) else reading.fault
@@ -91,20 +117,28 @@ def _clock_marks(connection: Connection) -> ClockMarks:
 
 
 def accept_restore(installation: Installation, now: datetime) -> bool:
-    """Take the database as it is from now on, and a clock that is behind too; answers whether either was in doubt."""
+    """Take the database as it is from now on, and a clock that is behind too; answers whether either was in doubt.
+
+    Raises OperatorError when the mark cannot be written anew: then the database stays in doubt.
+    """
     with installation.database.changing(installation.actor, now) as change:
-        known = _known_mark(installation)
-        is_older = known is not None and not audit.holds(change.connection, *known)
-        if known is not None and is_older:
+        mark = _read_mark(installation)
+        doubt_ = mark.doubt(change.connection)
+        if doubt_ is not None:
             change.audit("", "rollover.accept-restore", "database", {})
-            _distrust_uses(change.connection, known, now)
+        if doubt_ == RESTORED and mark.change is not None:
+            _distrust_uses(change.connection, mark.change, now)
         is_behind = _accept_clock(change, now)
-        if is_older or is_behind:
+        if doubt_ == RESTORED or is_behind:
             table.lower_replay_horizon(change.connection, _last_expiry(now))
-    with installation.database.reading() as connection:
-        head = audit.head(connection)
-    _save_mark(installation, head.sequence, head.hash)
-    return is_older or is_behind
+        faultpoint("accept-restore.recorded")
+    faultpoint("accept-restore.committed")
+    if doubt_ is not None:
+        with installation.database.reading() as connection:
+            head = audit.head(connection)
+        _save_mark(installation, head)
+        faultpoint("accept-restore.marked")
+    return doubt_ is not None or is_behind
 
 
 def _accept_clock(change: Change, now: datetime) -> bool:
@@ -121,22 +155,59 @@ def _path(installation: Installation) -> Path:
     return installation.mark or installation.key_ring.master_keys.path.with_name(MARK)
 
 
-def _known_mark(installation: Installation) -> tuple[int, str] | None:
-    try:
-        sequence, _, digest = _path(installation).read_text("ascii").strip().partition(" ")
-        return int(sequence), digest
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as error:
-        raise OperatorError(f"{_path(installation)} cannot be read; it holds a number and a hash") from error
-
-
-def _save_mark(installation: Installation, sequence: int, digest: str) -> None:
-    """Replace the mark as a whole; it is no secret, but nobody else writes it."""
+def _read_mark(installation: Installation) -> _Mark:
     path = _path(installation)
-    if _known_mark(installation) == (sequence, digest):
+    try:
+        found = _MARKED.fullmatch(path.read_text("ascii"))
+    except FileNotFoundError:
+        return _Mark()
+    except (OSError, ValueError) as error:
+        return _Mark(damage=_damage(path, f"cannot be read ({error})"))
+    return _Mark(damage=_damage(path, "is damaged")) if found is None else _Mark((int(found[1]), found[2]))
+
+
+def _damage(path: Path, what: str) -> str:
+    return (
+        f"{path}, the mark of the newest change, {what}: it cannot be told whether the database was restored from a "
+        "copy; look at what it holds, then run `sts rollover accept-restore`, which writes the mark anew"
+    )
+
+
+def unmarked(installation: Installation) -> str | None:
+    """Why the next look cannot leave its mark, as far as can be told without writing; None if it can."""
+    path = _path(installation)
+    return None if os.access(path.parent, os.W_OK | os.X_OK) else _unwritable(path, "its folder cannot be written to")
+
+
+def _unwritable(path: Path, reason: str) -> str:
+    return (
+        f"{path}, the mark of the newest change, cannot be written ({reason}): rollover goes on, but a database that "
+        "is restored from an older copy is not noticed; let the service write there, or name a file elsewhere, which "
+        "is not restored together with the database, in STS_MARK_FILE"
+    )
+
+
+def _save_mark(installation: Installation, head: audit.Head) -> None:
+    """Replace the mark as a whole, so that a power cut leaves one or the other; raises OperatorError.
+
+    It is no secret, but nobody else writes it.
+    """
+    path = _path(installation)
+    if _read_mark(installation).change == (head.sequence, head.hash):
         return
-    fresh = path.with_name(f".{MARK}.{os.getpid()}")
-    fresh.write_text(f"{sequence} {digest}\n", "ascii")
-    fresh.chmod(0o600)
-    fresh.replace(path)
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        _write(fresh, f"{head.sequence} {head.hash}\n".encode("ascii"))
+        fresh.replace(path)
+        sync_folder(path.parent)
+    except OSError as error:
+        with suppress(OSError):
+            fresh.unlink(missing_ok=True)
+        raise OperatorError(_unwritable(path, error.strerror or str(error))) from error
+
+
+def _write(path: Path, content: bytes) -> None:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())

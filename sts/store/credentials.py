@@ -1,14 +1,24 @@
 """Credentials and their sealed secrets. Where a namespace is asked for, `INSTALLATION` means the root CA's."""
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
 import sqlalchemy as sa
 
 from sts.core.errors import Conflict, KeyUnreadable, NotFound
-from sts.core.model import INSTALLATION, INSTALLATION_SCOPE, NAMESPACE_SCOPE, Credential, Kind, Namespace, Origin, Use
+from sts.core.model import (
+    DEDICATED,
+    INSTALLATION,
+    INSTALLATION_SCOPE,
+    NAMESPACE_SCOPE,
+    Credential,
+    Kind,
+    Namespace,
+    Origin,
+    Use,
+)
 from sts.store import rows, tables
 from sts.store.changes import Change, ChangeKind
 from sts.store.tables import credential as _TABLE
@@ -47,6 +57,17 @@ def list_scope(connection: sa.Connection, namespace: Namespace, scope: str) -> t
 def list_roots(connection: sa.Connection) -> tuple[Credential, ...]:
     """Answer the installation's root CA certificates, tombstones too, oldest first."""
     return list_scope(connection, INSTALLATION, INSTALLATION_SCOPE)
+
+
+def list_dedicated(
+    connection: sa.Connection, namespace_ids: Collection[int] | None = None
+) -> Mapping[int, tuple[tuple[Credential, ...], ...]]:
+    """Answer what relying parties of their own hold, tombstones too, scope by scope, by namespace id; None: of all."""
+    chosen = sa.true() if namespace_ids is None else _TABLE.c.namespace_id.in_(namespace_ids)
+    found: dict[int, list[tuple[Credential, ...]]] = defaultdict(list)
+    for (namespace_id, _), members in by_scope(connection, _TABLE.c.scope.startswith(DEDICATED), chosen).items():
+        found[namespace_id].append(members)
+    return {namespace_id: tuple(rings) for namespace_id, rings in found.items()}
 
 
 def holders(connection: sa.Connection, thumbprint_sha256: str) -> tuple[str, ...]:

@@ -1,26 +1,25 @@
 """Places at which a test can have the process killed, as a power cut would.
 
-`STS_FAULT_AT=NAME` kills the process with SIGKILL when it passes the point of that name, `NAME:3` when it passes it
-for the third time. Without the variable a point costs one look at the environment.
+A test arms a point in a process that it starts itself; nothing else does, so that in a service a point does nothing,
+whatever its environment says.
 """
 
 import os
 import signal
-from collections import Counter
 from typing import Final
 
-VARIABLE: Final = "STS_FAULT_AT"
+_armed: Final[dict[str, int]] = {}  # how often each is still to be passed
 
-_passed: Final[Counter[str]] = Counter()
+
+def arm(point: str) -> None:
+    """Have the process die by SIGKILL at the point `NAME`, or when it passes it for the third time at `NAME:3`."""
+    name, _, passes = point.partition(":")
+    _armed[name] = int(passes or 1)
 
 
 def faultpoint(name: str) -> None:
-    """Die here and now if the environment says so; the name is a literal, so that tests can find every point."""
-    wanted = os.environ.get(VARIABLE)
-    if wanted is None:
-        return
-    chosen, _, pass_number = wanted.partition(":")
-    if chosen == name:
-        _passed[name] += 1
-        if _passed[name] >= int(pass_number or 1):
+    """Die here and now if a test wants it; the name is a literal, so that tests can find every point."""
+    if name in _armed:
+        _armed[name] -= 1
+        if _armed[name] <= 0:
             os.kill(os.getpid(), signal.SIGKILL)

@@ -82,6 +82,7 @@ class MasterKeyFiles:
             return False
         try:
             require_no_link(self.path)
+            self._require_real_next()
             self._keep_previous()
             faultpoint("master-key.previous-kept")
             self.next_path.replace(self.path)
@@ -112,6 +113,13 @@ class MasterKeyFiles:
     def _is_coming(self, key_id: bytes) -> bool:
         coming = self.next()
         return coming is not None and coming.id == key_id
+
+    def _require_real_next(self) -> None:
+        """Return if the next key is a file of its own: a link would become the master key and lead elsewhere."""
+        if self.next_path.is_symlink():
+            raise MasterKeyError(
+                f"{self.next_path} is a symbolic link to {self.next_path.resolve()}; put the file itself in its place"
+            )
 
     def _keep_previous(self) -> None:
         """A second name for the present key, so that at no instant either key is without one."""

@@ -1,5 +1,6 @@
 """Namespaces, the host names they own, the credentials that all their relying parties share, and the CAs they trust."""
 
+import json
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import replace
@@ -10,7 +11,7 @@ import sqlalchemy as sa
 
 from sts.core.errors import Conflict, NamespaceNotFound
 from sts.core.model import NAMESPACE_SCOPE, KeyType, Namespace, RingPolicy
-from sts.store import credentials, rows, tables, trusted_cas
+from sts.store import credentials, ring_holds, rows, tables, trusted_cas
 from sts.store.changes import Change, ChangeKind
 from sts.store.tables import namespace as _TABLE
 
@@ -42,6 +43,12 @@ def list_ids(connection: sa.Connection) -> tuple[int, ...]:
 def list_by_id(connection: sa.Connection, base_url: str, ids: Collection[int]) -> tuple[Namespace, ...]:
     """Answer the namespaces of these ids that there are, by name."""
     return _load(connection, base_url, _TABLE.c.id.in_(ids))
+
+
+def list_policies(connection: sa.Connection) -> tuple[Mapping[str, RingPolicy], ...]:
+    """Answer the rollover policies that namespaces have, each once."""
+    texts = connection.scalars(sa.select(sa.cast(_TABLE.c.rollover, sa.Text)).distinct())
+    return tuple(_policies_from_json(json.loads(text)) for text in texts)
 
 
 def list_hosts(connection: sa.Connection) -> Mapping[str, str]:
@@ -87,6 +94,7 @@ def _load(connection: sa.Connection, base_url: str, condition: sa.ColumnElement[
     shared = credentials.by_scope(
         connection, tables.credential.c.namespace_id.in_(ids), tables.credential.c.scope == NAMESPACE_SCOPE
     )
+    held = ring_holds.names(connection, tables.ring_hold.c.namespace_id.in_(ids))
     authorities = trusted_cas.by_namespace(connection, tables.trusted_ca.c.namespace_id.in_(ids))
     return tuple(
         Namespace(
@@ -96,6 +104,7 @@ def _load(connection: sa.Connection, base_url: str, condition: sa.ColumnElement[
             hosts=tuple(hosts[row.id]),
             session=row.session,
             rollover=_policies_from_json(row.rollover),
+            held=held.get(row.id, frozenset()),
             credentials=shared.get((row.id, NAMESPACE_SCOPE), ()),
             trusted_cas=authorities.get(row.id, ()),
             version=versions.get(row.id, 0),

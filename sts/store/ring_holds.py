@@ -1,5 +1,6 @@
 """Rings that an operator holds: they neither generate nor promote by themselves."""
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,6 +23,14 @@ class Hold:
 def find_all(connection: sa.Connection) -> Mapping[tuple[int, str], Hold]:
     """Answer every held ring, by namespace id and ring name."""
     return {(row.namespace_id, row.ring): Hold(row.since, row.actor) for row in connection.execute(sa.select(_TABLE))}
+
+
+def names(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> Mapping[int, frozenset[str]]:
+    """Answer the names of the held rings that meet the condition, by namespace id."""
+    found: dict[int, set[str]] = defaultdict(set)
+    for row in connection.execute(sa.select(_TABLE).where(condition)):
+        found[row.namespace_id].add(row.ring)
+    return {namespace_id: frozenset(rings) for namespace_id, rings in found.items()}
 
 
 def hold(change: Change, namespace: Namespace, ring: str) -> None:

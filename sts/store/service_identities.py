@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 from typing import Final
 
 import sqlalchemy as sa
@@ -12,7 +13,7 @@ from sts.store import partner_certificates, rows
 from sts.store.changes import Change, ChangeKind
 from sts.store.tables import service_identity as _TABLE
 
-_PLAIN: Final = ("password_hash", "enabled", "swt_without_expiry", "interactive")
+_PLAIN: Final = ("password_hash", "enabled", "swt_without_expiry", "interactive", "secrets_since")
 _COLUMNS: Final = [_TABLE.c[name] for name in ("id", "name", *_PLAIN, "symmetric_key_fingerprint")]  # never the key
 
 
@@ -31,10 +32,15 @@ def list_all(connection: sa.Connection, namespace: Namespace) -> tuple[ServiceId
 def save(change: Change, namespace: Namespace, identity: ServiceIdentity) -> ServiceIdentity:
     """Store the service identity; one with id 0 is new and is answered with its id; raises Conflict, NotFound.
 
-    Its symmetric key is stored by `set_symmetric_key`; `has_symmetric_key=False` destroys a stored one.
+    Its symmetric key is stored by `set_symmetric_key`; `has_symmetric_key=False` destroys a stored one. When what it
+    authenticates with changes, the instant is stored, whatever `secrets_since` the caller has.
     """
-    if identity.id:
-        _touch(change, namespace, rows.stored(change.connection, _TABLE, namespace, identity, "name"))
+    before = _stored(change.connection, namespace, identity) if identity.id else None
+    if before is not None:
+        _touch(change, namespace, before.name)
+    is_same = before is not None and _secrets(before) == _secrets(identity)
+    since = before.secrets_since if before is not None and is_same else _now(change)
+    identity = replace(identity, secrets_since=since)
     values = {name: getattr(identity, name) for name in _PLAIN}
     if not identity.has_symmetric_key:
         values |= {"symmetric_key": None, "symmetric_key_fingerprint": None}
@@ -49,11 +55,12 @@ def set_symmetric_key(
     change: Change, namespace: Namespace, identity: ServiceIdentity, fingerprint: str, seal: Callable[[int], bytes]
 ) -> ServiceIdentity:
     """Store the symmetric key of a stored service identity; `seal` makes the sealed key from the identity's id."""
-    values = {"symmetric_key": seal(identity.id), "symmetric_key_fingerprint": fingerprint}
+    since = _now(change)
+    values = {"symmetric_key": seal(identity.id), "symmetric_key_fingerprint": fingerprint, "secrets_since": since}
     rows.stored(change.connection, _TABLE, namespace, identity, "name")
     change.connection.execute(sa.update(_TABLE).where(_TABLE.c.id == identity.id).values(values))
     _touch(change, namespace, identity.name)
-    return replace(identity, has_symmetric_key=True)
+    return replace(identity, has_symmetric_key=True, secrets_since=since)
 
 
 def symmetric_key_fingerprint(connection: sa.Connection, namespace: Namespace, identity: ServiceIdentity) -> str | None:
@@ -73,6 +80,23 @@ def delete(change: Change, namespace: Namespace, identity: ServiceIdentity) -> N
     """Delete the service identity and its key; raises NotFound."""
     rows.remove(change.connection, _TABLE, namespace, identity)
     _touch(change, namespace, identity.name)
+
+
+def _stored(connection: sa.Connection, namespace: Namespace, identity: ServiceIdentity) -> ServiceIdentity:
+    """The identity as it is before the change; raises NotFound."""
+    for found in _load(connection, namespace, _TABLE.c.id == identity.id):
+        return found
+    raise rows.missing(_TABLE, namespace, identity.name)
+
+
+def _secrets(identity: ServiceIdentity) -> tuple[object, ...]:
+    """What it authenticates with, and whether it may."""
+    certificate = None if identity.certificate is None else identity.certificate.der
+    return identity.password_hash, identity.has_symmetric_key, certificate, identity.enabled
+
+
+def _now(change: Change) -> datetime:
+    return change.now.replace(microsecond=0)
 
 
 def _touch(change: Change, namespace: Namespace, name: str) -> None:

@@ -157,6 +157,7 @@ service_identity = Table(
     Column("enabled", Boolean, nullable=False),
     Column("swt_without_expiry", Boolean, nullable=False),
     Column("interactive", Boolean, nullable=False),
+    Column("secrets_since", Instant),
     UniqueConstraint("namespace_id", "name"),
     CheckConstraint("(symmetric_key IS NULL) = (symmetric_key_fingerprint IS NULL)", name="symmetric_key"),
     sqlite_autoincrement=True,

@@ -12,9 +12,9 @@ from sts.web.edge import Books, Edge, StartResponse
 from sts.web.metadata_thread import MetadataMetrics, MetadataThread
 from sts.web.metrics import Metrics
 from sts.web.pages import create_pages
-from sts.web.request_log import RequestLog
+from sts.web.request_log import RequestLog, record_events
 from sts.web.rollover_thread import RolloverMetrics, RolloverThread
-from sts.web.rotation_thread import RotationThread
+from sts.web.rotation_thread import RotationMetrics, RotationThread
 
 
 class Application:
@@ -37,12 +37,16 @@ def create_app(settings: Settings | None = None) -> Application:
 
     Raises InvalidConfiguration and MasterKeyError.
     """
-    service = assemble(settings or Settings.from_environ(os.environ))
+    settings = settings or Settings.from_environ(os.environ)
+    log = RequestLog(settings.log_format)
+    record_events(log)
+    service = assemble(settings)
     Poller(service.installation.database).start()
-    application = Application(service, RequestLog(service.settings.log_format))
-    RolloverThread(service.installation, service.clock, RolloverMetrics(application.metrics.registry)).start()
-    RotationThread(service.installation, service.clock).start()
-    MetadataThread(service.installation, service.clock, MetadataMetrics(application.metrics.registry)).start()
+    application = Application(service, log)
+    registry = application.metrics.registry
+    RolloverThread(service.installation, service.clock, RolloverMetrics(registry)).start()
+    RotationThread(service.installation, service.clock, RotationMetrics(registry)).start()
+    MetadataThread(service.installation, service.clock, MetadataMetrics(registry)).start()
     gc.collect()
     gc.freeze()  # what is loaded by now stays: the collector need not look at it again and again
     return application

@@ -44,7 +44,7 @@ class Reception:
         self._is_proxy = _proxy_test(settings.trusted_proxies)
         self._namespace_of_host = namespace_of_host
         header = settings.client_certificate_header
-        self._certificate_variable = "" if header is None else "HTTP_" + header.upper().replace("-", "_")
+        self._certificate_variable = "" if header is None else f"HTTP_{header.upper()}"
 
     def receive(self, environ: Environ) -> Arrival:
         """Look at everything but the body; a request that must be refused carries its fault."""

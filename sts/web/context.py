@@ -1,6 +1,7 @@
 """What views have at hand while they answer a request, and what they leave behind for the edge's record of it."""
 
-from typing import Final
+from collections.abc import Callable
+from typing import Final, NamedTuple
 
 from flask import Response, current_app, request
 
@@ -14,6 +15,14 @@ ARRIVAL: Final = "sts.arrival"  # where the edge leaves what it found out about 
 ERROR: Final = "sts.error"  # where it looks for what was refused
 ISSUED: Final = "sts.issued"  # where it looks for the token that was issued
 NOTED: Final = "sts.noted"  # where it looks for more to record
+HELD: Final = "sts.held"  # where it looks for what is not handed out without its record
+
+
+class Held(NamedTuple):
+    """What is not handed out without its record, and what is answered instead."""
+
+    what: str
+    refuse: Callable[[StsError, str], Answer]  # of the error and the trace id
 
 
 def current_service() -> Service:
@@ -36,6 +45,11 @@ def note(**members: object) -> None:
 def note_issued(issued: IssuedToken) -> None:
     """Have the token's members in the request's record; without it the token is not handed out."""
     request.environ[ISSUED] = issued
+
+
+def hold(what: str, refuse: Callable[[StsError, str], Answer]) -> None:
+    """Hand out what was issued only once the request is recorded; else the answer is what `refuse` makes of that."""
+    request.environ[HELD] = Held(what, refuse)
 
 
 def note_error(error: StsError) -> None:

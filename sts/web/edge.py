@@ -13,7 +13,7 @@ from sts.core.parts import Parts
 from sts.protocols import addresses
 from sts.protocols.http import Answer
 from sts.web.arrival import Arrival, Environ, Reception, read_request
-from sts.web.context import ARRIVAL, ERROR, ISSUED, NOTED
+from sts.web.context import ARRIVAL, ERROR, HELD, ISSUED, NOTED, Held
 from sts.web.metrics import Metrics
 from sts.web.problem import problem
 from sts.web.request_log import RequestLog
@@ -91,24 +91,38 @@ class Edge:
         return Outcome(refuse(error, arrival.trace_id, self._clock()), error=error)
 
     def _page(self, arrival: Arrival, environ: Environ, start_response: StartResponse, began: float) -> Iterable[bytes]:
+        """Answer with a page, begun once its record is written."""
         environ[ARRIVAL] = arrival
         route = _CANONICAL.get(arrival.route.lower().rstrip("/"), arrival.route)
         environ["PATH_INFO"] = f"/{arrival.namespace}/{route}" if arrival.namespace else arrival.path
-        started: list[tuple[str, list[tuple[str, str]]]] = []
+        begun: list[tuple[str, list[tuple[str, str]]]] = []
 
-        def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
-            started.append((status, headers))
+        def begin(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> None:
+            begun.append((status, headers))
 
-        body = b"".join(self._pages(environ, start))
-        status, headers = started[-1]
-        answer = Answer(int(status[:3]), (), body)
+        body = self._pages(environ, begin)
+        status, headers = begun[-1]
+        answer = Answer(int(status[:3]), (), b"")
         outcome = Outcome(answer, environ.get(ISSUED), environ.get(ERROR), environ.get(NOTED, {}))
-        recorded = self._recorded(arrival, outcome, None, began)
-        if recorded is not outcome:  # a token that could not be written down
-            body, status = recorded.answer.body, _REASONS[recorded.answer.status]
-            headers = [*recorded.answer.headers, ("Content-Length", str(len(body)))]
+        refusal = self._page_recorded(arrival, outcome, environ.get(HELD), began)
+        if refusal is not None:
+            _close(body)
+            status, body = _REASONS[refusal.status], [refusal.body]
+            headers = [*refusal.headers, ("Content-Length", str(len(refusal.body)))]
         start_response(status, [*headers, *self._common(arrival)])
-        return [body]
+        return body
+
+    def _page_recorded(self, arrival: Arrival, outcome: Outcome, held: Held | None, began: float) -> Answer | None:
+        """Write a page down; what to answer instead where it hands out what must be recorded, and cannot be."""
+        if held is None:
+            recorded = self._recorded(arrival, outcome, None, began)
+            return None if recorded is outcome else recorded.answer
+        try:
+            self._record(arrival, outcome, None, began)
+        except OSError as error:
+            self._books.metrics.count_unrecorded()
+            return held.refuse(_unrecorded(held.what, error), arrival.trace_id)
+        return None
 
     def _recorded(self, arrival: Arrival, outcome: Outcome, door: Door | None, began: float) -> Outcome:
         """Write the request down; a token that cannot be written down is not handed out (Golden SAML)."""
@@ -117,10 +131,7 @@ class Edge:
         except OSError as error:
             self._books.metrics.count_unrecorded()
             if outcome.issued is not None:
-                detail = f"the record of token {outcome.issued.id} cannot be written: {error}"
-                return self._refused(
-                    StoreUnavailable("The request log cannot be written.", detail=detail), door, arrival
-                )
+                return self._refused(_unrecorded(f"token {outcome.issued.id}", error), door, arrival)
         return outcome
 
     def _record(self, arrival: Arrival, outcome: Outcome, door: Door | None, began: float) -> None:
@@ -147,6 +158,20 @@ class Edge:
             record |= {"error": error.code, "message": error.message, "detail": error.detail}
             record["alarm"] = error.needs_operator or None
         self._books.log.write(self._clock(), record)
+
+
+def _close(body: Iterable[bytes]) -> None:
+    """End an answer that nobody gets (PEP 3333)."""
+    close: Callable[[], object] | None = getattr(body, "close", None)
+    if close is not None:
+        close()
+
+
+def _unrecorded(issued: str, error: OSError) -> StoreUnavailable:
+    """What is answered in place of what was issued (Golden SAML)."""
+    return StoreUnavailable(
+        "The request log cannot be written.", detail=f"the record of {issued} cannot be written: {error}"
+    )
 
 
 def _clipped(text: str | None) -> str | None:

@@ -8,7 +8,7 @@ from sts.core.errors import StsError
 from sts.operations.enrolment import enrol, trusted_authorities
 from sts.protocols import addresses, est
 from sts.web.arrival import read_request
-from sts.web.context import current_arrival, current_service, note, refused, response
+from sts.web.context import current_arrival, current_service, hold, note, refused, response
 
 enrolment: Final = Blueprint("enrolment", __name__)
 
@@ -23,7 +23,7 @@ def refuse(error: StsError) -> Response:
 def cacerts(namespace: str) -> Response:
     """The CAs to trust."""
     service = current_service()
-    known = trusted_authorities(service.installation, service.directory, namespace, service.clock())
+    known = trusted_authorities(service.directory, namespace, service.clock())
     return response(est.render_authorities(known))
 
 
@@ -34,6 +34,7 @@ def simpleenroll(namespace: str) -> Response:
     service = current_service()
     asked = est.parse(read_request(current_arrival(), request.environ), namespace)
     enrolled = enrol(service.installation, asked, service.parts, service.clock())
+    hold(f"the certificate of '{enrolled.principal}'", est.refuse)
     note(
         principal=enrolled.principal,
         serial=f"{enrolled.certificate.serial:x}",

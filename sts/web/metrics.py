@@ -3,13 +3,18 @@
 import os
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from sts.core.exchange import IssuedToken
 
 SHARED_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"  # set before the workers start, by `sts serve`
 _BUCKETS: Final = (0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
+
+
+def latest(name: str, text: str, registry: CollectorRegistry) -> Gauge:
+    """A gauge of which, of several processes, the one that looked last is right."""
+    return Gauge(name, text, registry=registry, multiprocess_mode="mostrecent")
 
 
 class Metrics:

@@ -1,14 +1,19 @@
-"""One record per request, one write per record."""
+"""One record per request, one write per record; what the service says of itself goes the same way."""
 
 import json
+import logging
 import os
 import sys
+import traceback
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Final
 
 from sts.settings import LogFormat
 
 Record = Mapping[str, object]
+FIELDS: Final = "fields"  # of a record of `logging`: what is told besides the message, by name
+_EVERYTHING: Final = "sts"  # the logger above those of all modules
 _quote = json.encoder.encode_basestring_ascii
 
 
@@ -22,6 +27,39 @@ class RequestLog:
     def write(self, at: datetime, record: Record) -> None:
         """Write one record; values that are None are left out."""
         os.write(self._descriptor, self._line(at, record).encode())
+
+
+class EventLog(logging.Handler):
+    """Takes what the modules log and writes it where the requests are, in the same form."""
+
+    def __init__(self, log: RequestLog) -> None:
+        super().__init__()
+        self._log = log
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one record: its level, what happened to what, and the traceback of an unexpected error."""
+        told: Record = {
+            "level": record.levelname.lower(),
+            "event": record.name,
+            **getattr(record, FIELDS, {}),
+            "message": record.getMessage(),
+            "detail": "".join(traceback.format_exception(record.exc_info[1])) if record.exc_info else None,
+        }
+        try:
+            self._log.write(datetime.fromtimestamp(record.created, UTC), told)
+        except OSError:
+            self.handleError(record)
+
+
+def record_events(log: RequestLog) -> EventLog:
+    """Have everything that the service's modules log written to this log from now on, and to no other."""
+    logger = logging.getLogger(_EVERYTHING)
+    for each in [handler for handler in logger.handlers if isinstance(handler, EventLog)]:
+        logger.removeHandler(each)
+    events = EventLog(log)
+    logger.addHandler(events)
+    logger.setLevel(logging.INFO)
+    return events
 
 
 def _json_line(at: datetime, record: Record) -> str:

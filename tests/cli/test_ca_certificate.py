@@ -19,9 +19,14 @@ INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 
 def test_the_list_is_a_table_for_people(console: Console) -> None:
-    head, line = console.ok("ca-certificate", "list", *CONTOSO).splitlines()
+    head, line, step, *thumbprints = console.ok("ca-certificate", "list", *CONTOSO).splitlines()
+    [row] = console.json("ca-certificate", "list", *CONTOSO)
     assert head.split("  ")[0] == "INDEX"
-    assert re.search(r"^1 +tenant-ca +- +Active +CN=contoso tenant CA [0-9a-f]{8} +[0-9a-f]{40} ", line)
+    dates = f"{row['not_before']}  {row['not_after']}"
+    assert re.fullmatch(rf"1 +tenant-ca +Active +CN=contoso tenant CA [0-9a-f]{{8}} +{dates}", line)
+    assert step.split() == ["next", "retires", row["next_step_at"]]
+    found = [tuple(each.split()) for each in thumbprints]
+    assert found == [("SHA-1", row["thumbprint"]), ("SHA-256", row["thumbprint_sha256"])]
 
 
 def test_the_list_is_json_for_programs(console: Console) -> None:
@@ -78,6 +83,38 @@ def test_a_long_code_is_proved_with_a_warning_beside_the_answer(console: Console
     result = console.run("ca-certificate", "download-proof", *asked)
     assert result.exit_code == 0
     assert result.stderr.startswith("warning: a common name of more than 64 bytes")
+
+
+QUICK = ("--key-type", "p256")
+
+
+def test_a_ca_is_generated_made_primary_revoked_and_deleted(console: Console) -> None:
+    [old] = console.json("ca-certificate", "list", *CONTOSO)
+    new = console.json("ca-certificate", "generate", *CONTOSO, "--lifetime", "1y", *QUICK)
+    assert (tuple(new), new["index"], new["status"], new["reason"]) == (ROW, 2, "Inactive", "next")
+    promoted = console.run("ca-certificate", "make-primary", *CONTOSO, "--thumbprint", new["thumbprint"])
+    assert promoted.stdout.startswith("primary from ")
+    assert "services that do not trust it yet will refuse" in promoted.stderr
+    assert "sts rollover resume --namespace contoso --ring tenant-ca" in promoted.stderr
+    console.json("ca-certificate", "make-primary", *CONTOSO, "--thumbprint", old["thumbprint"])
+    revoked = console.run("ca-certificate", "revoke", *CONTOSO, "--thumbprint", new["thumbprint"], "--json")
+    assert '"status": "Revoked"' in revoked.stdout
+    assert "no longer authenticate here and cacerts leaves it out" in revoked.stderr
+    console.ok("ca-certificate", "delete", *CONTOSO, "--thumbprint", new["thumbprint"])
+    assert [row["thumbprint"] for row in console.json("ca-certificate", "list", *CONTOSO)] == [old["thumbprint"]]
+
+
+def test_the_only_ca_is_revoked_by_force_alone(console: Console) -> None:
+    this = ("ca-certificate", "revoke", *CONTOSO, "--index", 1)
+    assert "revoke it all the same with --force" in console.refused(*this)
+    assert console.json(*this, "--force")["status"] == "Revoked"
+
+
+def test_roots_are_listed_like_every_ring(console: Console) -> None:
+    [row] = console.json("ca-certificate", "list", "--root")
+    assert tuple(row) == ROW
+    assert (row["use"], row["status"], row["next_step"]) == ("root-ca", "Active", "expired")
+    assert "root CA" in console.ok("ca-certificate", "list", "--root")
 
 
 # (the verb and its arguments, the exit status, what is said)

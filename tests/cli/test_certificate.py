@@ -44,11 +44,26 @@ def test_list_has_the_columns_that_programs_rely_on(console: Console) -> None:
 
 
 def test_list_for_people_is_a_table(console: Console) -> None:
-    heads, signing, decryption = console.ok("certificate", "list", *RING).splitlines()
-    assert re.split(" {2,}", heads) == [
-        *("INDEX", "USE", "RELYING PARTY", "STATUS", "SUBJECT", "THUMBPRINT", "VALID FROM", "VALID TO", "NEXT"),
-    ]
+    rows = console.json("certificate", "list", *RING)
+    heads, *lines = console.ok("certificate", "list", *RING).splitlines()
+    assert re.split(" {2,}", heads) == ["INDEX", "USE", "STATUS", "SUBJECT", "VALID FROM", "VALID TO"]
+    signing, decryption = lines[0], lines[4]
     assert signing.index("Active") == decryption.index("Active") == heads.index("STATUS")
+    for row, step, sha1, sha256 in zip(rows, lines[1::4], lines[2::4], lines[3::4], strict=True):
+        assert step == f"       next     retires {row['next_step_at']}"
+        assert sha1 == f"       SHA-1    {row['thumbprint']}"
+        assert sha256 == f"       SHA-256  {row['thumbprint_sha256']}"
+    assert max(map(len, (heads, *lines))) <= 120
+
+
+def test_list_names_relying_parties_where_there_are_some_and_keys_by_one_fingerprint(console: Console) -> None:
+    console.ok("key", "generate", *RING, "--relying-party", "orders", "--destination", console.home / "orders.key")
+    rows = console.json("key", "list", *RING)
+    heads, *lines = console.ok("key", "list", *RING).splitlines()
+    assert "RELYING PARTY" in heads
+    assert [line.split() for line in lines if line.startswith("       key")] == [
+        ["key", row["thumbprint_sha256"]] for row in rows
+    ]
 
 
 def test_a_certificate_goes_through_its_life(console: Console) -> None:

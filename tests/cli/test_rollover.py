@@ -2,7 +2,12 @@
 
 import json
 import re
+import signal
+import sqlite3
+import subprocess
+import time
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,7 +16,8 @@ from xml.etree import ElementTree
 import pytest
 
 from sts.operations.watch import MARK
-from tests.cli.console import Console
+from tests.cli.console import PROGRAM, Console
+from tests.faults import Launcher
 
 DAY = timedelta(days=1)
 EVENT_KEYS = ["at", "ring", "event", "thumbprint", "not_before", "not_after"]
@@ -243,3 +249,118 @@ def test_where_there_is_no_namespace_one_is_told_how_to_make_it(tmp_path: Path) 
     assert "sts apply" in empty.refused("rollover", "simulate", "--for", "1d")
     assert empty.json("rollover", "status")["rings"] == []
     assert empty.ok("rollover", "run") == "nothing is due\n"
+
+
+def execute(console: Console, statement: str) -> None:
+    """Change the database as no command does."""
+    with closing(sqlite3.connect(console.home / "sts.db")) as database, database:
+        database.execute(statement)
+
+
+SPOILING = """
+CREATE TRIGGER spoil AFTER UPDATE OF sealed ON credential WHEN new.use = 'signing' AND new.sealed <> zeroblob(9)
+BEGIN UPDATE credential SET sealed = zeroblob(9) WHERE id = new.id; END
+"""
+
+
+def test_run_goes_on_after_a_ring_that_fails_and_tells_both(
+    console: Console, set_clock: Callable[[datetime], None]
+) -> None:
+    console.ok("namespace", "create", "fabrikam")
+    set_clock(end(console) - 80 * DAY)
+    execute(console, SPOILING)
+    result = console.run("rollover", "run")
+    assert result.exit_code == 1
+    done = [" ".join(line.split()[:3]) for line in result.stdout.splitlines()]
+    assert done == [f"{ns} {ring}: publish" for ns in ("contoso", "fabrikam") for ring in ("decryption", "tenant-ca")]
+    assert [line.partition(": a step failed: ")[0] for line in result.stderr.splitlines()[1:]] == [
+        "warning: contoso signing",
+        "warning: fabrikam signing",
+    ]
+    result = console.run("rollover", "run", "--json")
+    assert result.exit_code == 1
+    found = json.loads(result.stdout)
+    assert found["done"] == []
+    assert [(each["namespace"], each["ring"]) for each in found["failed"]] == [
+        ("contoso", "signing"),
+        ("fabrikam", "signing"),
+    ]
+    execute(console, "DROP TRIGGER spoil")
+    assert console.ok("rollover", "run").count(" signing: publish ") == 2
+
+
+@pytest.mark.parametrize("command", [("simulate", "--for", "2y"), ("plan", "--until")])
+def test_what_is_played_through_goes_on_after_a_ring_that_fails(console: Console, command: tuple[str, ...]) -> None:
+    until = () if command[0] == "simulate" else (text(end(console)),)
+    execute(console, "UPDATE credential SET sealed = zeroblob(9) WHERE use = 'root-ca'")
+    result = console.run("rollover", *command, *until, "--json")
+    assert result.exit_code == 1
+    assert {event["ring"] for event in json.loads(result.stdout) if event["event"] == "promoted"} == {
+        "signing",
+        "decryption",
+    }
+    failed = rf"warning: from {text(end(console) - 90 * DAY)} on, contoso tenant-ca: a step failed: "
+    assert failed in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ("plan --until 9999-12-31T23:59:59Z", "--until lies more than 100 years ahead"),
+        ("simulate --from 0001-01-01T00:00:00Z --for 1d", "--from lies more than 100 years from now"),
+        ("simulate --from 9999-01-01T00:00:00Z --for 1d", "--from lies more than 100 years from now"),
+        ("simulate --for 101y", "is more than 100 years"),
+    ],
+)
+def test_what_lies_beyond_a_hundred_years_is_wrong_usage(console: Console, line: str, sentence: str) -> None:
+    result = console.run("rollover", *line.split())
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert sentence in result.stderr
+
+
+def test_a_simulation_at_the_edge_of_what_is_allowed_comes_to_an_end(console: Console) -> None:
+    edges = (text(datetime.now(UTC) + sign * (100 * 365 - 1) * DAY) for sign in (-1, 1))
+    for edge in edges:
+        console.ok("rollover", "simulate", "--from", edge, "--for", "1d")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_simulation_that_is_told_to_end_removes_its_copy(
+    console: Console, tmp_path: Path, number: signal.Signals
+) -> None:
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    environ = console.environment(TMPDIR=str(folder))
+    command = [*PROGRAM, "rollover", "simulate", "--for", "100y"]
+    with subprocess.Popen(command, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+        while not any(folder.glob("sts-rehearsal-*/sts.db")):
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.send_signal(number)
+        _, told = process.communicate(timeout=60)
+    assert process.returncode == (1 if number is signal.SIGINT else 128 + number)
+    assert b"Traceback" not in told
+    assert list(folder.iterdir()) == []
+
+
+def test_a_rotation_that_was_left_unfinished_needs_a_person(console: Console, launcher: Launcher) -> None:
+    assert launcher.run(console.home, "master-key", "rotate", point="master-key.begun-committed").was_killed
+    result = console.run("rollover", "status")
+    assert result.exit_code == 1
+    assert "warning: master key: a rotation of the master key was left unfinished" in result.stderr
+    console.ok("master-key", "rotate")
+    console.ok("rollover", "status")
+
+
+def test_a_mark_that_cannot_be_written_is_a_warning_until_it_is_named_elsewhere(
+    console: Console, tmp_path: Path
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    named = {"STS_MARK_FILE": str(elsewhere / "mark")}
+    console.ok("rollover", "run", **named)
+    assert (elsewhere / "mark").read_text().split()[0].isdigit()
+    assert not (console.home / "keys" / MARK).exists()
+    (elsewhere / "mark").unlink()
+    elsewhere.rmdir()
+    assert "STS_MARK_FILE" in console.refused("rollover", "run", **named)

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sts.core.clock import AHEAD, BEHIND, SECOND_LOOK, ClockMarks, read_clock
+from sts.core.clock import AHEAD, BEHIND, SECOND_LOOK, AgreedClock, ClockMarks, read_clock
+from sts.core.errors import ClockInDoubt
 from tests.core.builders import DAY, NOW, SECOND
 
 HOUR = timedelta(hours=1)
@@ -34,14 +35,17 @@ def test_the_first_look_of_all_is_believed() -> None:
     ("clock", "believed"),
     [
         pytest.param([MINUTE, 2 * MINUTE, 3 * MINUTE], [True, True, True], id="it goes on"),
-        pytest.param([AHEAD], [True], id="an hour without a look"),
-        pytest.param([AHEAD + SECOND], [False], id="more than an hour without a look"),
+        pytest.param([AHEAD], [True], id="five minutes without a look"),
+        pytest.param([AHEAD + SECOND], [False], id="more than five minutes without a look"),
         pytest.param([-BEHIND], [True], id="five minutes back"),
         pytest.param([-BEHIND - SECOND], [False], id="more than five minutes back"),
         pytest.param([-HOUR, -HOUR + MINUTE, -HOUR + 2 * MINUTE], [False] * 3, id="an hour back, however often"),
         pytest.param([-TEN_YEARS, -TEN_YEARS + MINUTE], [False, False], id="ten years back"),
         pytest.param([-DAY, MINUTE], [False, True], id="a day back and set right"),
+        pytest.param([HOUR, MINUTE], [False, True], id="an hour ahead and set right"),
+        pytest.param([HOUR, HOUR + SECOND_LOOK], [False, True], id="an hour ahead, two looks agree"),
         pytest.param([DAY, DAY + SECOND_LOOK], [False, True], id="a day ahead, two looks agree"),
+        pytest.param([DAY, DAY + AHEAD + SECOND], [False, False], id="a second look so late that it may be a jump"),
         pytest.param([DAY, DAY + SECOND_LOOK - SECOND], [False, False], id="a second look too soon"),
         pytest.param([DAY, DAY, DAY + SECOND_LOOK], [False, False, True], id="a look too soon does not start anew"),
         pytest.param([TEN_YEARS, TEN_YEARS + MINUTE], [False, True], id="ten years ahead, two looks agree"),
@@ -97,3 +101,21 @@ def test_one_wrong_look_between_two_right_ones_never_counts(jump: timedelta, bac
     reading = read_clock(read_clock(AGREED, NOW + jump).marks, NOW + MINUTE + back)
     assert reading.fault is None
     assert reading.now <= NOW + MINUTE
+
+
+@pytest.mark.parametrize(
+    ("at", "told"),
+    [(-DAY, NOW), (timedelta(0), NOW), (MINUTE, NOW + MINUTE), (AHEAD, NOW + AHEAD)],
+)
+def test_what_an_agreed_look_allows_goes_by_a_clock_that_goes_on(at: timedelta, told: object) -> None:
+    assert AgreedClock(lambda: NOW + at, NOW)() == told
+
+
+@pytest.mark.parametrize("jump", [AHEAD + SECOND, HOUR, TEN_YEARS])
+def test_a_clock_that_jumps_after_a_look_is_not_believed(jump: timedelta) -> None:
+    readings = iter([NOW + MINUTE, NOW + jump, NOW + 2 * MINUTE])
+    clock = AgreedClock(lambda: next(readings), NOW)
+    assert clock() == NOW + MINUTE
+    with pytest.raises(ClockInDoubt, match="it jumped, or that took too long"):
+        clock()
+    assert clock() == NOW + 2 * MINUTE

@@ -10,6 +10,7 @@ import pytest
 from sts.core.credentials import (
     Status,
     decryption_credentials,
+    lapse,
     metadata_credential,
     next_change,
     primary,
@@ -17,11 +18,12 @@ from sts.core.credentials import (
     published_decryption,
     published_signing,
     refuse_deleting,
+    selected,
     signing_credential,
     status,
 )
 from sts.core.errors import Conflict, NoSigningCertificate, NoSigningKey
-from sts.core.model import Kind, RingPolicy, TokenFormat, Use
+from sts.core.model import Kind, Origin, RingPolicy, TokenFormat, Use
 from tests.core.builders import DAY, NOW, SECOND, credential, dedicated, key, namespace, relying_party
 
 PAST = NOW - 100 * DAY
@@ -306,11 +308,62 @@ def test_partners_encrypt_to_the_newest_published_decryption_certificate():
     assert [c.id for c in published_decryption(namespace(old, new, later), NOW)] == [2, 1]
 
 
-def test_partners_encrypt_to_the_primary_of_a_manual_ring():
+MANUAL = RingPolicy(automatic=False, lifetime=730 * DAY)
+LEFT_TO_PEOPLE = {
+    "manual": ({}, {"rollover": {"decryption": MANUAL}}, [1, 2]),
+    "held": ({}, {"held": frozenset({"decryption"})}, [1, 2]),
+    "another ring is held": ({}, {"held": frozenset({"signing"})}, [2, 1]),
+    "the primary was imported": ({"origin": Origin.IMPORTED}, {}, [1, 2]),
+    "imported, and automatic all the same": (
+        {"origin": Origin.IMPORTED},
+        {"rollover": {"decryption": replace(MANUAL, automatic=True)}},
+        [2, 1],
+    ),
+}
+
+
+@pytest.mark.parametrize(("changes", "kept", "expected"), LEFT_TO_PEOPLE.values(), ids=LEFT_TO_PEOPLE.keys())
+def test_partners_encrypt_to_the_primary_of_a_ring_that_does_not_roll_by_itself(changes, kept, expected):
+    old = credential(1, **DECRYPTING, **PRIMARY, **changes)
+    new = credential(2, **DECRYPTING, published_at=NOW - DAY)
+    assert [c.id for c in published_decryption(namespace(old, new, **kept), NOW)] == expected
+
+
+AHEAD = NOW + 365 * DAY  # when the builder's credentials end
+
+
+def test_partners_encrypt_to_the_primary_where_the_installation_leaves_rings_to_people():
     old = credential(1, **DECRYPTING, **PRIMARY)
     new = credential(2, **DECRYPTING, published_at=NOW - DAY)
-    manual = {"decryption": RingPolicy(automatic=False, lifetime=730 * DAY)}
-    assert [c.id for c in published_decryption(namespace(old, new, rollover=manual), NOW)] == [1, 2]
+    own = {"rollover": {"decryption": replace(MANUAL, automatic=True)}}
+    assert [c.id for c in published_decryption(namespace(old, new), NOW, MANUAL)] == [1, 2]
+    assert [c.id for c in published_decryption(namespace(old, new, **own), NOW, MANUAL)] == [2, 1]
+
+
+LAPSES = {
+    "nothing at all": ([], NOW),
+    "the primary's end": ([credential(1, **PRIMARY)], AHEAD + SECOND),
+    "a revoked primary": ([credential(1, **PRIMARY, **REVOKED)], NOW),
+    "a schedule in time": (
+        [credential(1, **PRIMARY), credential(2, not_after=AHEAD + DAY, primary_from=AHEAD)],
+        AHEAD + DAY + SECOND,
+    ),
+    "a schedule too late": (
+        [credential(1, **PRIMARY), credential(2, not_after=AHEAD + 9 * DAY, primary_from=AHEAD + DAY)],
+        AHEAD + SECOND,
+    ),
+    "never primary: one after the other": ([credential(1), credential(2, not_after=AHEAD + DAY)], AHEAD + DAY + SECOND),
+    "never primary, and a gap": (
+        [credential(1), credential(2, not_before=AHEAD + DAY, not_after=AHEAD + 2 * DAY)],
+        AHEAD + SECOND,
+    ),
+}
+
+
+@pytest.mark.parametrize(("held", "expected"), LAPSES.values(), ids=LAPSES.keys())
+def test_a_lapse_is_the_first_instant_without_a_credential_in_use(held, expected):
+    assert lapse(tuple(held), NOW) == expected
+    assert selected(tuple(held), expected) is None
 
 
 def test_promoting_takes_effect_now_and_demotes_the_other():

@@ -8,8 +8,18 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from sts.core.credentials import LONGEST_TOKEN, SPREAD, Ring, metadata_credential, next_change, primary, promote
+from sts.core.credentials import (
+    LONGEST_TOKEN,
+    SPREAD,
+    Ring,
+    is_automatic,
+    metadata_credential,
+    next_change,
+    primary,
+    promote,
+)
 from sts.core.model import Credential, Kind, Namespace, Origin, RingPolicy, Use
+from sts.core.ring_defaults import RingDefaults
 from sts.core.rollover import (
     ANNOUNCED,
     DEFAULT_POLICIES,
@@ -17,15 +27,15 @@ from sts.core.rollover import (
     Spans,
     Step,
     StepKind,
-    is_automatic,
+    destructions,
     is_due,
     next_in_line,
     plan,
-    policy_of,
     spans,
+    stand_ins,
     takes_over_at,
 )
-from tests.core.builders import DAY, NOW, SECOND, credential, key, namespace
+from tests.core.builders import DAY, NOW, SECOND, credential, dedicated, key, namespace
 from tests.core.promises import assert_promises, policies
 
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
@@ -141,7 +151,73 @@ def test_the_time_in_public_is_twice_what_readers_may_keep(max_age: timedelta, i
             [("promote", -45 * DAY, 2)],
             id="the named successor before one that somebody made",
         ),
+        pytest.param(
+            (PRESENT, successor(-90 * DAY, not_before=END + DAY + SECOND)),
+            END - 80 * DAY,
+            [("publish", -90 * DAY, 1)],
+            id="what begins after the end is no successor yet",
+        ),
+        pytest.param(
+            (PRESENT, successor(-90 * DAY, not_before=END)), END - 80 * DAY, [("promote", 0 * DAY, 2)], id="at the end"
+        ),
+        pytest.param(
+            (PRESENT, successor(-90 * DAY, primary_from=END + SECOND)),
+            END - 80 * DAY,
+            [("publish", -90 * DAY, 1)],
+            id="nor what is scheduled for after the end",
+        ),
+        pytest.param(
+            (PRESENT, successor(-90 * DAY, primary_from=END + DAY), successor(-80 * DAY, 3, predecessor_id=2)),
+            END - 70 * DAY,
+            [("promote", -35 * DAY, 3)],
+            id="so a better one takes over before it",
+        ),
+        pytest.param(
+            (PRESENT, successor(-90 * DAY, not_before=END + 10 * HOUR)),
+            END - 10 * HOUR,
+            [("promote", 10 * HOUR, 2)],
+            id="late, but sooner than one that would have to be made public now",
+        ),
+        pytest.param(
+            (PRESENT, successor(-90 * DAY, not_before=END + 10 * HOUR), successor(-20 * HOUR, 3)),
+            END - 12 * HOUR,
+            [("promote", 4 * HOUR, 3)],
+            id="of late ones the soonest",
+        ),
+        pytest.param(
+            (PRESENT, successor(-HOUR, not_after=END + 20 * HOUR)),
+            END - HOUR,
+            [("publish", -90 * DAY, 1), ("destroy", 20 * HOUR + SECOND, 2)],
+            id="one that ends before it could take over is no successor",
+        ),
+        pytest.param(
+            (PRESENT, successor(-90 * DAY, primary_from=END - 45 * DAY, demoted_at=PRESENT.primary_from)),
+            END - 50 * DAY,
+            [],
+            id="scheduled once more",
+        ),
+        pytest.param(
+            (replace(PRESENT, primary_from=END - 40 * DAY), successor(-90 * DAY, primary_from=END - 45 * DAY)),
+            END - 30 * DAY,
+            [("promote", -45 * DAY, 2)],
+            id="after a rollback: the one that it came from",
+        ),
+        pytest.param(
+            (
+                replace(PRESENT, not_after=END + DAY, primary_from=END - 700 * DAY, demoted_at=END - 100 * DAY),
+                successor(-90 * DAY, primary_from=END - 80 * DAY, not_after=END),
+            ),
+            END - 50 * DAY,
+            [("publish", -45 * DAY, 2)],
+            id="never one that was retired for a younger one, though it ends later",
+        ),
         pytest.param((credential(1),), NOW, [], id="a ring that never had a primary waits for a person"),
+        pytest.param(
+            (replace(PRESENT, revoked_at=NOW, deleted_at=NOW),), NOW, [], id="and one whose only primary is deleted"
+        ),
+        pytest.param(
+            (credential(1, deleted_at=NOW),), NOW, [("publish", NOW - END, 0)], id="but not one that never had any"
+        ),
         pytest.param((replace(PRESENT, revoked_at=NOW),), NOW, [], id="a revoked primary waits for a person"),
         pytest.param(
             (replace(PRESENT, revoked_at=NOW), credential(2)),
@@ -188,6 +264,46 @@ def test_a_private_key_is_destroyed_once_nothing_can_need_it(retired: Credential
     present = replace(PRESENT, use=retired.use, kind=retired.kind)
     destroyed = [step for step in plan((present, retired), POLICY, MAX_AGE, NOW) if step.kind is StepKind.DESTROY]
     assert [(step.credential, step.at) for step in destroyed] == [(retired, instant + SECOND)]
+
+
+def of_party(made: Credential) -> Credential:
+    return dedicated(replace(made, use=Use.SIGNING))
+
+
+@pytest.mark.parametrize(
+    ("members", "destroyed"),
+    [
+        pytest.param((credential(1), credential(2, not_after=END + DAY)), [1], id="the last one holds the place"),
+        pytest.param((credential(1), credential(2, not_after=END + DAY, deleted_at=END)), [], id="of those alive"),
+        pytest.param((key(1), key(2, not_after=END + DAY, revoked_at=NOW)), [2], id="one that was revoked does not"),
+        pytest.param(
+            (PRESENT, credential(2, demoted_at=NOW, not_after=END - DAY)), [2], id="what was retired, as in every ring"
+        ),
+    ],
+)
+def test_a_dedicated_ring_never_runs_empty_by_itself(members: Ring, destroyed: list[int]) -> None:
+    found = destructions(tuple(map(of_party, members)), NOW)
+    assert [step.credential.id for step in found if step.credential is not None] == destroyed
+
+
+@pytest.mark.parametrize(
+    ("second", "chosen"),
+    [
+        pytest.param({}, [2], id="valid and published"),
+        pytest.param({"not_before": NOW + SECOND}, [], id="not yet valid"),
+        pytest.param({"published_at": None}, [], id="not published"),
+        pytest.param({"revoked_at": NOW}, [], id="revoked"),
+        pytest.param({"not_after": END}, [], id="it does not end later"),
+        pytest.param({"primary_from": NOW - DAY, "published_at": NOW - DAY}, [2], id="gone back from"),
+        pytest.param({"primary_from": NOW - 700 * DAY, "published_at": NOW - 700 * DAY}, [], id="retired"),
+    ],
+)
+def test_the_place_of_a_revoked_primary_is_taken_by_what_can_sign_now(
+    second: dict[str, Any], chosen: list[int]
+) -> None:
+    begun = credential(2, **{"not_after": END + DAY, "predecessor_id": None, **second})
+    later = credential(3, not_before=NOW + DAY, not_after=END + 900 * DAY, predecessor_id=1)
+    assert [c.id for c in stand_ins((PRESENT, begun, later), PRESENT, NOW)] == chosen
 
 
 @pytest.mark.parametrize(
@@ -237,9 +353,10 @@ def test_a_promotion_takes_effect_at_its_instant_or_when_every_node_has_read_it(
         ((PRESENT,), replace(POLICY, automatic=False), False),
         ((replace(PRESENT, origin=Origin.IMPORTED),), POLICY, False),
         ((PRESENT, credential(2, origin=Origin.IMPORTED)), POLICY, True),
+        ((replace(PRESENT, origin=Origin.IMPORTED),), replace(POLICY, automatic=True), True),
     ],
 )
-def test_a_ring_is_automatic_where_the_policy_says_so_and_the_primary_was_made_here(
+def test_a_ring_is_automatic_where_the_policy_says_so_or_by_default_where_the_primary_was_made_here(
     members: Ring, policy: RingPolicy, automatic: bool
 ) -> None:
     assert is_automatic(members, policy, NOW) is automatic
@@ -248,16 +365,17 @@ def test_a_ring_is_automatic_where_the_policy_says_so_and_the_primary_was_made_h
 def test_a_namespace_has_the_default_policy_until_it_says_otherwise() -> None:
     own = RingPolicy(automatic=False, lifetime=DAY)
     spoken = namespace(rollover={"signing": own})
-    assert policy_of(spoken, RingName.SIGNING) is own
-    assert policy_of(spoken, RingName.DECRYPTION) == DEFAULT_POLICIES[RingName.DECRYPTION]
-    assert {name for name in RingName if DEFAULT_POLICIES[name].automatic} == {
+    assert RingDefaults().policy_of(spoken, RingName.SIGNING) is own
+    assert RingDefaults().policy_of(spoken, RingName.DECRYPTION) == DEFAULT_POLICIES[RingName.DECRYPTION]
+    assert {name for name in RingName if is_automatic((), RingDefaults().policy_of(namespace(), name), NOW)} == {
         *(RingName.SIGNING, RingName.DECRYPTION, RingName.TENANT_CA)
     }
 
 
 def test_a_scheduled_credential_is_next_in_line_whoever_was_made_for_it() -> None:
     scheduled = successor(-80 * DAY, 3, predecessor_id=None, primary_from=END - DAY)
-    assert next_in_line((PRESENT, successor(-90 * DAY), scheduled), PRESENT, END - 70 * DAY) == scheduled
+    span = spans(730 * DAY, POLICY, MAX_AGE)
+    assert next_in_line((PRESENT, successor(-90 * DAY), scheduled), PRESENT, span, END - 70 * DAY) == scheduled
 
 
 class Actor:

@@ -1,7 +1,7 @@
 """Which certificates of clients are believed, and which prove that somebody holds the key of a CA."""
 
-from collections.abc import Callable
-from datetime import timedelta
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 
 import pytest
 from cryptography import x509
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from sts.core.errors import AuthenticationFailed, InvalidCertificate
 from sts.crypto.certificates import pem
-from sts.crypto.issued import certified_name, proved_code
+from sts.crypto.issued import certified_client, proved_code
 from tests.crypto.authorities import DAY, NOW, SELF, Issuer, authority, certificate, elliptic_key, key_usage
 from tests.crypto.factories import (
     ANY_USAGE,
@@ -27,6 +27,12 @@ from tests.crypto.factories import (
 CODE = "0123456789ABCDEF" * 3
 TRUSTED = (STRANGER.certificate(), FACTORY.certificate())
 SECOND = timedelta(seconds=1)
+
+
+def certified_name(leaf: bytes, authorities: Sequence[bytes], now: datetime) -> str:
+    return certified_client(leaf, authorities, now).name
+
+
 RSA_SHA256, RSA_SHA1 = (bytes.fromhex(f"06092a864886f70d0101{arc}") for arc in ("0b", "05"))
 
 
@@ -56,8 +62,9 @@ def test_an_intermediate_is_trusted_for_itself() -> None:
 
 def test_the_old_and_the_next_ca_of_one_name_are_both_held_against_it() -> None:
     both = (NAMESAKE.certificate(), FACTORY.certificate())
-    for factory in (FACTORY, NAMESAKE):
+    for factory, issuer in ((FACTORY, both[1]), (NAMESAKE, both[0])):
         assert certified_name(factory.issue(), both, NOW) == "worker"
+        assert certified_client(factory.issue(), both, NOW).authority == issuer
         assert certified_name(factory.issue(), both[::-1], NOW) == "worker"
 
 

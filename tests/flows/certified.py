@@ -15,7 +15,7 @@ from tests.crypto.factories import FACTORY, Factory
 from tests.flows.world import World, open_world
 
 PROXY: Final = "10.0.0.1"
-HEADER: Final = "Client-Cert"
+HEADER: Final = "ClientCert"
 SETTINGS: Final = {"trusted_proxies": (ip_network(PROXY),), "client_certificate_header": HEADER}
 
 

@@ -9,7 +9,7 @@ from werkzeug.test import TestResponse
 
 from sts.core.model import Credential, Use
 from sts.operations import credential_states
-from sts.operations.authorities import Place, make_tenant_ca
+from sts.operations.authorities import TenantCAOrder, make_tenant_ca
 from sts.operations.credentials import Ring, store
 from sts.operations.rings import Selection
 from sts.operations.tenant_ca import ring_of
@@ -58,9 +58,8 @@ def certificate_of(answer: TestResponse) -> x509.Certificate:
 def add_next(world: World) -> Credential:
     """Make and publish the next tenant CA, as rollover does."""
     installation = world.service.installation
+    material = make_tenant_ca(installation, TenantCAOrder(world.namespace), world.now)
     with installation.database.changing("tests", world.now) as change:
-        place = Place(change, installation.key_ring, "127.0.0.1")
-        material = make_tenant_ca(place, world.namespace)
         return store(change, installation.key_ring, Ring(world.namespace, Use.TENANT_CA), material)
 
 

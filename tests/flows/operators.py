@@ -64,7 +64,7 @@ def revoke(world: World, ring: RingName, chosen: Credential) -> Outcome:
 
 def delete(world: World, ring: RingName, chosen: Credential) -> Outcome:
     """Delete a credential."""
-    return credential_states.delete(world.service.installation, _selection(ring, chosen), world.now)
+    return credential_states.delete(world.service.installation, _selection(ring, chosen), world.now, Breakage.ACCEPTED)
 
 
 def _selection(ring: RingName, chosen: Credential) -> Selection:

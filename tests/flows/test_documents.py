@@ -2,6 +2,7 @@
 
 import base64
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from cryptography import x509
@@ -9,9 +10,10 @@ from lxml import etree
 from werkzeug.test import TestResponse
 
 from sts.core.model import Credential, KeyType
+from sts.settings import Settings
 from tests.flows.operators import DECRYPTION, KEYS, NAMESPACE, dedicated, delete, first, generate, promote, revoke
 from tests.flows.tokens import verified_document
-from tests.flows.world import World, lend, members, open_world
+from tests.flows.world import World, lend, make_world, members, open_world
 
 ISSUER = "http://127.0.0.1:8000/contoso/"
 METADATA = "FederationMetadata/2007-06/FederationMetadata.xml"
@@ -263,3 +265,9 @@ def test_the_namespaces_certificate_is_named_after_it(still_world: World) -> Non
     certificate = x509.load_der_x509_certificate(der)
     assert certificate.subject.rfc4514_string() == "CN=contoso.127.0.0.1"
     assert (certificate.not_valid_after_utc - certificate.not_valid_before_utc) == timedelta(days=730)
+
+
+def test_how_long_metadata_may_be_kept_is_a_setting(tmp_path: Path) -> None:
+    defaults = Settings.from_environ({"STS_METADATA_MAX_AGE": "5m"}).ring_defaults
+    for world in lend(make_world(tmp_path, ring_defaults=defaults)):
+        assert world.get(".well-known/jwks.json").headers["Cache-Control"] == "public, max-age=300"

@@ -13,12 +13,14 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from sts.core.model import Use
 from sts.operations import credential_states, tenant_ca
+from sts.operations.credential_states import Breakage
 from sts.operations.rings import Selection
 from sts.operations.tenant_ca import ProofOrder, ring_of
+from sts.store import credentials
 from sts.store.tables import credential as rows
 from tests.crypto.authorities import elliptic_key, rsa_key
 from tests.crypto.wishes import ASKING_FOR_A_CA, bad_requests, request
-from tests.flows.certified import SETTINGS
+from tests.flows.certified import HEADER, SETTINGS
 from tests.flows.devices import (
     CACERTS,
     ENROLL,
@@ -290,7 +292,7 @@ def test_a_device_of_another_namespace_is_a_stranger(proxied: World) -> None:
 def test_an_enrolled_certificate_gets_tokens(proxied: World) -> None:
     held = certificates_of(enrol(proxied))[0]
     form = {"grant_type": "client_credentials", "client_id": "worker", "resource": "https://jwt.example/"}
-    headers = {"Client-Cert": f":{base64.b64encode(held).decode()}:"}
+    headers = {HEADER: f":{base64.b64encode(held).decode()}:"}
     override = {"REMOTE_ADDR": "10.0.0.1"}
     assert proxied.post("oauth2/token", form, headers=headers, environ_overrides=override).status_code == 200
 
@@ -333,18 +335,22 @@ def test_nothing_that_a_tenant_ca_issues_outlives_it(world: World) -> None:
 def test_a_revoked_tenant_ca_issues_nothing_and_is_trusted_no_more(world: World) -> None:
     [held] = tenant_cas(world)
     chosen = Selection(ring_of("contoso"), thumbprint=held.thumbprint)
-    credential_states.revoke(world.service.installation, chosen, world.now)
+    credential_states.revoke(world.service.installation, chosen, world.now, Breakage.ACCEPTED)
     assert enrol(world).status_code == 503
     assert certificates_of(world.get(CACERTS)) == [root_of(world)]
 
 
-@pytest.mark.parametrize("path", [CACERTS, ENROLL])
-def test_an_older_namespace_gets_its_tenant_ca_on_first_need(world: World, path: str) -> None:
+def test_an_older_namespace_gets_its_tenant_ca_when_somebody_it_knows_enrols(world: World) -> None:
     with world.service.installation.database.recording() as connection:
         connection.execute(sa.delete(rows).where(rows.c.use.in_([Use.TENANT_CA, Use.ROOT_CA])))
+    for strangers in (world.get(CACERTS), enrol(world, authorization=""), enrol(world, authorization=basic("nobody"))):
+        assert strangers.status_code in (401, 503)
+        with world.service.installation.database.reading() as connection:
+            assert credentials.list_roots(connection) == ()
+    assert "has no tenant CA yet" in world.get(CACERTS).text
     for _ in range(2):
-        answer = world.get(CACERTS) if path == CACERTS else enrol(world)
-        assert answer.status_code == 200
+        assert enrol(world).status_code == 200
+        assert world.get(CACERTS).status_code == 200
     assert len(tenant_cas(world)) == 1
 
 

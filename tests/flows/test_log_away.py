@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from tests.flows.devices import CACERTS, ENROLL, REENROLL, enrol
 from tests.flows.world import World
 
 
@@ -26,12 +27,23 @@ def test_no_token_is_handed_out_without_its_record(broken, party):
     assert "access_token" not in answer.text
 
 
+@pytest.mark.parametrize("path", [ENROLL, REENROLL])
+def test_no_certificate_is_handed_out_without_its_record(broken, path):
+    answer = enrol(broken, path=path)
+    assert (answer.status_code, answer.headers["Content-Type"]) == (503, "text/plain; charset=utf-8")
+    assert answer.text.startswith("ACS60021: The request log cannot be written.\nTrace id: ")
+    assert answer.headers["Retry-After"]
+    assert answer.headers["Request-Id"] in answer.text
+    assert enrol(broken, authorization="", path=path).status_code == 401
+
+
 def test_a_refusal_is_still_the_protocols_own(broken):
     assert broken.oauth("jwt", client_secret="wrong").status_code == 401
 
 
 def test_documents_and_probes_are_still_answered(broken):
     assert broken.get(".well-known/jwks.json").status_code == 200
+    assert broken.get(CACERTS).status_code == 200
     assert broken.client.get("/health/live", base_url="http://127.0.0.1:8000").status_code == 200
 
 

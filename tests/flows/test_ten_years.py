@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import load_der_private_key
 
 from sts.core.credentials import decryption_credentials, next_change, ring
 from sts.core.model import Kind, Use
+from sts.core.ring_defaults import RingDefaults
 from sts.core.rollover import RingName, due_from
 from sts.crypto.certificates import Purpose
 from sts.operations import rollover, watch
@@ -67,7 +68,7 @@ class Decade:
             now = sample if sample < following else following - SECOND if following - SECOND > now else following
 
     def _due(self) -> Iterator[datetime]:
-        states = (rollover.state_of(self.world.namespace, name, {}) for name in RingName)
+        states = (rollover.state_of(self.world.namespace, name, {}, RingDefaults()) for name in RingName)
         return (due_from(step) for state in states for step in state.steps(self.world.now))
 
     def _changes(self) -> Iterator[datetime]:

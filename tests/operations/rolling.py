@@ -32,7 +32,7 @@ def roll(installation: Installation, now: datetime) -> list[str]:
     """What a process does that looks once a minute: two looks agree on the time, then all that is due is done."""
     watch.look(installation, now - MINUTE)
     outcome = rollover.run(installation, now)
-    assert outcome.fault is None
+    assert (outcome.fault, outcome.failed) == (None, ())
     return [f"{done.ring} {done.kind}" for done in outcome.done]
 
 
@@ -50,7 +50,7 @@ def contoso(installation: Installation) -> Namespace:
 def ring_state(installation: Installation, name: RingName = SIGNING) -> RingState:
     """One ring as it stands in the database."""
     with installation.database.reading() as connection:
-        return next(s for s in rollover.states(connection, installation.base_url, "contoso") if s.name is name)
+        return next(s for s in rollover.states(connection, installation, "contoso") if s.name is name)
 
 
 def members(installation: Installation, name: RingName = SIGNING) -> tuple[Credential, ...]:

@@ -23,6 +23,7 @@ from sts.core.model import (
 from sts.crypto.certificates import Purpose, pem
 from sts.operations.configuration.model import Configuration, Known
 from sts.operations.configuration.reading import read_configuration
+from sts.settings import Settings
 from tests.operations.workbench import DAY, KEY, NOW, surroundings, write_certificate, write_pkcs12
 
 EVERYTHING = """\
@@ -374,8 +375,8 @@ def test_what_is_odd_but_tolerable_is_a_warning(folder: Path, text: str, sentenc
 def test_spans_that_are_absent_shrink_with_the_life_of_the_credential(folder: Path) -> None:
     rollover = read(NAMESPACE + "rollover: {signing: {lifetime: 4m}, decryption: {lead: 10d}}\n", folder).rollover
     assert rollover == {
-        "signing": RingPolicy(True, timedelta(minutes=4), timedelta(minutes=2), timedelta(minutes=1), KeyType.RSA2048),
-        "decryption": RingPolicy(True, 730 * DAY, 10 * DAY, 5 * DAY, KeyType.RSA2048),
+        "signing": RingPolicy(None, timedelta(minutes=4), timedelta(minutes=2), timedelta(minutes=1), KeyType.RSA2048),
+        "decryption": RingPolicy(None, 730 * DAY, 10 * DAY, 5 * DAY, KeyType.RSA2048),
     }
 
 
@@ -391,3 +392,13 @@ def test_an_expired_certificate_that_is_pinned_already_is_a_warning(folder: Path
     text = PARTY.format("token_format: saml20, encryption: required, encryption_certificate: expired.cer")
     (warning,) = read(text, folder, Known(certificates=frozenset({der}))).warnings
     assert "no token can be issued" in warning
+
+
+def test_what_a_ring_leaves_out_is_what_the_settings_say(folder: Path) -> None:
+    environ = {"STS_ROLLOVER_LIFETIME": "1y", "STS_ROLLOVER_LEAD": "60d", "STS_ROLLOVER_TURN": "20d"}
+    defaults = Settings.from_environ(environ).ring_defaults
+    found = read("{namespace: contoso, rollover: {signing: {turn: 10d, key_type: p256}}}", folder, defaults=defaults)
+    assert found.rollover is not None
+    (policy,) = found.rollover.values()
+    assert (policy.lifetime, policy.lead, policy.turn) == (365 * DAY, 60 * DAY, 10 * DAY)
+    assert policy.key_type is KeyType.P256

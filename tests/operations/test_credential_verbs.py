@@ -12,8 +12,8 @@ from sts.core.rollover import RingName as CoreRing
 from sts.crypto import certificates
 from sts.operations import audit, credential_files, credential_states, namespaces, new_credentials, rollover
 from sts.operations.credential_states import Breakage
-from sts.operations.new_credentials import CertificateOrder
-from sts.operations.rings import Outcome, RingName, Selection
+from sts.operations.new_credentials import CertificateOrder, KeyOrder
+from sts.operations.rings import CredentialRow, Outcome, RingName, Selection
 from tests.operations.credentials import CONTOSO, KEYS, ORDERS, SECOND, SIGNING, chosen, generated, rows, signer
 from tests.operations.workbench import DAY, NOW, Workbench
 
@@ -204,8 +204,9 @@ def test_a_revoked_primary_keeps_its_place_and_the_operator_is_told(bench: Workb
         credential_states.revoke(bench.installation, Selection(SIGNING, 1), NOW + DAY)
     outcome = credential_states.revoke(bench.installation, Selection(SIGNING, 1), NOW + DAY, Breakage.ACCEPTED)
     assert outcome.row.status is Status.REVOKED
-    (warning,) = outcome.warnings
-    assert "sts certificate make-primary --namespace contoso --use signing" in warning
+    remedy, broken = outcome.warnings
+    assert "sts certificate make-primary --namespace contoso --use signing" in remedy
+    assert broken == "without it no token can be issued for orders"
     with pytest.raises(IssuingFailed, match="was revoked on 2026-11-22T22:00:00Z"):
         signer(bench, NOW + DAY)
     with pytest.raises(Conflict, match="already"):
@@ -227,6 +228,28 @@ def test_the_primary_is_deleted_only_after_another_is_primary_or_it_is_revoked(b
     tombstone = next(c for c in known.credentials if c.thumbprint == old.thumbprint)
     with pytest.raises(KeyUnreadable):
         bench.installation.key_ring.secret(known, tombstone)
+
+
+@pytest.mark.parametrize("ring", [SIGNING, KEYS, RingName("contoso", Use.DECRYPTION)], ids=str)
+def test_what_was_primary_within_a_day_is_deleted_only_where_breakage_is_accepted(
+    bench: Workbench, ring: RingName
+) -> None:
+    if ring.kind is Kind.SYMMETRIC:
+        new = new_credentials.generate_key(bench.installation, KeyOrder(ring), NOW)
+    else:
+        new = new_credentials.generate_certificate(bench.installation, CertificateOrder(ring), NOW)
+    old = next(row for row in list_ring(bench, ring) if row.thumbprint != new.row.thumbprint)
+    this = Selection(ring, thumbprint=old.thumbprint)
+    credential_states.make_primary(bench.installation, chosen(ring, new), NOW + DAY)
+    for now in (NOW + DAY, NOW + DAY + SECOND, NOW + 2 * DAY - SECOND):
+        with pytest.raises(Conflict, match=r"until 2026-11-23T22:00:00Z and would be refused; .* with --force"):
+            credential_states.delete(bench.installation, this, now)
+    credential_states.delete(bench.installation, this, NOW + DAY + SECOND, Breakage.ACCEPTED)
+    assert [row.thumbprint for row in list_ring(bench, ring)] == [new.row.thumbprint]
+
+
+def list_ring(bench: Workbench, ring: RingName) -> list[CredentialRow]:
+    return [row for row in rows(bench, NOW + DAY, use=ring.use, kind=ring.kind) if row.relying_party is None]
 
 
 def test_a_deleted_primary_is_not_succeeded_by_the_one_before_it(bench: Workbench) -> None:

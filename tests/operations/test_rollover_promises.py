@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from sts.core.credentials import primary
 from sts.core.model import Credential, RingPolicy
+from sts.core.ring_defaults import MAX_AGE
 from sts.core.rollover import RingName, spans
 from sts.operations import rollover, watch
 from sts.operations.installation import Installation
-from sts.operations.publish import MAX_AGE
 from sts.operations.rollover import RingState
 from sts.operations.simulation import rehearsal
 from sts.store import namespaces
@@ -46,7 +46,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Workbench:
 
 def states(copy: Installation) -> Mapping[RingName, RingState]:
     with copy.database.reading() as connection:
-        return {state.name: state for state in rollover.states(connection, copy.base_url)}
+        return {state.name: state for state in rollover.states(connection, copy)}
 
 
 def give(copy: Installation, certificates: RingPolicy, keys: RingPolicy) -> None:

@@ -1,5 +1,6 @@
 """What an operator does with a namespace's tenant CA, and how the root above it looks after itself."""
 
+import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -14,11 +15,13 @@ from cryptography.x509.oid import NameOID
 
 from sts.core.credentials import Status
 from sts.core.errors import Conflict, KeyUnreadable, NamespaceNotFound, NotFound, OperatorError
-from sts.core.model import INSTALLATION, Credential, Namespace, Use
+from sts.core.model import INSTALLATION, Credential, KeyType, Namespace, Use
 from sts.core.tenant_ca import authorities, issuing_root
+from sts.crypto import authority, keys
 from sts.crypto.certificates import load, parse
 from sts.operations import credential_states, tenant_ca
-from sts.operations.authorities import Place, make_first, make_tenant_ca
+from sts.operations.authorities import TenantCAOrder, make_first, make_tenant_ca
+from sts.operations.credential_states import Breakage
 from sts.operations.credentials import Ring, store
 from sts.operations.rings import CredentialRow, Selection
 from sts.operations.tenant_ca import ProofOrder, ring_of
@@ -47,10 +50,10 @@ def listed(bench: Workbench, now: datetime = NOW) -> list[tuple[str, Status, str
 
 def add_next(bench: Workbench, now: datetime) -> Credential:
     """Make and publish the next tenant CA, as rollover does."""
+    namespace = contoso(bench)
+    made = make_tenant_ca(bench.installation, TenantCAOrder(namespace), now)
     with bench.installation.database.changing("tests", now) as change:
-        contoso = namespaces.find(change.connection, bench.installation.base_url, "contoso")
-        place = Place(change, bench.installation.key_ring, "sts.example")
-        return store(change, bench.installation.key_ring, Ring(contoso, Use.TENANT_CA), make_tenant_ca(place, contoso))
+        return store(change, bench.installation.key_ring, Ring(namespace, Use.TENANT_CA), made)
 
 
 def roots(bench: Workbench) -> tuple[Credential, ...]:
@@ -203,7 +206,8 @@ def test_a_ca_that_nobody_may_trust_proves_nothing(bench: Workbench) -> None:
     with pytest.raises(Conflict, match="is expired: nobody may trust it"):
         prove(bench, "CODE", Selection(RING, index=1), NOW + 800 * DAY)
     [held] = authorities(contoso(bench))
-    credential_states.revoke(bench.installation, Selection(RING, thumbprint=held.thumbprint), NOW)
+    chosen = Selection(RING, thumbprint=held.thumbprint)
+    credential_states.revoke(bench.installation, chosen, NOW, Breakage.ACCEPTED)
     with pytest.raises(Conflict, match="is revoked: nobody may trust it"):
         prove(bench, "CODE", Selection(RING, index=1))
     with pytest.raises(NotFound, match="no certificate of this ring is active"):
@@ -231,7 +235,7 @@ def test_an_older_namespace_gets_its_tenant_ca_on_first_need(
 def test_a_ca_that_somebody_took_away_is_not_made_again(bench: Workbench) -> None:
     [held] = authorities(contoso(bench))
     chosen = Selection(RING, thumbprint=held.thumbprint)
-    credential_states.revoke(bench.installation, chosen, NOW)
+    credential_states.revoke(bench.installation, chosen, NOW, Breakage.ACCEPTED)
     credential_states.delete(bench.installation, chosen, NOW)
     assert listed(bench) == []
     assert len(authorities(contoso(bench))) == 1
@@ -262,10 +266,88 @@ def test_a_root_is_succeeded_in_time_over_thirty_years(bench: Workbench, tmp_pat
     assert all(one.not_after - 730 * DAY == following.primary_from for one, following in pairwise(held))
 
 
+def policy(lifetime: str) -> str:
+    return f"rollover: {{tenant-ca: {{lifetime: {lifetime}, lead: 90d, turn: 45d, key_type: p256}}}}\n"
+
+
+def issuer_of(bench: Workbench, namespace: str, now: datetime, index: int = 1) -> Credential:
+    """The root that signed a tenant CA, which OpenSSL verifies to the last day."""
+    chosen = Selection(ring_of(namespace), index=index)
+    copy = tenant_ca.download(bench.installation, chosen, now)
+    chain = certificates_in(bench.installation.home, tenant_ca.download_chain(bench.installation, chosen, now).pkcs7)
+    [der] = [each for each in chain if each != copy.der]
+    verify(bench.installation.home, Chain(copy.der, [der]), copy.row.not_after - DAY)
+    return next(c for c in roots(bench) if c.certificate == der)
+
+
+def test_longer_and_longer_tenant_cas_each_get_a_root_that_outlives_them(bench: Workbench) -> None:
+    bench.apply(f"namespace: b\n{policy('6y')}")
+    bench.apply(f"namespace: c\n{policy('10y')}")
+    later = bench.at(NOW + DAY)
+    later.apply(f"namespace: d\n{policy('10y')}")
+    later.apply(f"namespace: e\n{policy('20y')}")
+    held = roots(bench)
+    assert [c.predecessor_id for c in held] == [None, *(c.id for c in held[:-1])]
+    issuers = [issuer_of(bench, name, NOW + DAY).id for name in ("contoso", "b", "c", "d", "e")]
+    first, second, third, *_ = (c.id for c in held)
+    assert issuers[:4] == [first, first, first, second]
+    assert issuers[4] in (third, held[-1].id)
+    for name, years in (("b", 6), ("c", 10), ("d", 10), ("e", 20)):
+        [row] = tenant_ca.list_authorities(bench.installation, name, NOW + DAY)
+        assert row.not_after - row.not_before == years * YEAR
+
+
+def test_a_policy_that_grows_longer_can_be_applied_at_any_time(bench: Workbench) -> None:
+    for years in (6, 10, 15, 40):
+        bench.apply(f"namespace: b{years}\n{policy(f'{years}y')}")
+        assert issuer_of(bench, f"b{years}", NOW).not_after >= NOW + years * YEAR
+
+
+def test_an_installation_of_seven_years_can_create_a_namespace_whose_tenant_ca_lives_for_five(
+    bench: Workbench,
+) -> None:
+    late = NOW + 6 * YEAR + 100 * DAY
+    add_next(bench, late)
+    assert len(roots(bench)) == 2
+    old = bench.at(NOW + 7 * YEAR + 100 * DAY)
+    old.apply(f"namespace: fabrikam\n{policy('5y')}")
+    first, second, third = roots(bench)
+    assert issuer_of(bench, "fabrikam", old.now) == second
+    assert (first.demoted_at, second.primary_from) == (old.now, old.now)
+    assert third.primary_from == second.not_after - 5 * YEAR
+    actions = [record.action for record in newest(bench, "", 2)]
+    assert actions == ["certificate.generate", "rollover.promote"]
+
+
+def newest(bench: Workbench, namespace: str, count: int) -> tuple[Any, ...]:
+    with bench.installation.database.reading() as connection:
+        return tuple(audit.list_newest(connection, namespace, count))
+
+
+def test_keys_of_cas_are_made_before_a_transaction_begins(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    forget(bench, Use.TENANT_CA, Use.ROOT_CA)
+    before = contoso(bench)
+    busy = []
+    generate = keys.generate_key
+
+    def generated(kind: KeyType) -> Any:
+        busy.append(kind)
+        other = sqlite3.connect(bench.installation.home / "sts.db", timeout=0, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        other.execute("ROLLBACK")
+        other.close()
+        return generate(kind)
+
+    monkeypatch.setattr(authority, "generate_key", generated)
+    make_first(bench.installation, before, NOW)
+    assert busy == [KeyType.RSA3072, KeyType.RSA3072]
+
+
 def test_a_root_whose_key_does_not_open_is_never_replaced_silently(bench: Workbench) -> None:
     [root] = roots(bench)
     with bench.installation.database.recording() as connection:
         connection.execute(sa.update(rows).where(rows.c.id == root.id).values(sealed=b"\x01" + b"?" * 200))
+    bench.installation.key_ring.drop_all()  # it was opened when contoso's tenant CA was issued
     with pytest.raises(KeyUnreadable):
         bench.apply("namespace: fabrikam\n")
     assert len(roots(bench)) == 1

@@ -11,11 +11,12 @@ import pytest
 import sqlalchemy as sa
 
 from sts.core.errors import Conflict, InvalidCertificate, NamespaceNotFound, NotFound, OperatorError, StaleVersion
+from sts.core.model import Use
 from sts.core.trusted_cas import MOST
 from sts.crypto.certificates import pem
 from sts.operations import audit, trusted_cas
 from sts.operations.trusted_cas import TrustedCAName, TrustedCARow
-from sts.store import namespaces, tables
+from sts.store import credentials, namespaces, tables
 from sts.store import trusted_cas as table
 from tests.crypto.authorities import DAY, NOW, certificate, key_usage
 from tests.crypto.factories import FACTORY, NAMESAKE, OF_A_CA, STRANGER, Factory
@@ -65,6 +66,34 @@ def rows(bench: Workbench, namespace: str = "contoso", now: datetime = NOW) -> t
 def everything(bench: Workbench) -> list[list[tuple[object, ...]]]:
     with bench.installation.database.reading() as connection:
         return [[tuple(row) for row in connection.execute(sa.select(table))] for table in tables.METADATA.sorted_tables]
+
+
+def own_cas(bench: Workbench) -> dict[str, bytes]:
+    with bench.installation.database.reading() as connection:
+        [root] = credentials.list_roots(connection)
+        found = {"installation's root CA": root}
+        for name, what in (("contoso", "namespace's own tenant CA"), ("fabrikam", "")):
+            namespace = namespaces.find(connection, bench.installation.base_url, name)
+            found[what] = next(c for c in namespace.credentials if c.use is Use.TENANT_CA)
+    return {what: each.certificate or b"" for what, each in found.items()}
+
+
+def test_our_own_cas_are_not_trusted_twice(bench: Workbench) -> None:
+    add(bench)
+    before = everything(bench)
+    for what, der in own_cas(bench).items():
+        if not what:
+            continue
+        with pytest.raises(Conflict, match=what):
+            trusted_cas.add(bench.installation, TrustedCAName("contoso", "own"), der, NOW)
+        with pytest.raises(Conflict, match=what):
+            trusted_cas.replace(bench.installation, NAME, der, NOW)
+    assert everything(bench) == before
+
+
+def test_the_tenant_ca_of_another_namespace_can_be_trusted(bench: Workbench) -> None:
+    named = TrustedCAName("contoso", "fabrikam")
+    assert trusted_cas.add(bench.installation, named, own_cas(bench)[""], NOW).row.status == "Unverified"
 
 
 def test_a_ca_is_added_asked_for_its_proof_and_verified(bench: Workbench) -> None:

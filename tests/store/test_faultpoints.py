@@ -1,5 +1,6 @@
 """Points at which a process can be killed."""
 
+import re
 import signal
 import subprocess
 import sys
@@ -7,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from sts.store.faultpoints import VARIABLE
-from tests.faults import environment, fault_points
+from tests.faults import VARIABLE, environment, fault_points
 
 PROGRAM = """
-from sts.store.faultpoints import faultpoint
+import sys
+from sts.store.faultpoints import arm, faultpoint
+for point in sys.argv[1:]:
+    arm(point)
 for number in range(3):
     faultpoint("here")
     print(number, flush=True)
@@ -25,16 +28,26 @@ for number in range(3):
 def test_process_dies_at_the_point_that_is_named_and_nowhere_else(
     tmp_path: Path, point: str | None, printed: str
 ) -> None:
+    armed = [] if point is None else [point]
     process = subprocess.run(
-        [sys.executable, "-c", PROGRAM], env=environment(tmp_path, point), capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", PROGRAM, *armed], env=environment(tmp_path), capture_output=True, text=True, timeout=60
     )
     assert "".join(process.stdout.split()) == printed
     assert process.returncode == (0 if printed == "012" else -signal.SIGKILL)
 
 
-def test_only_one_module_knows_the_variable() -> None:
-    sources = Path(__file__).resolve().parents[2] / "sts"
-    assert [path.name for path in sources.rglob("*.py") if VARIABLE in path.read_text()] == ["faultpoints.py"]
+@pytest.mark.parametrize("point", ["here", "here:1"])
+def test_a_variable_of_the_environment_kills_nothing(tmp_path: Path, point: str) -> None:
+    process = subprocess.run(
+        [sys.executable, "-c", PROGRAM], env=environment(tmp_path, point), capture_output=True, text=True, timeout=60
+    )
+    assert (process.returncode, process.stdout.split()) == (0, ["0", "1", "2"])
+
+
+def test_nothing_of_the_product_arms_a_point_or_knows_the_variable() -> None:
+    sources = list((Path(__file__).resolve().parents[2] / "sts").rglob("*.py"))
+    assert [path.name for path in sources if VARIABLE in path.read_text()] == []
+    assert [path.name for path in sources if re.search(r"\barm\(", path.read_text())] == ["faultpoints.py"]
 
 
 def test_names_of_points_say_what_they_belong_to() -> None:

@@ -112,6 +112,20 @@ def test_link_is_not_cut_by_a_rename(tmp_path: Path) -> None:
     assert _letter(folder / "master.key.next") == "b"
 
 
+def test_link_does_not_become_the_master_key(tmp_path: Path) -> None:
+    files = arrange(tmp_path, ("a", None, None))
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    write(elsewhere / "secret", "b")
+    files.next_path.symlink_to(elsewhere / "secret")
+    with pytest.raises(MasterKeyError, match=r"next is a symbolic link to .*; put the file itself in its place"):
+        files.settle(key("b").id)
+    assert _letter(files.path) == "a"
+    files.next_path.unlink()
+    write(files.next_path, "b")
+    assert files.settle(key("b").id) is True
+
+
 def test_sixteen_processes_at_once_give_the_names_once(tmp_path: Path) -> None:
     arrange(tmp_path, ("a", "b", None))
     with ThreadPoolExecutor(16) as threads:

@@ -71,7 +71,7 @@ class Home:
             "credentials": [self._credential(row) for row in self._select("credential")],
             "audit": [self._record(row) for row in self._select("audit")],
             "changes": self._select("change"),
-            "holds": self._select("ring_hold"),
+            "holds": [{**row, "since": self._instant(row["since"])} for row in self._select("ring_hold")],
         }
 
     def _select(self, table: str) -> list[dict[str, Any]]:

@@ -40,7 +40,9 @@ def roll(world: World, now: datetime) -> list[str]:
 def look(world: World, now: datetime) -> list[str]:
     """One look alone."""
     world.clock.now = now
-    return [f"{done.ring} {done.kind}" for done in rollover.run(world.service.installation, now).done]
+    outcome = rollover.run(world.service.installation, now)
+    assert outcome.failed == ()
+    return [f"{done.ring} {done.kind}" for done in outcome.done]
 
 
 def signers(world: World) -> set[int]:

@@ -20,7 +20,7 @@ from sts.operations import trusted_cas
 from sts.operations.trusted_cas import TrustedCAName
 from tests.crypto.authorities import DAY, NOW, Issuer, Leaf, authority, certificate, elliptic_key, key_usage, rsa_key
 from tests.crypto.factories import FACTORY, NAMESAKE, OF_A_CA, SERVER_AUTH, STRANGER, Factory, self_made
-from tests.flows.certified import PROXY, behind_a_proxy, byte_sequence, escaped_pem, present, trust
+from tests.flows.certified import HEADER, PROXY, behind_a_proxy, byte_sequence, escaped_pem, present, trust
 from tests.flows.world import CONTOSO, SECRET, World, lend
 from tests.threats.endpoints import Refusal, seen_refused
 
@@ -138,7 +138,7 @@ def test_header_from_an_untrusted_peer_is_ignored(world: World, write: Callable[
 
 def test_forwarded_addresses_do_not_make_a_peer_trusted(world: World) -> None:
     form = {"grant_type": "client_credentials", "client_id": "worker", "resource": "https://jwt.example/"}
-    headers = {"Client-Cert": byte_sequence(FACTORY.issue()), "X-Forwarded-For": PROXY, "Forwarded": f"for={PROXY}"}
+    headers = {HEADER: byte_sequence(FACTORY.issue()), "X-Forwarded-For": PROXY, "Forwarded": f"for={PROXY}"}
     peer = {"REMOTE_ADDR": "203.0.113.9"}
     seen_refused(world, lambda: world.post("oauth2/token", form, headers=headers, environ_overrides=peer))
 
@@ -182,7 +182,7 @@ def test_no_damage_to_a_good_certificate_authenticates(world: World, position: i
 
 
 def test_certificates_are_taken_at_no_other_door(world: World) -> None:
-    headers = {"Client-Cert": byte_sequence(FACTORY.issue())}
+    headers = {HEADER: byte_sequence(FACTORY.issue())}
     peer = {"REMOTE_ADDR": PROXY}
     acs = {"grant_type": "client_credentials", "client_id": "worker", "scope": "https://jwt.example/"}
     wrap = {"wrap_name": "worker", "wrap_scope": "https://swt.example/"}

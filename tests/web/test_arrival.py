@@ -123,11 +123,12 @@ def test_only_trusted_hops_say_who_is_calling_g10(peer, forwarded, expected):
 
 # (peer, the header of the settings, the header of the request, what is read of it)
 CERTIFICATES = {
-    "a trusted proxy's": ("10.0.0.1", "Client-Cert", "HTTP_CLIENT_CERT", ":AA==:"),
-    "a header of another name": ("10.0.0.1", "X-SSL-Client-Cert", "HTTP_X_SSL_CLIENT_CERT", ":AA==:"),
-    "a stranger's": ("203.0.113.9", "Client-Cert", "HTTP_CLIENT_CERT", ""),
-    "a header that the settings do not name": ("10.0.0.1", "X-SSL-Client-Cert", "HTTP_CLIENT_CERT", ""),
-    "no header in the settings": ("10.0.0.1", None, "HTTP_CLIENT_CERT", ""),
+    "a trusted proxy's": ("10.0.0.1", "ClientCert", "HTTP_CLIENTCERT", ":AA==:"),
+    "a header of another name": ("10.0.0.1", "XSSLClientCert", "HTTP_XSSLCLIENTCERT", ":AA==:"),
+    "a stranger's": ("203.0.113.9", "ClientCert", "HTTP_CLIENTCERT", ""),
+    "a header that the settings do not name": ("10.0.0.1", "XSSLClientCert", "HTTP_CLIENTCERT", ""),
+    "with a dash or an underscore": ("10.0.0.1", "ClientCert", "HTTP_CLIENT_CERT", ""),
+    "no header in the settings": ("10.0.0.1", None, "HTTP_CLIENTCERT", ""),
 }
 
 
@@ -140,9 +141,9 @@ def test_only_a_trusted_proxy_says_with_which_certificate_its_client_came(peer, 
 
 
 def test_a_forwarded_certificate_that_cannot_be_read_is_refused():
-    sent = environ(REMOTE_ADDR="10.0.0.1", HTTP_CLIENT_CERT="(null)")
+    sent = environ(REMOTE_ADDR="10.0.0.1", HTTP_CLIENTCERT="(null)")
     with pytest.raises(BadRequest, match="that the proxy forwards"):
-        read_request(reception(client_certificate_header="Client-Cert").receive(sent), sent)
+        read_request(reception(client_certificate_header="ClientCert").receive(sent), sent)
 
 
 def body_environ(body: bytes, **changes: Any) -> dict[str, Any]:

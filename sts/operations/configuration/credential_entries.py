@@ -5,12 +5,12 @@ from datetime import datetime
 
 from sts.core.credentials import instant
 from sts.core.model import Kind, Origin, Use
+from sts.core.spans import parse_instant
 from sts.crypto.signer import private_key_bytes
 from sts.operations.configuration.entries import Entry
 from sts.operations.configuration.model import CredentialImport
 from sts.operations.configuration.sources import Sources
 from sts.operations.credentials import PURPOSES, Material
-from sts.operations.spans import parse_instant
 
 _ONLY_FOR: dict[Kind, tuple[str, ...]] = {
     Kind.CERTIFICATE: ("pkcs12", "password"),

@@ -31,8 +31,13 @@ class Entry:
 
     def flag(self, key: str, *, default: bool) -> bool:
         """The truth of a key."""
+        written = self.truth(key)
+        return default if written is None else written
+
+    def truth(self, key: str) -> bool | None:
+        """The truth of a key, None where it is not written."""
         value = self._value(key)
-        return value if isinstance(value, bool) else default
+        return value if isinstance(value, bool) else None
 
     def number(self, key: str) -> int | None:
         """The whole number of a key."""

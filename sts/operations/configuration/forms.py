@@ -17,8 +17,8 @@ from sts.core.model import (
     ServiceIdentity,
     TokenFormat,
 )
+from sts.core.spans import format_span
 from sts.crypto import certificates
-from sts.operations.spans import format_span
 
 Form = dict[str, object]
 _KEPT_OF_SOURCES = ("entity_id", "overrides", "waiting", "vanished", "signers")  # never written to a file
@@ -153,8 +153,9 @@ def _policy_form(policy: RingPolicy) -> Form:
         "lifetime": format_span(policy.lifetime),
         "lead": format_span(policy.lead),
         "turn": format_span(policy.turn),
+        "key_type": None if policy.key_type is None else str(policy.key_type),
     }
-    return form if policy.key_type is None else {**form, "key_type": str(policy.key_type)}
+    return {key: value for key, value in form.items() if value is not None}
 
 
 def _rule_form(rule: Rule) -> Form:

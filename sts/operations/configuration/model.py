@@ -1,6 +1,6 @@
 """What a configuration file says, once it is known to be free of faults, and what it is read against."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -17,6 +17,7 @@ from sts.core.model import (
     ServiceIdentity,
     Use,
 )
+from sts.core.ring_defaults import RingDefaults
 from sts.operations.credentials import Material
 
 
@@ -34,9 +35,10 @@ class Surroundings:
     environment: Mapping[str, str] = field(repr=False)
     fingerprint: Callable[[bytes], str] = field(repr=False)  # names a symmetric key: crypto.sealing
     prunes: bool = False  # whether what the file leaves out will be deleted
-    roots: tuple[bytes, ...] = field(default=(), repr=False)  # certificates are accepted up to these, DER
+    roots: Sequence[bytes] = field(default=(), repr=False)  # certificates are accepted up to these, DER
     exchange: Path | None = None  # where partners' documents are looked for that are not beside the file
     fetch: Callable[[str], bytes] = field(default=_unreachable, repr=False)
+    defaults: RingDefaults = field(default_factory=RingDefaults)
 
 
 @dataclass(frozen=True, slots=True)

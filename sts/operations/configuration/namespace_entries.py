@@ -5,21 +5,16 @@ from datetime import timedelta
 from typing import Final
 
 from sts.core.model import KeyType, RingPolicy
-from sts.core.rollover import DEFAULT_POLICIES, RingName, spans
+from sts.core.ring_defaults import PolicyText, RingDefaults, completed, faults_of
+from sts.core.rollover import RingName
+from sts.core.spans import format_span, parse_span
 from sts.operations.configuration.addresses import check_host, host_of
 from sts.operations.configuration.entries import Entry
 from sts.operations.configuration.sources import Sources
-from sts.operations.publish import MAX_AGE
-from sts.operations.spans import format_span, parse_span
 from sts.protocols import addresses
 
 RESERVED_NAMES: Final = addresses.INSTALLATION | {".", ".."}
 LONGEST_SESSION: Final = timedelta(days=30)
-SHORTEST_LIFE: Final = timedelta(minutes=1)
-
-_LEAD: Final = timedelta(days=90)
-_TURN: Final = timedelta(days=45)
-_SECOND: Final = timedelta(seconds=1)
 
 
 def read_name(entry: Entry) -> str:
@@ -54,46 +49,26 @@ def read_session(entry: Entry) -> timedelta | None:
     return session
 
 
-def read_rollover(entry: Entry) -> Mapping[str, RingPolicy] | None:
+def read_rollover(entry: Entry, defaults: RingDefaults) -> Mapping[str, RingPolicy] | None:
     """Read the policies of the rings that are written; None when there is no such section."""
     section = entry.entry("rollover")
     if section is None:
         return None
     rings = {ring: section.entry(ring.value) for ring in RingName}
-    return {ring.value: _policy(found, DEFAULT_POLICIES[ring]) for ring, found in rings.items() if found is not None}
+    return {ring.value: _policy(found, ring, defaults) for ring, found in rings.items() if found is not None}
 
 
-def _policy(entry: Entry, default: RingPolicy) -> RingPolicy:
+def _policy(entry: Entry, ring: RingName, defaults: RingDefaults) -> RingPolicy:
     """What is absent takes the default, shortened where the life of the credential is too short for it."""
-    lifetime = entry.parsed("lifetime", parse_span) or default.lifetime
-    lead = entry.parsed("lead", parse_span) or min(_LEAD, _half(lifetime))
-    turn = entry.parsed("turn", parse_span) or min(_TURN, _half(lead))
     key_type = entry.text("key_type")
-    if lifetime < SHORTEST_LIFE:
-        entry.fault("lifetime", f"a credential lives at least {format_span(SHORTEST_LIFE)}")
-    if lead >= lifetime:
-        entry.fault("lead", f"lead ({format_span(lead)}) must be shorter than lifetime ({format_span(lifetime)})")
-    if turn >= lead:
-        entry.fault("turn", f"turn ({format_span(turn)}) must be shorter than lead ({format_span(lead)})")
-    policy = RingPolicy(
-        automatic=entry.flag("automatic", default=default.automatic),
-        lifetime=lifetime,
-        lead=lead,
-        turn=turn,
-        key_type=KeyType(key_type) if key_type is not None else default.key_type,
+    written = PolicyText(
+        lifetime=entry.parsed("lifetime", parse_span),
+        lead=entry.parsed("lead", parse_span),
+        turn=entry.parsed("turn", parse_span),
+        key_type=None if key_type is None else KeyType(key_type),
+        automatic=entry.truth("automatic"),
     )
-    least = _least_lead(policy)
-    if policy.automatic and lead < least:
-        text = f"lead ({format_span(lead)}) leaves partners no time to learn of the next: at least {format_span(least)}"
-        entry.fault("lead", text)
+    policy = completed(written, defaults.policies[ring])
+    for part, sentence in faults_of(policy, defaults.max_age):
+        entry.fault(part, sentence)
     return policy
-
-
-def _least_lead(policy: RingPolicy) -> timedelta:
-    """How long before the end the next one must be there, to be public long enough and take over in time."""
-    span = spans(policy.lifetime, policy, MAX_AGE)
-    return span.in_public + span.critical
-
-
-def _half(span: timedelta) -> timedelta:
-    return max(_SECOND, span // 2 // _SECOND * _SECOND)

@@ -58,7 +58,7 @@ def _read(root: Entry, sources: Sources) -> Configuration:
         namespace=read_name(root),
         hosts=read_hosts(root, sources),
         session=read_session(root),
-        rollover=read_rollover(root),
+        rollover=read_rollover(root, sources.surroundings.defaults),
         credentials=read_credentials(root, None, sources),
         relying_parties=parties if root.has("relying_parties") else None,
         identity_providers=providers if root.has("identity_providers") else None,

@@ -4,8 +4,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from sts.core import spans
 from sts.core.model import ContentEncryption, KeyType, Kind, ProviderKind, TokenFormat, Use
-from sts.operations import spans
 
 Schema = dict[str, object]
 
@@ -69,7 +69,7 @@ _INSTANT: Final = {"type": "string", "description": "An instant with its zone, s
 
 def _ring(lifetime: str, key_types: Sequence[KeyType], automatic: bool) -> Schema:
     properties = {
-        "automatic": _flag("Whether successors are made and promoted without a person.", automatic),
+        "automatic": _automatic(automatic),
         "lifetime": _span("How long a new credential is valid.", lifetime),
         "lead": _span("How long before the end of the primary its successor is made and published.", "90d"),
         "turn": _span("How long the successor is public before it becomes primary; shorter than lead.", "45d"),
@@ -77,6 +77,14 @@ def _ring(lifetime: str, key_types: Sequence[KeyType], automatic: bool) -> Schem
     if key_types:
         properties["key_type"] = _choice("The key pair that is generated.", key_types, key_types[0])
     return _mapping("How one ring of the namespace rolls over: turn < lead < lifetime.", properties)
+
+
+def _automatic(default: bool) -> Schema:
+    flag = _flag("Whether successors are made and promoted without a person.", default)
+    if not default:
+        return flag
+    text = f"{flag['description']} Where it is not said: if the present primary was made here, not imported."
+    return {"type": flag["type"], "description": text}
 
 
 _RSA: Final = (KeyType.RSA2048, KeyType.RSA3072, KeyType.RSA4096)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sts.operations.spans import LONGEST, format_span, parse_instant, parse_span
+from sts.core.spans import LONGEST, format_span, parse_instant, parse_span
 
 
 @pytest.mark.parametrize(
