@@ -122,7 +122,7 @@ def _policy(sources: Sources, known: MetadataSource | None, source: MetadataSour
     """Who writes `metadata:` in the place of what was set by hand agrees to what the document says now."""
     lifted = _SENSITIVE if known is None else _SENSITIVE & {*known.overrides} - {*source.overrides}
     consent = Consent.GIVEN if lifted else Consent.NONE
-    return Policy(sources.surroundings.now, sources.tuple(surroundings.roots), consent)
+    return Policy(sources.surroundings.now, tuple(sources.surroundings.roots), consent)
 
 
 def _told(entry: Entry, merged: Merged[T]) -> T:
