@@ -28,7 +28,6 @@ HOME = Path(os.environ.get("STS_HOME", "."))
 BASE_URL = os.environ.get("STS_BASE_URL", "http://127.0.0.1:8000").rstrip("/")
 SAMPLE_URL = os.environ.get("SAMPLE_URL", "").rstrip("/")
 SECRETS = ("DEMO_SECRET", "ALICE_PASSWORD", "BOB_PASSWORD")
-NAMESPACES = ("demo", "partner")
 WRITTEN = {"http://127.0.0.1:8000": "base", "http://127.0.0.1:8001": "sample"}  # the addresses in the example files
 START_LIMIT = 30.0  # seconds
 STOP_LIMIT = 15.0  # seconds; the server itself promises 10
@@ -128,15 +127,14 @@ def placed(name: str, folder: Path, sample: str) -> Path:
 
 
 def set_up(folder: Path, sample: str, environ: dict[str, str]) -> None:
-    """Make both namespaces be what their files say; each reads the other's metadata."""
-    for name in NAMESPACES:
-        bare = folder / f"{name}-bare.yaml"
-        bare.write_text(f"namespace: {name}\n", encoding="utf-8")
-        sts("apply", str(bare), environ=environ, output=subprocess.DEVNULL)
-    for name in NAMESPACES:
-        sts("metadata", "export", "--namespace", name, environ=environ, output=subprocess.DEVNULL)
-    for name in NAMESPACES:
-        sts("apply", str(placed(f"{name}.yaml", folder, sample)), environ=environ)
+    """Make both namespaces be what their files say; each reads the metadata of the other, which must be there first."""
+    bare = folder / "bare.yaml"
+    bare.write_text("namespace: partner\n", encoding="utf-8")
+    sts("apply", str(bare), environ=environ, output=subprocess.DEVNULL)
+    sts("metadata", "export", "--namespace", "partner", environ=environ, output=subprocess.DEVNULL)
+    sts("apply", str(placed("demo.yaml", folder, sample)), environ=environ)
+    sts("metadata", "export", "--namespace", "demo", environ=environ, output=subprocess.DEVNULL)
+    sts("apply", str(placed("partner.yaml", folder, sample)), environ=environ)
 
 
 def sts(*arguments: str, environ: dict[str, str], output: int | None = None) -> None:

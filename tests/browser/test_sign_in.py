@@ -14,7 +14,6 @@ ROLE = "http://schemas.microsoft.com/ws/2008/06/identity/claims/role"
 def test_newcomer_is_led_from_the_start_page_to_the_token(visitor: Visitor, demo: Demo) -> None:
     visitor.go(f"{demo.base_url}/")
     assert visitor.heading == "sts is running"
-    visitor.picture("start")
     visitor.follow("Orders")
     assert visitor.page.get_by_text("Nobody is signed in here").is_visible()
     visitor.follow("Sign in")
@@ -64,7 +63,6 @@ def test_e_mail_address_leads_to_the_identity_provider_of_its_domain(visitor: Vi
     visitor.press("Continue")
     assert visitor.page.get_by_role("alert").inner_text().startswith("Nobody here looks after addresses like bob@")
     assert box.input_value() == "bob@nowhere.example"
-    visitor.picture("unknown-address")
     box.fill("bob@partner.example")
     visitor.press("Continue")
     visitor.page.get_by_text("An account of the partner").wait_for()

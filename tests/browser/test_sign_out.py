@@ -39,7 +39,6 @@ def test_who_signs_out_at_the_partner_is_signed_out_here_too(visitor: Visitor, d
     visitor.go(f"{demo.base_url}/partner/v2/wsfederation?wa=wsignout1.0")
     visitor.page.get_by_text("You can close this window").wait_for()
     visitor.page.wait_for_load_state("networkidle")
-    visitor.picture("signed-out")
     assert is_forgotten(visitor, demo.orders)
     visitor.follow("Sign in")
     assert visitor.heading == "Sign in to Orders"

@@ -9,6 +9,7 @@ from tests.browser.demo import Demo
 
 LIMIT = 20_000  # milliseconds for any one step, on a machine that does other things
 WIDTH, HEIGHT = 900, 640  # of the window
+TALLEST = 900  # of a picture
 TELL = "addEventListener('securitypolicyviolation', e => console.error('policy', e.violatedDirective, e.blockedURI))"
 
 
@@ -109,7 +110,13 @@ class Visitor:
         """Keep a picture for the documents, if pictures are wanted."""
         if self.pictures is not None:
             self.page.mouse.move(0, 0)
-            self.page.screenshot(path=self.pictures / f"{name}.png", animations="disabled", caret="hide")
+            height = self.page.evaluate("Math.ceil(document.body.getBoundingClientRect().height)")
+            self.page.screenshot(
+                path=self.pictures / f"{name}.png",
+                clip={"x": 0, "y": 0, "width": WIDTH, "height": min(height, TALLEST)},
+                full_page=True,
+                caret="hide",
+            )
 
     def _hear(self, message: ConsoleMessage) -> None:
         if message.type == "error":
