@@ -128,13 +128,30 @@ def placed(name: str, folder: Path, sample: str) -> Path:
 
 def set_up(folder: Path, sample: str, environ: dict[str, str]) -> None:
     """Make both namespaces be what their files say; each reads the metadata of the other, which must be there first."""
+    partner, demo = HOME / "metadata" / "partner.xml", HOME / "metadata" / "demo.xml"
+    moved = has_moved(partner)
     bare = folder / "bare.yaml"
     bare.write_text("namespace: partner\n", encoding="utf-8")
     sts("apply", str(bare), environ=environ, output=subprocess.DEVNULL)
     sts("metadata", "export", "--namespace", "partner", environ=environ, output=subprocess.DEVNULL)
+    if moved:
+        accept(partner, "--namespace", "demo", "--identity-provider", "--name", "partner", environ=environ)
     sts("apply", str(placed("demo.yaml", folder, sample)), environ=environ)
     sts("metadata", "export", "--namespace", "demo", environ=environ, output=subprocess.DEVNULL)
+    if moved:
+        accept(demo, "--namespace", "partner", "--relying-party", "--name", "demo", environ=environ)
     sts("apply", str(placed("partner.yaml", folder, sample)), environ=environ)
+
+
+def has_moved(metadata: Path) -> bool:
+    """Whether the run before this one was at another address."""
+    return metadata.exists() and f'entityID="{BASE_URL}/' not in metadata.read_text(encoding="utf-8")
+
+
+def accept(metadata: Path, *partner: str, environ: dict[str, str]) -> None:
+    """Agree that a partner calls itself otherwise now; where it is not known yet, there is nothing to agree to."""
+    command = [str(STS), "metadata", "import", str(metadata), *partner, "--accept", "--yes"]
+    subprocess.run(command, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)  # noqa: S603
 
 
 def sts(*arguments: str, environ: dict[str, str], output: int | None = None) -> None:

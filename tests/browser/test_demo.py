@@ -1,8 +1,12 @@
 """`make run`: again without a change, another port, an end without remains; and the flags of its cookies."""
 
+import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from socket import socket
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
+from urllib.request import urlopen
 
 import pytest
 
@@ -16,18 +20,29 @@ def is_free(address: str) -> bool:
         return probe.connect_ex(("127.0.0.1", urlsplit(address).port or 0)) != 0
 
 
-def test_second_run_changes_nothing_and_ctrl_c_leaves_nothing_running(tmp_path: Path) -> None:
-    ports = free_ports()
-    with running_demo(tmp_path / "home", ports) as first:
-        assert "created relying party Orders" in first.said
-        alice = first.password("alice")
-        assert first.interrupt() == 0
-        assert is_free(first.base_url)
-        assert is_free(first.sample_url)
-    with running_demo(tmp_path / "home", ports) as second:
-        assert second.said.startswith("no changes\nno changes\n")
-        assert second.password("alice") == alice
-        assert f"alice   {alice}" in second.said
+def copied(demo: Demo, home: Path) -> Path:
+    """What a demo keeps, while it runs."""
+    shutil.copytree(demo.home, home, ignore=shutil.ignore_patterns("sts.db*"))
+    with closing(sqlite3.connect(demo.home / "sts.db")) as source, closing(sqlite3.connect(home / "sts.db")) as target:
+        source.backup(target)
+    return home
+
+
+def test_data_goes_along_to_another_port_and_the_next_run_changes_nothing(demo: Demo, tmp_path: Path) -> None:
+    home, ports = copied(demo, tmp_path / "home"), free_ports()
+    with running_demo(home, ports) as moved:
+        assert "changed relying party Orders: realm" in moved.said
+        assert moved.password("alice") == demo.password("alice")
+        asked = urlencode({"wa": "wsignin1.0", "wtrealm": moved.orders, "whr": "partner"})
+        with urlopen(f"{moved.base_url}/demo/v2/wsfederation?{asked}") as answer:
+            assert answer.url.startswith(f"{moved.base_url}/partner/")
+            assert b'name="password"' in answer.read()
+        assert moved.interrupt() == 0
+        assert is_free(moved.base_url)
+        assert is_free(moved.sample_url)
+    with running_demo(home, ports) as again:
+        assert again.said.startswith("no changes\nno changes\n")
+        assert f"alice   {demo.password('alice')}" in again.said
 
 
 def test_cookies_of_the_demo_are_out_of_reach_of_scripts_and_of_other_sites(visitor: Visitor, demo: Demo) -> None:
