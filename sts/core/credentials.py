@@ -313,7 +313,8 @@ def promote(members: Sequence[Credential], chosen: Credential, now: datetime, at
             reason = reason.replace("expired on", "ends on")
         raise Conflict(f"{describe(chosen)} cannot become primary on {instant(instant_)}: it {reason}")
     later = [c for c in members if c.primary_from is not None and c.primary_from >= instant_ and c.primary_from > now]
-    cleared = [replace(c, primary_from=None) for c in later if c is not chosen and c.deleted_at is None]
+    unscheduled = (c for c in later if c is not chosen and c.deleted_at is None)
+    cleared = [replace(c, primary_from=None, demoted_at=None) for c in unscheduled]
     displaced = primary((c for c in members if c not in later), instant_)  # by then another may have been promoted
     if chosen is present:
         if displaced is not None and displaced is not chosen:

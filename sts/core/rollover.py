@@ -90,14 +90,19 @@ class Spans:
 
 
 def spans(lifetime: timedelta, policy: RingPolicy, max_age: timedelta) -> Spans:
-    """Scale a policy to a lifetime; `max_age` is how long readers may keep the metadata."""
-    lead = min(policy.lead, lifetime / 2)
+    """Scale a policy to a lifetime; `max_age` is how long readers may keep the metadata.
+
+    The lead of a policy for shorter lives is lengthened where the successor would be unread at the end.
+    """
     kept = min(max_age, lifetime / 400)
+    in_public = min(max(2 * kept, _DAY), lifetime / 100)
+    critical = min(2 * _DAY, lifetime / 50)
+    lead = max(min(policy.lead, lifetime / 2), in_public + critical)
     return Spans(
         lead=_whole(lead),
         turn=_whole(min(policy.turn, lead / 2)),
-        in_public=_whole(min(max(2 * kept, _DAY), lifetime / 100)),
-        critical=_whole(min(2 * _DAY, lifetime / 50)),
+        in_public=_whole(in_public),
+        critical=_whole(critical),
     )
 
 
@@ -137,6 +142,18 @@ def spans_of(present: Credential, policy: RingPolicy, max_age: timedelta) -> Spa
     return spans(present.not_after - present.not_before, policy, max_age)
 
 
+def successor_lifetime(present: Credential | None, policy: RingPolicy, max_age: timedelta) -> timedelta:
+    """How long what is made next lives: as the policy says, or by so much longer that it can succeed the present one.
+
+    A life that was cut short since would be over before the present primary gives its place away.
+    """
+    if present is None:
+        return policy.lifetime
+    span = spans_of(present, policy, max_age)
+    needed = max(span.lead, span.in_public)
+    return policy.lifetime if policy.lifetime > needed else needed + policy.lifetime
+
+
 def next_in_line(members: Ring, present: Credential, span: Spans, now: datetime) -> Credential | None:
     """The successor of the present primary; None where one has to be made.
 
@@ -153,10 +170,13 @@ def next_in_line(members: Ring, present: Credential, span: Spans, now: datetime)
 
 
 def stand_ins(members: Ring, present: Credential, now: datetime) -> Ring:
-    """Those that can take the place of a primary that is revoked now, the best first: published, valid, after it."""
-    able = [c for c in members if comes_after(c, present, now) and c.published_at is not None]
-    able = [c for c in able if c.not_before <= now and _is_live(c, now + SPREAD)]
-    return tuple(sorted(able, key=lambda c: _rank(c, present, now), reverse=True))
+    """Those that can take the place of a primary that is revoked now, the best first: published, valid, after it.
+
+    What was never primary may end sooner than the present one would have; what ends later comes before it.
+    """
+    able = [c for c in members if comes_after(c, present, now) or (_is_live(c, now) and c.primary_from is None)]
+    able = [c for c in able if c.published_at is not None and c.not_before <= now and _is_live(c, now + SPREAD)]
+    return tuple(sorted(able, key=lambda c: (c.not_after > present.not_after, *_rank(c, present, now)), reverse=True))
 
 
 def comes_after(credential: Credential, present: Credential, now: datetime) -> bool:

@@ -165,15 +165,17 @@ def _refuse_deleting_early(chosen: Credential, now: datetime) -> None:
 
 
 def _without_schedule(members: Sequence[Credential], chosen: Credential, now: datetime) -> tuple[Credential, ...]:
-    """The chosen one without a promotion that lies ahead, and whom it would have demoted, who stays.
+    """The chosen one without a promotion that lies ahead, and whom it would have demoted, who stays until the next.
 
     Otherwise it would take the primary's place on that day, and nothing could sign.
     """
     at = chosen.primary_from
     if at is None or at <= now:
         return (chosen,)
-    staying = [replace(c, demoted_at=None) for c in members if c.demoted_at == at and c.deleted_at is None]
-    return (replace(chosen, primary_from=None), *(c for c in staying if c.id != chosen.id))
+    others = [c for c in members if c.id != chosen.id and c.deleted_at is None]
+    until = min((c.primary_from for c in others if c.primary_from is not None and c.primary_from > at), default=None)
+    staying = [replace(c, demoted_at=until) for c in others if c.demoted_at == at]
+    return (replace(chosen, primary_from=None, demoted_at=None), *staying)
 
 
 def _revocation_warnings(

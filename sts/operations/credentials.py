@@ -2,7 +2,7 @@
 
 import secrets
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from sts.core.credentials import ring as core_ring
@@ -30,6 +30,7 @@ CERTIFICATE_LIFETIME: Final = timedelta(days=730)
 KEY_LIFETIME: Final = timedelta(days=3650)
 KEY_SIZE: Final = 32
 COMMON_NAME_LIMIT: Final = 64
+ENDLESS: Final = datetime(9990, 1, 1, tzinfo=UTC)  # what ends later has no end (RFC 5280, 4.1.2.5)
 PURPOSES: Final = {Use.SIGNING: Purpose.SIGNING, Use.DECRYPTION: Purpose.DECRYPTION}
 
 
@@ -120,9 +121,12 @@ def default_subject(name: str, host: str, use: Use) -> str:
 def store(change: Change, key_ring: SealedKeyRing, ring: Ring, material: Material) -> Credential:
     """Store a credential in a ring, published and not primary, with its audit record.
 
-    Raises Conflict when the ring holds the same one already, revoked or not.
+    Raises Conflict when the ring holds the same one already, revoked or not, and for a life without end.
     """
     credential = _describe(change, key_ring, ring, material)
+    if credential.not_after >= ENDLESS:
+        name, year = credential.subject or "the key", credential.not_after.year
+        raise Conflict(f"{name} ends in the year {year}, which is to say never: nothing could succeed it")
     members = core_ring(table.list_scope(change.connection, ring.namespace, ring.scope), ring.use, ring.kind)
     for other in members:
         if other.thumbprint_sha256 == credential.thumbprint_sha256:

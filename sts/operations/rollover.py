@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from sts.core import rollover
@@ -71,6 +71,10 @@ class RingState:
             return None
         span = rollover.spans_of(present, self.policy, self.defaults.max_age)
         return present.not_after - (span.lead - span.turn)
+
+    def successor_lifetime(self, now: datetime) -> timedelta:
+        """How long what is made next lives."""
+        return rollover.successor_lifetime(primary(self.members, now), self.policy, self.defaults.max_age)
 
     def _with_dedicated(self, steps: tuple[Step, ...], now: datetime) -> tuple[Step, ...]:
         dedicated = (step for members in self.dedicated for step in rollover.destructions(members, now))
@@ -343,14 +347,14 @@ def _last_in_line(state: RingState, step: Step) -> int | None:
 
 def _make(installation: Installation, state: RingState, now: datetime) -> Material:
     """The next credential of a ring, before the transaction begins; a tenant CA's root is looked after first."""
-    begin = now.replace(microsecond=0)
+    begin, lifetime = now.replace(microsecond=0), state.successor_lifetime(now)
     if state.name.kind is Kind.SYMMETRIC:
-        return make_key(begin, state.policy.lifetime)
+        return make_key(begin, lifetime)
     if state.name is RingName.TENANT_CA:
-        return make_tenant_ca(installation, TenantCAOrder(state.namespace), now)
+        return make_tenant_ca(installation, TenantCAOrder(state.namespace, lifetime), now)
     subject = default_subject(state.namespace.name, host_of(installation.base_url), state.name.use)
     key_type = state.policy.key_type or KeyType.RSA2048
-    return make_certificate(CertificateRequest(subject, begin, state.policy.lifetime, key_type), state.name.use)
+    return make_certificate(CertificateRequest(subject, begin, lifetime, key_type), state.name.use)
 
 
 def _audit(change: Change, state: RingState, credential: Credential, step: Step) -> None:

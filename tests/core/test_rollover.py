@@ -293,7 +293,7 @@ def test_a_dedicated_ring_never_runs_empty_by_itself(members: Ring, destroyed: l
         pytest.param({"not_before": NOW + SECOND}, [], id="not yet valid"),
         pytest.param({"published_at": None}, [], id="not published"),
         pytest.param({"revoked_at": NOW}, [], id="revoked"),
-        pytest.param({"not_after": END}, [], id="it does not end later"),
+        pytest.param({"not_after": END}, [2], id="it does not end later, but it can sign"),
         pytest.param({"primary_from": NOW - DAY, "published_at": NOW - DAY}, [2], id="gone back from"),
         pytest.param({"primary_from": NOW - 700 * DAY, "published_at": NOW - 700 * DAY}, [], id="retired"),
     ],

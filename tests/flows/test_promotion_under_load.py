@@ -164,7 +164,8 @@ def test_old_and_new_json_tokens_verify_against_the_key_set(seen: Seen) -> None:
 
 
 def test_the_log_has_a_record_for_each_token(server: Server, seen: Seen) -> None:
-    records = [json.loads(line) for line in server.log.read_text().splitlines() if line.startswith('{"at"')]
+    lines = [json.loads(line) for line in server.log.read_text().splitlines() if line.startswith('{"at"')]
+    records = [line for line in lines if "event" not in line]  # what rollover did has records of its own
     issued = [record for record in records if "token_id" in record]
     assert len(issued) == sum(len(log.signers) for log in seen.logs)
     assert len({record["trace_id"] for record in records}) == len(records)

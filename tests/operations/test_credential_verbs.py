@@ -199,7 +199,8 @@ def test_what_is_revoked_or_deleted_before_its_day_does_not_take_the_place(
 
 
 def test_a_revoked_primary_keeps_its_place_and_the_operator_is_told(bench: Workbench) -> None:
-    generated(bench)
+    later = CertificateOrder(SIGNING, "CN=new", 365 * DAY, KeyType.P256, NOW + 30 * DAY)
+    new_credentials.generate_certificate(bench.installation, later, NOW)
     with pytest.raises(Conflict, match=r"no token can be issued for orders; make another primary first, .* --force"):
         credential_states.revoke(bench.installation, Selection(SIGNING, 1), NOW + DAY)
     outcome = credential_states.revoke(bench.installation, Selection(SIGNING, 1), NOW + DAY, Breakage.ACCEPTED)

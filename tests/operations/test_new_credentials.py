@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_der_private_key,
 )
 
-from sts.core.credentials import Status, decryption_credentials, published_signing
+from sts.core.credentials import Status, decryption_credentials, next_change, published_signing
 from sts.core.errors import Conflict, InvalidCertificate, OperatorError
 from sts.core.model import KeyType, Kind, Use
 from sts.crypto import certificates
@@ -201,3 +202,14 @@ def test_a_made_up_subject_fits_into_a_certificate(name: str, host: str, subject
     made_up = default_subject(name, host, use)
     assert made_up.startswith(subject)
     assert certificates.generate(made_up, KeyType.RSA2048, NOW, NOW + DAY, PURPOSES[use])
+
+
+@pytest.mark.parametrize("end", [datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC), datetime(9990, 1, 1, tzinfo=UTC)])
+def test_a_key_without_end_is_refused_because_nothing_could_succeed_it(bench: Workbench, end: datetime) -> None:
+    with pytest.raises(Conflict, match=f"ends in the year {end.year}, which is to say never"):
+        new_credentials.generate_key(bench.installation, KeyOrder(KEYS, NOW, end), NOW)
+    last = datetime(9989, 12, 31, tzinfo=UTC)
+    assert new_credentials.generate_key(bench.installation, KeyOrder(KEYS, NOW, last), NOW).row.not_after == last
+    known = bench.known().namespace
+    assert known is not None
+    assert next_change(known, NOW) is not None

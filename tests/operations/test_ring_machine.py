@@ -222,7 +222,8 @@ class Ring(RuleBasedStateMachine):
             in_office = [c for c in members if c.deleted_at is None and is_in_office(c, at)]
             assert len(in_office) <= 1
             if primary(members, at) is None:
-                assert all(c.deleted_at is not None for c in members if c.primary_from is not None)
+                past = [c for c in members if c.primary_from is not None and c.primary_from <= at]
+                assert all(c.deleted_at is not None for c in past)
 
     @invariant()
     def what_signs_is_published_and_first_if_nobody_does_anything_more(self) -> None:

@@ -246,3 +246,24 @@ def test_a_successor_is_deleted_by_hand_and_made_again(quick: Workbench, name: R
     credential_states.delete(quick.installation, this, PUBLISHED + DAY)
     assert roll(quick.installation, PUBLISHED + DAY) == [f"{name} publish"]
     assert members(quick.installation, name)[2].predecessor_id == lost.id
+
+
+def test_a_policy_that_was_cut_short_makes_one_successor_that_outlives_the_present_one(quick: Workbench) -> None:
+    quick.apply("namespace: contoso\nrollover: {signing: {lifetime: 12h, key_type: p256}}\n")
+    assert signing_steps(quick, PUBLISHED) == []
+    assert signing_steps(quick, END - 3 * DAY) == ["signing publish"]
+    assert signing_steps(quick, END - 3 * DAY + MINUTE) == []
+    assert members(quick.installation)[-1].not_after == END + DAY / 2
+    assert signing_steps(quick, END - 2 * DAY) == ["signing promote"]
+    assert signs(quick, END - 2 * DAY + MINUTE) == 1
+
+
+def test_who_stays_because_one_schedule_is_gone_stays_until_the_next(quick: Workbench) -> None:
+    generated(quick, life=800 * DAY)
+    generated(quick, life=900 * DAY)
+    first, second = NOW + 10 * DAY, NOW + 20 * DAY
+    credential_states.make_primary(quick.installation, choose(quick, 1), NOW + MINUTE, first)
+    credential_states.make_primary(quick.installation, choose(quick, 2), NOW + MINUTE, second)
+    assert [c.demoted_at for c in members(quick.installation)] == [first, second, None]
+    revoke(quick, 1, NOW + DAY)
+    assert [c.demoted_at for c in members(quick.installation)] == [second, None, None]
