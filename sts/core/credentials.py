@@ -359,12 +359,20 @@ def unaware(chosen: Credential) -> str:
     return "partners that have not re-read the metadata will refuse"
 
 
+def is_taking_over(members: Sequence[Credential], credential: Credential, now: datetime) -> bool:
+    """Whether it is about to take the place of a primary that can be used no more."""
+    present, since = primary(members, now), credential.primary_from
+    return since is not None and since > now and present is not None and not is_valid(present, now)
+
+
 def refuse_deleting(members: Sequence[Credential], chosen: Credential, now: datetime) -> None:
-    """Raise Conflict for the one that signs, or holds the primary's place, unless it is revoked."""
+    """Raise Conflict for the one that signs, or holds or is about to take the primary's place, unless it is revoked."""
     if chosen.revoked_at is not None:
         return
     if chosen == primary(members, now):
         raise Conflict(f"{describe(chosen)} is the primary: make another primary or revoke it first")
+    if is_taking_over(members, chosen, now):
+        raise Conflict(f"{describe(chosen)} is about to be the primary: make another primary or revoke it first")
     if chosen == selected(tuple(members), now):
         raise Conflict(f"{describe(chosen)} is the one in use: make another primary or revoke it first")
 

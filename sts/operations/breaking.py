@@ -41,6 +41,8 @@ def _is_needed(opened: OpenRing, chosen: Credential, now: datetime) -> bool:
     rest = [c for c in opened.members if c.id != chosen.id and c.deleted_at is None and rules.is_valid(c, now)]
     if chosen.use is Use.DECRYPTION:  # every valid one decrypts
         return not rest and chosen in rules.decryption_credentials(opened.namespace, now)
+    if rules.is_taking_over(opened.members, chosen, now):
+        return True
     if rules.status(opened.members, chosen, now)[0] is not Status.ACTIVE:
         return False
     return chosen is rules.primary(opened.members, now) or not rest  # a revoked primary keeps the place

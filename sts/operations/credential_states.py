@@ -75,7 +75,7 @@ def revoke(
         chosen = select(change.connection, opened, selection, now)
         if chosen.revoked_at is not None:
             raise Conflict(f"{describe(chosen)} was revoked on {instant(chosen.revoked_at)} already")
-        candidates = rollover.stand_ins(opened.members, chosen, now) if _is_primary(opened, chosen, now) else ()
+        candidates = rollover.stand_ins(opened.members, chosen, now) if _has_the_place(opened, chosen, now) else ()
         unreadable = tuple(c for c in candidates if not _opens(change, installation, opened, c))
         successor = next((c for c in candidates if c not in unreadable), None)
         broken = None if successor is not None else what_breaks(change.connection, opened, chosen, now)
@@ -97,8 +97,8 @@ def revoke(
     return outcome
 
 
-def _is_primary(opened: OpenRing, chosen: Credential, now: datetime) -> bool:
-    return chosen is rules.primary(opened.members, now)
+def _has_the_place(opened: OpenRing, chosen: Credential, now: datetime) -> bool:
+    return chosen is rules.primary(opened.members, now) or rules.is_taking_over(opened.members, chosen, now)
 
 
 def _opens(change: Change, installation: Installation, opened: OpenRing, candidate: Credential) -> bool:

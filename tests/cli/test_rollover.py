@@ -324,6 +324,12 @@ def test_a_simulation_at_the_edge_of_what_is_allowed_comes_to_an_end(console: Co
         console.ok("rollover", "simulate", "--from", edge, "--for", "1d")
 
 
+def hear_signals() -> None:
+    """In the child: a suite that runs in the background, or under nohup, hands down that it ignores them."""
+    for number in (signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_a_simulation_that_is_told_to_end_removes_its_copy(
     console: Console, tmp_path: Path, number: signal.Signals
@@ -332,7 +338,9 @@ def test_a_simulation_that_is_told_to_end_removes_its_copy(
     folder.mkdir()
     environ = console.environment(TMPDIR=str(folder))
     command = [*PROGRAM, "rollover", "simulate", "--for", "100y"]
-    with subprocess.Popen(command, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+    with subprocess.Popen(
+        command, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, preexec_fn=hear_signals
+    ) as process:
         while not any(folder.glob("sts-rehearsal-*/sts.db")):
             assert process.poll() is None
             time.sleep(0.05)

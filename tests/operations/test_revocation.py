@@ -12,7 +12,18 @@ from sts.operations.credential_states import Breakage
 from sts.operations.new_credentials import CertificateOrder, KeyOrder
 from sts.operations.rings import Outcome, RingName, Selection
 from tests.operations.credentials import generated
-from tests.operations.rolling import END, MINUTE, PUBLISHED, SIGNING, TURNED, members, ring_state, roll, warnings
+from tests.operations.rolling import (
+    END,
+    MINUTE,
+    PUBLISHED,
+    SECOND,
+    SIGNING,
+    TURNED,
+    members,
+    ring_state,
+    roll,
+    warnings,
+)
 from tests.operations.workbench import DAY, NOW, Workbench, write_certificate
 
 RING = RingName("contoso")
@@ -145,3 +156,19 @@ def test_what_signs_for_a_deleted_primary_is_told_and_not_called_never_primary(q
     made = generated(quick, now=NOW + DAY + timedelta(hours=1)).row
     (told,) = (w.text for w in warnings(quick.installation, NOW + 2 * DAY))
     assert f"({made.thumbprint[:16]}), which never was primary, serves instead: `sts certificate make-primary" in told
+
+
+def test_what_is_about_to_take_the_place_of_a_revoked_primary_is_as_hard_to_lose_as_a_primary(quick: Workbench) -> None:
+    generated(quick, life=800 * DAY, now=NOW + DAY)
+    taken = NOW + DAY + SECOND  # so soon after its publication it takes over a few seconds later
+    selections = [Selection(RING, thumbprint=c.thumbprint) for c in members(quick.installation)]
+    credential_states.revoke(quick.installation, selections[0], taken)
+    waiting = members(quick.installation)[1]
+    assert waiting.primary_from is not None
+    assert waiting.primary_from > taken
+    with pytest.raises(Conflict, match="no token can be issued for bills, orders"):
+        credential_states.revoke(quick.installation, selections[1], taken)
+    with pytest.raises(Conflict, match="is about to be the primary"):
+        credential_states.delete(quick.installation, selections[1], taken, Breakage.ACCEPTED)
+    outcome = credential_states.revoke(quick.installation, selections[1], taken, Breakage.ACCEPTED)
+    assert "without it no token can be issued for bills, orders" in outcome.warnings
