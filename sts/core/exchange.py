@@ -2,10 +2,39 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import NamedTuple
 
-from sts.core.model import Claim, Kind, Namespace, TokenFormat, Use
+from sts.core.model import Claim, KeyTransport, Kind, Namespace, TokenFormat, Use
 from sts.core.uris import AuthenticationMethod
+
+
+class SymmetricHolder(NamedTuple):
+    """Whoever presents the token must hold this secret key, which only the relying party can read in it."""
+
+    key: bytes
+    certificate: bytes  # DER, of the relying party's encryption key
+
+    def __repr__(self) -> str:
+        """What is no secret."""
+        return f"SymmetricHolder(bits={8 * len(self.key)})"
+
+
+class PublicHolder(NamedTuple):
+    """Whoever presents the token must hold the private key of this public one."""
+
+    public_key: bytes  # DER SubjectPublicKeyInfo
+    certificate: bytes | None = None  # DER, where the key came in one
+
+
+HolderOfKey = SymmetricHolder | PublicHolder
+
+
+class Actor(NamedTuple):
+    """Who asks for a token on behalf of its subject, or asked for the token that this one was made from."""
+
+    name: str
+    identity_provider: str  # as of a principal
 
 
 class TokenDescriptor(NamedTuple):
@@ -21,6 +50,8 @@ class TokenDescriptor(NamedTuple):
     authenticated_at: datetime
     authentication_method: AuthenticationMethod = AuthenticationMethod.UNSPECIFIED
     jwt_type: str = "JWT"
+    confirmation: HolderOfKey | None = None  # None: whoever bears the token may use it
+    actors: tuple[Actor, ...] = ()  # who acts for the subject, the nearest first
 
 
 class CertifiedClient(NamedTuple):
@@ -41,6 +72,30 @@ class VerificationKey:
     use: Use = Use.SIGNING
 
 
+class HolderPolicy(StrEnum):
+    """What a door takes of assertions whose presenter must prove to hold a key."""
+
+    REFUSED = "refused"  # bearer only: nothing at this door proves a key
+    ACCEPTED = "accepted"
+    REQUIRED = "required"  # no bearer
+
+
+class SymmetricWrapped(NamedTuple):
+    """A secret key that the issuer of an assertion wrapped for us."""
+
+    wrapped: bytes
+    transport: KeyTransport
+
+
+class PublicKey(NamedTuple):
+    """A public key that the issuer of an assertion named."""
+
+    spki: bytes  # DER SubjectPublicKeyInfo; of RSA of 2048 bits or more, or on P-256, P-384 or P-521
+
+
+ConfirmationKey = SymmetricWrapped | PublicKey
+
+
 @dataclass(frozen=True, slots=True)
 class Trusted:
     """What a reader holds a token against."""
@@ -54,6 +109,7 @@ class Trusted:
     recipients: frozenset[str] = frozenset()  # our addresses; a SAML assertion that names any other is refused
     allow_sha1: bool = False  # in XML signatures; an explicit setting of one partner
     require_confirmation: bool = False  # a SAML assertion must say that its bearer may use it; many say nothing
+    holder_of_key: HolderPolicy = HolderPolicy.REFUSED
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +125,8 @@ class VerifiedToken:
     key: VerificationKey
     authenticated_at: datetime | None = None
     authentication_method: str | None = None  # the URI in the token's own words
+    holder: ConfirmationKey | None = None  # the key that its presenter must prove to hold; None: bearer
+    actors: tuple[Actor, ...] = ()  # who acts for its subject, the nearest first
 
 
 @dataclass(frozen=True, slots=True)
