@@ -44,7 +44,10 @@ class SignatureValue(NamedTuple):
 
     def verifies_under(self, certificate: x509.Certificate) -> bool:
         """Whether the certificate's key made this value; False too for a method that is not the key's."""
-        key = certificate.public_key()
+        return self.verifies_under_key(certificate.public_key())
+
+    def verifies_under_key(self, key: object) -> bool:
+        """Whether this public key made the value; False too for a method that is not the key's."""
         if isinstance(key, RSAPublicKey) and self.method in _RSA:
             return self._is_of_rsa(key, _RSA[self.method])
         if isinstance(key, EllipticCurvePublicKey) and self.method in _ECDSA:
