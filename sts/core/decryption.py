@@ -1,18 +1,23 @@
 """Opens what partners encrypt to a namespace, so that its refusals tell nothing and guessing is bounded."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime
-from typing import NamedTuple, TypeVar
+from secrets import token_bytes
+from typing import Final, NamedTuple, TypeVar
 
 from sts.core.credentials import decryption_credentials
 from sts.core.errors import InvalidEncryptedToken, InvalidToken, KeyUnreadable
-from sts.core.exchange import TokenProof
+from sts.core.exchange import SymmetricWrapped, TokenProof
 from sts.core.model import ContentEncryption, Namespace, TokenFormat
 from sts.core.parts import Parts
 from sts.core.ports import Decrypter
 from sts.core.presented import Presented
 
 T = TypeVar("T")
+PROOF_KEY_BYTES: Final = range(16, 65)
+
+_USUAL_PROOF_KEY_BYTES = 32
 
 
 class Opened(NamedTuple):
@@ -55,6 +60,29 @@ def opened(presented: Presented, algorithms: Sequence[ContentEncryption], parts:
             continue
         return Opened(_proof(plaintext, parts), algorithm)
     raise InvalidEncryptedToken(detail="; ".join(reasons) or "no identity provider sends encrypted tokens")
+
+
+def with_proof_key(
+    presented: Presented, wrapped: SymmetricWrapped, use: Callable[[bytes], T], parts: Parts, now: datetime
+) -> T:
+    """What `use` makes of the proof key that an identity provider wrapped for us in its assertion.
+
+    Every key of ours is tried, always; where none fits, a random one is used, so that a key which does not open and
+    one that proves nothing cost the same and are refused alike. Raises InvalidEncryptedToken for every InvalidToken of
+    `use` too, TooManyRequests beyond 20 failures a minute from this source, KeyUnreadable (threats.md, 7.3).
+    """
+
+    def read() -> T:
+        decrypters = _decrypters(presented.namespace, parts, now)
+        keys = [decrypter.unwrap(wrapped.wrapped, wrapped.transport) for decrypter in decrypters]
+        fitting = next((key for key in keys if key is not None and len(key) in PROOF_KEY_BYTES), None)
+        if fitting is not None:
+            return use(fitting)
+        with suppress(InvalidToken):
+            use(token_bytes(_USUAL_PROOF_KEY_BYTES))
+        raise InvalidEncryptedToken(detail=f"proof key: none of our {len(decrypters)} keys opens it")
+
+    return within_budget(presented, "", read, parts, now)
 
 
 def _decrypters(namespace: Namespace, parts: Parts, now: datetime) -> Sequence[Decrypter]:

@@ -72,7 +72,7 @@ def cut(element: bytes, algorithm: ContentEncryption) -> EncryptedElement:
         raise _algorithm(f"content encryption {method.get('Algorithm')}, not {algorithm}")
     if _tags(key_info) != [_ENCRYPTED_KEY]:
         raise _structure("children of KeyInfo")
-    transport, wrapped_key = _wrapped_key(key_info[0])
+    transport, wrapped_key = cut_key(key_info[0])
     return EncryptedElement(transport, wrapped_key, _content(cipher_data, algorithm))
 
 
@@ -101,7 +101,8 @@ def _refuse_tricks(root: etree._Element) -> None:
         raise _structure(f"{', '.join(sorted(found))} is not accepted")
 
 
-def _wrapped_key(key: etree._Element) -> tuple[KeyTransport, bytes]:
+def cut_key(key: etree._Element) -> tuple[KeyTransport, bytes]:
+    """Take an EncryptedKey apart, whose form is held to as `cut` does; raises InvalidEncryptedToken."""
     children = _tags(key)
     if children not in ([_METHOD, _CIPHER_DATA], [_METHOD, _KEY_INFO, _CIPHER_DATA]):
         raise _structure("children of EncryptedKey")

@@ -12,6 +12,7 @@ from sts.core.errors import BadRequest, InvalidSamlToken, PayloadTooLarge, Unwri
 
 NS: Final = {
     "ds": "http://www.w3.org/2000/09/xmldsig#",
+    "dsig11": "http://www.w3.org/2009/xmldsig11#",
     "ec": "http://www.w3.org/2001/10/xml-exc-c14n#",
     "xenc": "http://www.w3.org/2001/04/xmlenc#",
     "xenc11": "http://www.w3.org/2009/xmlenc11#",

@@ -1,27 +1,22 @@
 """XML Encryption: to relying parties under a fresh content key, from identity providers with any of our keys."""
 
-from binascii import b2a_base64
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from secrets import token_bytes
-from typing import Final, NamedTuple
+from typing import Final
 
-from cryptography import x509
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.asymmetric.padding import MGF1, OAEP
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CBC
-from cryptography.hazmat.primitives.hashes import SHA1
 
-from sts.core.errors import InvalidEncryptedToken, InvalidToken, NoEncryptionCertificate
+from sts.core.errors import InvalidEncryptedToken, InvalidToken
 from sts.core.model import ContentEncryption
 from sts.core.ports import Decrypter
 from sts.crypto.decoy import decoy, verify_decoy
-from sts.crypto.encrypted_element import CONTENT_METHODS, ELEMENT, RSA_OAEP, EncryptedElement, cut
-from sts.crypto.xml import NS, escape_text
+from sts.crypto.encrypted_element import CONTENT_METHODS, ELEMENT, EncryptedElement, cut
+from sts.crypto.encrypted_key import cipher_data, wrapped_key
+from sts.crypto.xml import NS
 from sts.crypto.xmldsig import require_signed_assertion
 
 _CONTENT_KEY_BYTES: Final = 32
@@ -29,31 +24,20 @@ _BLOCK_BYTES = 16
 _GCM_NONCE_BYTES = 12
 
 
-class _Recipient(NamedTuple):
-    """A certificate's key, and the hint that lets its owner find the private one."""
-
-    key: RSAPublicKey
-    hint: str
-
-
 def encrypt(data: bytes, certificate: bytes, algorithm: ContentEncryption) -> bytes:
     """Encrypt a serialised element to a certificate (DER); answers an `xenc:EncryptedData` in UTF-8.
 
-    The content key is wrapped with RSA-OAEP and SHA-1, the one key transport that every relying party reads. Raises
-    NoEncryptionCertificate unless the certificate's key is RSA (XML Encryption 1.1, 4.1 and 5.5.2).
+    The content key is fresh. Raises NoEncryptionCertificate unless the certificate's key is RSA (XML Encryption 1.1,
+    4.1).
     """
-    recipient = _recipient(certificate)
     content_key = token_bytes(_CONTENT_KEY_BYTES)
-    wrapped = recipient.key.encrypt(content_key, OAEP(MGF1(SHA1()), SHA1(), None))  # noqa: S303 (OAEP needs no collision resistance)
+    wrapped = wrapped_key(content_key, certificate)
     content = _CIPHERS[algorithm](content_key, data)
     return (
         f'<xenc:EncryptedData xmlns:xenc="{NS["xenc"]}" Type="{ELEMENT}">'
         f'<xenc:EncryptionMethod Algorithm="{CONTENT_METHODS[algorithm]}"></xenc:EncryptionMethod>'
-        f'<ds:KeyInfo xmlns:ds="{NS["ds"]}"><xenc:EncryptedKey>'
-        f'<xenc:EncryptionMethod Algorithm="{RSA_OAEP}">'
-        f'<ds:DigestMethod Algorithm="{NS["ds"]}sha1"></ds:DigestMethod></xenc:EncryptionMethod>'
-        f"{recipient.hint}{_cipher_data(wrapped)}</xenc:EncryptedKey></ds:KeyInfo>"
-        f"{_cipher_data(content)}</xenc:EncryptedData>"
+        f'<ds:KeyInfo xmlns:ds="{NS["ds"]}"><xenc:EncryptedKey>{wrapped}</xenc:EncryptedKey></ds:KeyInfo>'
+        f"{cipher_data(content)}</xenc:EncryptedData>"
     ).encode()
 
 
@@ -128,24 +112,3 @@ _CIPHERS: dict[ContentEncryption, Callable[[bytes, bytes], bytes]] = {
     ContentEncryption.AES256_CBC: _cbc,
     ContentEncryption.AES256_GCM: _gcm,
 }
-
-
-def _cipher_data(value: bytes) -> str:
-    text = b2a_base64(value, newline=False).decode()
-    return f"<xenc:CipherData><xenc:CipherValue>{text}</xenc:CipherValue></xenc:CipherData>"
-
-
-@lru_cache(maxsize=4096)
-def _recipient(der: bytes) -> _Recipient:
-    certificate = x509.load_der_x509_certificate(der)
-    key = certificate.public_key()
-    if not isinstance(key, RSAPublicKey):
-        raise NoEncryptionCertificate("An encryption certificate must have an RSA key.")
-    issuer = escape_text(certificate.issuer.rfc4514_string())
-    return _Recipient(
-        key,
-        f'<ds:KeyInfo><wsse:SecurityTokenReference xmlns:wsse="{NS["wsse"]}"><ds:X509Data><ds:X509IssuerSerial>'
-        f"<ds:X509IssuerName>{issuer}</ds:X509IssuerName>"
-        f"<ds:X509SerialNumber>{certificate.serial_number}</ds:X509SerialNumber>"
-        "</ds:X509IssuerSerial></ds:X509Data></wsse:SecurityTokenReference></ds:KeyInfo>",
-    )
