@@ -1,40 +1,20 @@
 """RequestSecurityTokenResponse, which carries a token in WS-Federation: written and taken apart (acs.md, 4.3, 4.4)."""
 
-from base64 import b64encode
-from collections.abc import Mapping
 from typing import Final
 
 from lxml import etree
 
 from sts.core.errors import BadRequest, InvalidSignInResponse
 from sts.core.exchange import IssuedToken, TokenProof
-from sts.core.model import TokenFormat
-from sts.core.uris import WSS_SAML11_TOKEN, WSS_SAML20_TOKEN
-from sts.crypto.xml import NS, escape_attribute, escape_text, instant, parse, serialise
+from sts.crypto.xml import NS, escape_attribute, escape_text, instant, parse
+from sts.protocols.token_elements import ENCRYPTED_ASSERTION, SAML_ELEMENTS, cut_out, reference, token_element
 
 TRUST_2005: Final = "http://schemas.xmlsoap.org/ws/2005/02/trust"
 TRUST_13: Final = "http://docs.oasis-open.org/ws-sx/ws-trust/200512"
 
 _WSU: Final = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd"
 _WSP: Final = "http://schemas.xmlsoap.org/ws/2004/09/policy"
-_WSSE11: Final = "http://docs.oasis-open.org/wss/oasis-wss-wssecurity-secext-1.1.xsd"
-_BASE64: Final = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-soap-message-security-1.0#Base64Binary"
 _NO_PROOF_KEY: Final = "http://schemas.xmlsoap.org/ws/2005/05/identity/NoProofKey"
-_REFERENCES: Final[Mapping[TokenFormat, tuple[str, str]]] = {  # token type, then value type of the key identifier
-    TokenFormat.SAML11: (
-        WSS_SAML11_TOKEN,
-        "http://docs.oasis-open.org/wss/oasis-wss-saml-token-profile-1.0#SAMLAssertionID",
-    ),
-    TokenFormat.SAML20: (WSS_SAML20_TOKEN, "http://docs.oasis-open.org/wss/oasis-wss-saml-token-profile-1.1#SAMLID"),
-}
-
-_ENCRYPTED_ASSERTION: Final = f"{{{NS['saml20']}}}EncryptedAssertion"
-_TOKENS: Final[Mapping[str, TokenFormat | None]] = {
-    f"{{{NS['saml11']}}}Assertion": TokenFormat.SAML11,
-    f"{{{NS['saml20']}}}Assertion": TokenFormat.SAML20,
-    _ENCRYPTED_ASSERTION: None,
-    f"{{{NS['xenc']}}}EncryptedData": None,
-}
 _TOKEN_NAMES: Final = frozenset({"Assertion", "EncryptedAssertion", "EncryptedData"})
 _MAX_TOLD: Final = 200  # characters of what a stranger wrote, in the log
 
@@ -62,28 +42,10 @@ def feb2005(issued: IssuedToken, context: str | None) -> bytes:
     return before.encode() + token_element(issued) + after.encode()
 
 
-def token_element(issued: IssuedToken) -> bytes:
-    """The token as an XML element: SAML as it is, SWT and JWT in a BinarySecurityToken, base64 of their text."""
-    if issued.format.is_saml:
-        return issued.token
-    guid = f"{issued.id[:8]}-{issued.id[8:12]}-{issued.id[12:16]}-{issued.id[16:20]}-{issued.id[20:]}"
-    name = f"uuid:{guid}" if issued.format is TokenFormat.SWT else f"_{guid}-{issued.id.upper()}"
-    start = (
-        f'<wsse:BinarySecurityToken wsu:Id="{name}" ValueType="{issued.format.uri}" EncodingType="{_BASE64}"'
-        f' xmlns:wsu="{_WSU}" xmlns:wsse="{NS["wsse"]}">'
-    )
-    return b"%b%b</wsse:BinarySecurityToken>" % (start.encode(), b64encode(issued.token))
-
-
 def _references(issued: IssuedToken) -> str:
     if issued.encrypted or not issued.format.is_saml:
         return ""
-    token_type, value_type = _REFERENCES[issued.format]
-    reference = (
-        f'<SecurityTokenReference d3p1:TokenType="{token_type}" xmlns:d3p1="{_WSSE11}" xmlns="{NS["wsse"]}">'
-        f'<KeyIdentifier ValueType="{value_type}">_{issued.id}</KeyIdentifier></SecurityTokenReference>'
-    )
-    return "".join(f"<t:{name}>{reference}</t:{name}>" for name in _REFERENCE_NAMES)
+    return "".join(f"<t:{name}>{reference(issued)}</t:{name}>" for name in _REFERENCE_NAMES)
 
 
 _REFERENCE_NAMES: Final = ("RequestedAttachedReference", "RequestedUnattachedReference")
@@ -102,7 +64,7 @@ def cut(wresult: bytes) -> TokenProof:
         raise _refused(error.detail or error.message) from error
     token = _token(_response(root))
     _refuse_more(root, token)
-    return TokenProof(_TOKENS[str(token.tag)], serialise(token))
+    return cut_out(token)
 
 
 def _response(root: etree._Element) -> etree._Element:
@@ -127,7 +89,7 @@ def _token(response: etree._Element) -> etree._Element:
     if len(place) != 1:
         raise _refused(f"assertion count: {len(place)} elements in RequestedSecurityToken")
     token = place[0]
-    if token.tag not in _TOKENS:
+    if token.tag not in SAML_ELEMENTS:
         raise _refused(f"assertion count: none; the token is {str(token.tag)[:_MAX_TOLD]}")
     if f"{place.text or ''}{token.tail or ''}".strip():
         raise _refused("shape: text beside the token")
@@ -138,7 +100,7 @@ def _refuse_more(root: etree._Element, token: etree._Element) -> None:
     """Whatever looks like an assertion, in any namespace, is the token or the content of an EncryptedAssertion."""
     found = [element for element in root.iter() if etree.QName(element).localname in _TOKEN_NAMES]
     expected = (
-        [token, *token.findall(f"{{{NS['xenc']}}}EncryptedData")] if token.tag == _ENCRYPTED_ASSERTION else [token]
+        [token, *token.findall(f"{{{NS['xenc']}}}EncryptedData")] if token.tag == ENCRYPTED_ASSERTION else [token]
     )
     if found != expected or len(expected) > 2:
         raise _refused(f"assertion count: {len(found)}, where {len(expected)} belong")
