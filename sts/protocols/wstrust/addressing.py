@@ -1,0 +1,163 @@
+"""WS-Addressing, 1.0 and of August 2004: whom a message is for, what it wants, and where its answer goes."""
+
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+from lxml import etree
+
+from sts.core.trust import TrustAction
+from sts.crypto.xml import escape_text
+from sts.protocols.http import HttpRequest
+from sts.protocols.wstrust.errors import AddressingRequired, BadAddressing, UnreachableDestination, UnsupportedAction
+from sts.protocols.wstrust.names import WSA10, WSA2004, Credential, Dialect, address
+from sts.protocols.wstrust.soap import Envelope, SoapVersion, version_of
+
+LONGEST_ID: Final = 256  # characters
+
+_NAMES: Final = ("To", "Action", "MessageID", "ReplyTo", "FaultTo", "From", "RelatesTo")
+_ANONYMOUS: Final = frozenset({f"{WSA10}/anonymous", f"{WSA2004}/role/anonymous"})
+_OTHER_CASE: Final = "messageID"  # as some clients write it
+UNDERSTOOD: Final = frozenset(
+    f"{{{namespace}}}{name}" for namespace in (WSA10, WSA2004) for name in (*_NAMES, _OTHER_CASE)
+)
+
+
+class Endpoint(NamedTuple):
+    """One of our addresses: what is spoken and taken there, and the roots of the namespace that it is below."""
+
+    dialect: Dialect
+    credential: Credential
+    roots: tuple[str, ...]
+
+    def is_at(self, destination: str) -> bool:
+        """Whether an address is this one's; what is below the root depends on neither case nor a trailing slash."""
+        path = address(self.dialect, self.credential).lower()
+        return any(
+            destination.startswith(root) and destination[len(root) :].lower() in (path, path + "/")
+            for root in self.roots
+        )
+
+
+class Reply(NamedTuple):
+    """How to answer a message: in its own version of SOAP and of WS-Addressing, naming it."""
+
+    version: SoapVersion
+    namespace: str = WSA10
+    relates_to: str | None = None
+
+    def header(self, action: str) -> bytes:
+        """The addressing headers of an answer."""
+        start = f'<a:Action xmlns:a="{self.namespace}" s:mustUnderstand="1">{escape_text(action)}</a:Action>'
+        if self.relates_to is None:
+            return start.encode()
+        related = escape_text(self.relates_to)
+        return f'{start}<a:RelatesTo xmlns:a="{self.namespace}">{related}</a:RelatesTo>'.encode()
+
+
+class Addressed(NamedTuple):
+    """What the addressing headers of a message say, once they are known to be right."""
+
+    action: TrustAction
+    message_id: str
+    headers: tuple[etree._Element, ...]  # all of them, which a signature may cover
+    id_header: etree._Element
+
+
+def unread(request: HttpRequest) -> Reply:
+    """How to answer a message that is not read."""
+    return Reply(version_of(request))
+
+
+def reply_to(envelope: Envelope) -> Reply:
+    """How to answer a message, whatever is wrong with it."""
+    namespaces = {etree.QName(header).namespace for header in envelope.headers}
+    namespace = WSA2004 if WSA2004 in namespaces and WSA10 not in namespaces else WSA10
+    found = [_text(header) for header in envelope.named(*_tags(namespace, "MessageID", _OTHER_CASE))]
+    told = found[0] if len(found) == 1 and 0 < len(found[0]) <= LONGEST_ID else None
+    return Reply(envelope.version, namespace, told)
+
+
+def read(envelope: Envelope, endpoint: Endpoint, request: HttpRequest) -> Addressed:
+    """Read the addressing headers of a message to an endpoint.
+
+    To is the endpoint's own address, Action one of its dialect's, and what HTTP says of the action the same; MessageID
+    is there; whatever goes back goes back by the same connection. Raises BadAddressing, AddressingRequired,
+    UnreachableDestination, UnsupportedAction (WS-Addressing 1.0 Core, 3; SOAP Binding, 6.4).
+    """
+    ours = tuple(header for header in envelope.headers if header.tag in UNDERSTOOD)
+    namespaces = {etree.QName(header).namespace for header in ours}
+    if len(namespaces) > 1:
+        raise BadAddressing("InvalidAddress", "the headers of two versions of WS-Addressing are in one message")
+    namespace = namespaces.pop() if namespaces else WSA10
+    _require_destination(_text(_required(envelope, _tags(namespace, "To"))), endpoint)
+    action = _action(_text(_required(envelope, _tags(namespace, "Action"))), endpoint, request)
+    for name in ("ReplyTo", "FaultTo"):
+        _require_anonymous(_optional(envelope, _tags(namespace, name)), namespace)
+    identifier = _required(envelope, _tags(namespace, "MessageID", _OTHER_CASE))
+    if not 0 < len(_text(identifier)) <= LONGEST_ID:
+        raise BadAddressing("InvalidAddress", f"a MessageID has 1 to {LONGEST_ID} characters")
+    return Addressed(action, _text(identifier), ours, identifier)
+
+
+def _require_destination(destination: str, endpoint: Endpoint) -> None:
+    if not endpoint.is_at(destination):
+        expected = endpoint.roots[0] + address(endpoint.dialect, endpoint.credential)
+        raise UnreachableDestination(
+            f"the message is not for this endpoint, whose address is {expected}", detail=f"To: {destination[:200]!r}"
+        )
+
+
+def _action(action: str, endpoint: Endpoint, request: HttpRequest) -> TrustAction:
+    found = endpoint.dialect.request_actions.get(action)
+    if found is None:
+        raise UnsupportedAction(
+            f"the Action is none of this endpoint's, such as {next(iter(endpoint.dialect.request_actions))}",
+            detail=f"Action: {action[:200]!r}",
+        )
+    if any(told != action for told in _told_by_http(request)):
+        raise BadAddressing("ActionMismatch", "HTTP names another action than the Action header")
+    return found
+
+
+def _told_by_http(request: HttpRequest) -> Iterable[str]:
+    """The actions that SOAPAction and the action parameter of the Content-Type name, quoted or not."""
+    named = [request.headers.get("soapaction", "")]
+    for parameter in request.headers.get("content-type", "").split(";")[1:]:
+        name, _, value = parameter.partition("=")
+        if name.strip().lower() == "action":
+            named.append(value)
+    return filter(None, (value.strip().strip('"') for value in named))
+
+
+def _require_anonymous(reply: etree._Element | None, namespace: str) -> None:
+    """Return if an endpoint reference means the connection itself; no other address is ever connected to."""
+    if reply is None:
+        return
+    addresses = reply.findall(f"{{{namespace}}}Address")
+    if len(addresses) != 1:
+        raise BadAddressing("MissingAddressInEPR", "an endpoint reference has one Address")
+    if _text(addresses[0]) not in _ANONYMOUS:
+        raise BadAddressing("OnlyAnonymousAddressSupported", "an answer goes back by the same connection only")
+
+
+def _required(envelope: Envelope, tags: Iterable[str]) -> etree._Element:
+    found = _optional(envelope, tags)
+    if found is None:
+        raise AddressingRequired(f"the WS-Addressing header '{etree.QName(next(iter(tags))).localname}' is missing")
+    return found
+
+
+def _optional(envelope: Envelope, tags: Iterable[str]) -> etree._Element | None:
+    found = envelope.named(*tags)
+    if len(found) > 1:
+        raise BadAddressing("InvalidCardinality", f"{etree.QName(found[0]).localname} is there {len(found)} times")
+    return found[0] if found else None
+
+
+def _tags(namespace: str, *names: str) -> tuple[str, ...]:
+    return tuple(f"{{{namespace}}}{name}" for name in names)
+
+
+def _text(element: etree._Element) -> str:
+    """The text of an element; "" of one that has children."""
+    return "" if len(element) else (element.text or "").strip()

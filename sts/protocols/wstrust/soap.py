@@ -1,0 +1,147 @@
+"""SOAP 1.1 and 1.2 envelopes: read strictly, written plainly."""
+
+from collections.abc import Collection, Mapping
+from enum import Enum
+from typing import Final, NamedTuple
+
+from lxml import etree
+
+from sts.core.errors import BadRequest, PayloadTooLarge
+from sts.crypto.xml import parse
+from sts.protocols.http import Answer, Headers, HttpRequest, media_type
+from sts.protocols.wstrust.errors import BadEnvelope, HeaderNotUnderstood, OtherSoapVersion
+from sts.protocols.wstrust.names import SOAP11, SOAP12, XOP
+
+_TRUE: Final = frozenset({"1", "true"})
+
+
+class SoapVersion(Enum):
+    """A version of SOAP: its namespace, which is also how its envelopes are told apart."""
+
+    SOAP11 = SOAP11
+    SOAP12 = SOAP12
+
+    @property
+    def media_type(self) -> str:
+        """What its messages are over HTTP."""
+        return "text/xml" if self is SoapVersion.SOAP11 else "application/soap+xml"
+
+    def tag(self, name: str) -> str:
+        """The tag of an element of the envelope, or the name of an attribute of a header."""
+        return f"{{{self.value}}}{name}"
+
+
+_VERSIONS: Final[Mapping[str, SoapVersion]] = {version.tag("Envelope"): version for version in SoapVersion}
+_MEDIA_TYPES: Final = frozenset({"", "text/xml", "application/xml", "application/soap+xml"})
+_OURS: Final = frozenset(  # the roles in which a header is for us (SOAP 1.2, 2.2; SOAP 1.1, 4.2.2)
+    {
+        "",
+        "http://schemas.xmlsoap.org/soap/actor/next",
+        f"{SOAP12}/role/next",
+        f"{SOAP12}/role/ultimateReceiver",
+    }
+)
+
+
+class Envelope(NamedTuple):
+    """A message taken apart."""
+
+    version: SoapVersion
+    headers: tuple[etree._Element, ...]  # those that are for us
+    body: etree._Element
+    content: etree._Element  # the one child of the body
+
+    def named(self, *tags: str) -> list[etree._Element]:
+        """The headers of these tags."""
+        return [header for header in self.headers if header.tag in tags]
+
+
+def version_of(request: HttpRequest) -> SoapVersion:
+    """The version to answer in where no envelope can be read: what the Content-Type says, else 1.2."""
+    return version_of_media_type(request.headers.get("content-type", ""))
+
+
+def version_of_media_type(content_type: str) -> SoapVersion:
+    """The same of a Content-Type alone."""
+    return SoapVersion.SOAP11 if content_type.strip().lower().startswith("text/xml") else SoapVersion.SOAP12
+
+
+def read(request: HttpRequest) -> Envelope:
+    """Read a message: an envelope of either version with one element in its body.
+
+    No DTD, comment or processing instruction, no attachment (MTOM, XOP). Raises BadEnvelope, PayloadTooLarge.
+    """
+    if media_type(request) not in _MEDIA_TYPES:
+        raise BadEnvelope(
+            "the Content-Type of a message is application/soap+xml (SOAP 1.2) or text/xml (SOAP 1.1)",
+            detail=f"Content-Type: {media_type(request)[:100]!r}",
+        )
+    try:
+        root = parse(request.body)
+    except PayloadTooLarge:
+        raise
+    except BadRequest as error:
+        raise BadEnvelope("the message is not XML that is read here", detail=error.detail) from error
+    version = _VERSIONS.get(str(root.tag))
+    if version is None:
+        raise _no_envelope(root)
+    header, body = _halves(root, version)
+    if next(root.iter(f"{{{XOP}}}Include"), None) is not None:
+        raise BadEnvelope("attachments (MTOM, XOP) are not read here")
+    if len(body) != 1 or (body.text or "").strip() or (body[0].tail or "").strip():
+        raise BadEnvelope(f"a body holds one request, this one {len(body)} elements")
+    headers = () if header is None else tuple(entry for entry in header if _is_ours(entry, version))
+    return Envelope(version, headers, body, body[0])
+
+
+def require_understood(envelope: Envelope, understood: Collection[str]) -> None:
+    """Return if every header that must be understood has one of these tags; raises HeaderNotUnderstood."""
+    name = envelope.version.tag("mustUnderstand")
+    unknown = [
+        str(header.tag)
+        for header in envelope.headers
+        if (header.get(name) or "").strip() in _TRUE and header.tag not in understood
+    ]
+    if unknown:
+        raise HeaderNotUnderstood(unknown)
+
+
+def written(version: SoapVersion, header: bytes, body: bytes) -> bytes:
+    """An envelope around what stands in its header and its body."""
+    return b'<s:Envelope xmlns:s="%b"><s:Header>%b</s:Header><s:Body>%b</s:Body></s:Envelope>' % (
+        version.value.encode(),
+        header,
+        body,
+    )
+
+
+def answer(version: SoapVersion, status: int, message: bytes, more: Headers = ()) -> Answer:
+    """An HTTP answer that carries an envelope."""
+    headers = (
+        ("Content-Type", f"{version.media_type}; charset=utf-8"),
+        ("Cache-Control", "no-store"),
+        ("X-Content-Type-Options", "nosniff"),
+        *more,
+    )
+    return Answer(status, headers, message)
+
+
+def _no_envelope(root: etree._Element) -> BadEnvelope:
+    if etree.QName(root).localname == "Envelope":
+        return OtherSoapVersion("only SOAP 1.1 and SOAP 1.2 are spoken here", detail=f"root: {str(root.tag)[:200]}")
+    return BadEnvelope("the message is no SOAP envelope", detail=f"root: {str(root.tag)[:200]}")
+
+
+def _halves(root: etree._Element, version: SoapVersion) -> tuple[etree._Element | None, etree._Element]:
+    """The header, if there is one, and the body: nothing else is in an envelope."""
+    tags = [str(child.tag) for child in root]
+    if tags == [version.tag("Header"), version.tag("Body")]:
+        return root[0], root[1]
+    if tags == [version.tag("Body")]:
+        return None, root[0]
+    raise BadEnvelope("an envelope holds one Header and one Body", detail=f"children: {' '.join(tags)[:200]}")
+
+
+def _is_ours(header: etree._Element, version: SoapVersion) -> bool:
+    name = "actor" if version is SoapVersion.SOAP11 else "role"
+    return (header.get(version.tag(name)) or "").strip() in _OURS
