@@ -1,151 +1,128 @@
-"""The key whose possession confirms a subject, as a ds:KeyInfo (XML Signature 1.1, 4.5; SAML 2.0 Core, 2.4.1.3)."""
+"""The public key that a ds:KeyInfo names (XML Signature 1.1, 4.5): read by strict rules, believed by nobody."""
 
-from base64 import b64decode
-from binascii import b2a_base64
-from typing import Final
+from typing import Final, NamedTuple
 
+from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from lxml import etree
 
-from sts.core.errors import BadRequest, InvalidCertificate, InvalidEncryptedToken
-from sts.core.exchange import ConfirmationKey, HolderOfKey, PublicHolder, PublicKey, SymmetricHolder, SymmetricWrapped
-from sts.crypto import certificates, keys
-from sts.crypto.encrypted_element import cut_key
-from sts.crypto.encrypted_key import wrapped_key
+from sts.core.errors import BadRequest, InvalidCertificate
+from sts.crypto.certificates import load
+from sts.crypto.keys import RSA_MAXIMUM, PublicKey, certified_key, require_strong
+from sts.crypto.pem import NotPem, from_base64
 from sts.crypto.xml import NS
 
-_CURVES: Final = {  # as OIDs (RFC 5480, 2.1.1.1)
-    "secp256r1": "urn:oid:1.2.840.10045.3.1.7",
-    "secp384r1": "urn:oid:1.3.132.0.34",
-    "secp521r1": "urn:oid:1.3.132.0.35",
+_DS: Final = f"{{{NS['ds']}}}"
+_CERTIFICATE: Final = f"{_DS}X509Certificate"
+_DSIG11: Final = "{http://www.w3.org/2009/xmldsig11#}"
+_CURVES: Final = {
+    "urn:oid:1.2.840.10045.3.1.7": ec.SECP256R1(),
+    "urn:oid:1.3.132.0.34": ec.SECP384R1(),
+    "urn:oid:1.3.132.0.35": ec.SECP521R1(),
 }
-_BY_OID: Final = {_CURVES[curve.name]: curve for curve in (ec.SECP256R1(), ec.SECP384R1(), ec.SECP521R1())}
-_DS, _DSIG11, _XENC = (f"{{{NS[prefix]}}}" for prefix in ("ds", "dsig11", "xenc"))
-_START: Final = f'<ds:KeyInfo xmlns:ds="{NS["ds"]}">'
-_END: Final = "</ds:KeyInfo>"
 
 
-def write(holder: HolderOfKey) -> str:
-    """The KeyInfo that says which key a token's holder must have; the text is canonical as it stands.
+class NamedKey(NamedTuple):
+    """A public key, and the certificate that it came in."""
 
-    A secret key is wrapped for the relying party; a public one is named by its certificate where it has one. Raises
-    NoEncryptionCertificate unless the relying party's key is RSA.
+    public_key: bytes  # DER SubjectPublicKeyInfo
+    certificate: bytes | None = None  # DER
+
+
+def named_key(key_info: etree._Element) -> NamedKey:
+    """The one key that a KeyInfo names: by a certificate, an RSAKeyValue or an ECKeyValue.
+
+    It is RSA of 2048 bits or more, or on P-256, P-384 or P-521. Where it is named twice, both names mean the same key;
+    what is no key of these is not looked at. Raises BadRequest.
     """
-    if isinstance(holder, SymmetricHolder):
-        wrapped = wrapped_key(holder.key, holder.certificate)
-        return f'{_START}<xenc:EncryptedKey xmlns:xenc="{NS["xenc"]}">{wrapped}</xenc:EncryptedKey>{_END}'
-    return f"{_START}{_public(holder)}{_END}"
+    found = [_certified(data) for data in key_info.findall(f"{_DS}X509Data") if data.find(_CERTIFICATE) is not None]
+    found += [NamedKey(_key_value(value)) for value in key_info.findall(f"{_DS}KeyValue")]
+    if not found:
+        raise _refused("it holds neither an X509Certificate nor a KeyValue")
+    if len({key.public_key for key in found}) > 1:
+        raise _refused("it names more than one key")
+    return found[0]
 
 
-def read(key_info: etree._Element) -> ConfirmationKey:
-    """The one key of a KeyInfo: wrapped for us, or public and strong enough, said once or in several ways alike.
-
-    Raises BadRequest, whose `detail` says what is wrong with it.
-    """
-    children = list(key_info)
-    if [child.tag for child in children] == [f"{_XENC}EncryptedKey"]:
-        return _wrapped(children[0])
-    found = {_public_key(child) for child in children}
-    if len(found) != 1:
-        raise _refusal(f"{len(found)} keys")
-    return found.pop()
-
-
-def public_key(certificate: bytes) -> PublicKey:
-    """The public key of a certificate (DER); raises InvalidCertificate unless it is strong enough."""
-    return _strong(certificates.public_key(certificate))
-
-
-def _public(holder: PublicHolder) -> str:
-    if holder.certificate is not None:
-        return f"<ds:X509Data><ds:X509Certificate>{_text(holder.certificate)}</ds:X509Certificate></ds:X509Data>"
-    key = load_der_public_key(holder.public_key)
-    if isinstance(key, rsa.RSAPublicKey):
-        numbers = key.public_numbers()
-        value = (
-            f"<ds:RSAKeyValue><ds:Modulus>{_crypto_binary(numbers.n)}</ds:Modulus>"
-            f"<ds:Exponent>{_crypto_binary(numbers.e)}</ds:Exponent></ds:RSAKeyValue>"
-        )
-    elif isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name in _CURVES:
-        point = key.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
-        value = (
-            f'<dsig11:ECKeyValue xmlns:dsig11="{NS["dsig11"]}">'
-            f'<dsig11:NamedCurve URI="{_CURVES[key.curve.name]}"></dsig11:NamedCurve>'
-            f"<dsig11:PublicKey>{_text(point)}</dsig11:PublicKey></dsig11:ECKeyValue>"
-        )
-    else:
-        raise InvalidCertificate("the key is neither RSA nor on P-256, P-384 or P-521")
-    return f"<ds:KeyValue>{value}</ds:KeyValue>"
-
-
-def _wrapped(element: etree._Element) -> SymmetricWrapped:
+def certified(certificate: bytes) -> NamedKey:
+    """The key of a DER certificate, which keeps the rules for certificates that come in; raises BadRequest."""
     try:
-        transport, wrapped = cut_key(element)
-    except InvalidEncryptedToken as error:
-        raise _refusal(error.detail or error.message) from error
-    return SymmetricWrapped(wrapped, transport)
+        der = load(certificate).der
+        return NamedKey(_spki(certified_key(x509.load_der_x509_certificate(der))), der)
+    except InvalidCertificate as error:
+        raise _refused(error.message) from error
 
 
-def _public_key(element: etree._Element) -> PublicKey:
+def _certified(data: etree._Element) -> NamedKey:
+    certificates = data.findall(_CERTIFICATE)
+    if len(certificates) > 1:
+        raise _refused("an X509Data holds more than one certificate")
+    return certified(_octets(certificates[0]))
+
+
+def _key_value(value: etree._Element) -> bytes:
+    if len(value) != 1:
+        raise _refused("a KeyValue holds exactly one key")
+    if value[0].tag == f"{_DS}RSAKeyValue":
+        return _rsa(value[0])
+    if value[0].tag == f"{_DSIG11}ECKeyValue":
+        return _elliptic(value[0])
+    raise _refused("its KeyValue is neither an RSAKeyValue nor an ECKeyValue")
+
+
+def _rsa(value: etree._Element) -> bytes:
+    modulus, exponent = (
+        int.from_bytes(_octets(_only(value, f"{_DS}{name}")), "big") for name in ("Modulus", "Exponent")
+    )
+    if modulus.bit_length() > RSA_MAXIMUM:
+        raise _refused(f"its RSA key has more than {RSA_MAXIMUM} bits")
     try:
-        if element.tag == f"{_DS}X509Data":
-            return public_key(_octets(_only(element, f"{_DS}X509Certificate")))
-        if element.tag == f"{_DS}KeyValue" and len(element) == 1:
-            return _strong(_key_value(element[0]))
-    except (InvalidCertificate, UnsupportedAlgorithm, ValueError) as error:
-        raise _refusal(str(error)) from error
-    raise _refusal(f"{element.tag} is not understood")
+        key = rsa.RSAPublicNumbers(exponent, modulus).public_key()
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise _refused("its RSAKeyValue is no RSA key") from error
+    return _strong(key)
 
 
-def _key_value(value: etree._Element) -> keys.PublicKey:
-    """The key that an RSAKeyValue or an ECKeyValue spells out; raises ValueError for one that is none."""
-    if value.tag == f"{_DS}RSAKeyValue":
-        modulus, exponent = (_number(_only(value, _DS + name)) for name in ("Modulus", "Exponent"))
-        if modulus.bit_length() > keys.RSA_MAXIMUM or exponent >= keys.EXPONENT_MAXIMUM:
-            raise _refusal("the RSA key is larger than any real one")
-        return rsa.RSAPublicNumbers(exponent, modulus).public_key()
-    if value.tag == f"{_DSIG11}ECKeyValue":
-        curve = _BY_OID.get(_only(value, f"{_DSIG11}NamedCurve").get("URI", ""))
-        if curve is None:
-            raise _refusal("the curve is none of P-256, P-384 and P-521")
-        point = _octets(_only(value, f"{_DSIG11}PublicKey"))
-        return ec.EllipticCurvePublicKey.from_encoded_point(curve, point)
-    raise _refusal(f"{value.tag} is not understood")
+def _elliptic(value: etree._Element) -> bytes:
+    curve = _CURVES.get(_only(value, f"{_DSIG11}NamedCurve").get("URI") or "")
+    if curve is None:
+        raise _refused(f"its ECKeyValue is on none of the curves {', '.join(_CURVES)}")
+    try:
+        key = ec.EllipticCurvePublicKey.from_encoded_point(curve, _octets(_only(value, f"{_DSIG11}PublicKey")))
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise _refused("its ECKeyValue is no point on the curve") from error
+    return _strong(key)
 
 
-def _strong(key: keys.PublicKey) -> PublicKey:
-    keys.require_strong(key)
-    return PublicKey(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
+def _strong(key: PublicKey) -> bytes:
+    try:
+        require_strong(key)
+    except InvalidCertificate as error:
+        raise _refused(error.message) from error
+    return _spki(key)
+
+
+def _spki(key: PublicKey) -> bytes:
+    return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
 
 def _only(parent: etree._Element, tag: str) -> etree._Element:
     found = parent.findall(tag)
     if len(found) != 1:
-        raise _refusal(f"{len(found)} of {tag}")
+        raise _refused(f"it has {len(found)} of {etree.QName(tag).localname}")
     return found[0]
 
 
-def _number(element: etree._Element) -> int:
-    return int.from_bytes(_octets(element), "big")
-
-
 def _octets(element: etree._Element) -> bytes:
-    """What an element holds in base64, which may be wrapped in lines; raises ValueError."""
     if len(element):
-        raise _refusal(f"children of {element.tag}")
-    return b64decode(b"".join((element.text or "").encode("ascii").split()), validate=True)
+        raise _refused(f"{etree.QName(element).localname} holds elements")
+    try:
+        return from_base64((element.text or "").encode())
+    except NotPem as error:
+        raise _refused(f"{etree.QName(element).localname}: {error}") from error
 
 
-def _crypto_binary(value: int) -> str:
-    """A number without leading zeros (XML Signature 1.1, 4.1)."""
-    return _text(value.to_bytes((value.bit_length() + 7) // 8, "big"))
-
-
-def _text(data: bytes) -> str:
-    return b2a_base64(data, newline=False).decode()
-
-
-def _refusal(detail: str) -> BadRequest:
-    return BadRequest("The KeyInfo is not acceptable.", detail=f"key: {detail}")
+def _refused(fault: str) -> BadRequest:
+    return BadRequest(f"the KeyInfo cannot be used: {fault}")
