@@ -1,6 +1,7 @@
 """Which service identity asks: by password, certificate, or a token that it signed for itself."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from sts.core.credentials import instant
 from sts.core.errors import AuthenticationFailed
@@ -8,6 +9,8 @@ from sts.core.exchange import (
     CertificateProof,
     CertifiedClient,
     ClientAssertion,
+    DigestAttempt,
+    DigestProof,
     PasswordAttempt,
     PasswordProof,
     Principal,
@@ -23,6 +26,8 @@ from sts.core.tenant_ca import authorities as tenant_cas
 from sts.core.trusted_cas import authorities
 from sts.core.uris import AuthenticationMethod
 
+FRESH: Final = timedelta(minutes=5)  # how old a digest may be, and how far ahead the clock of who made it
+
 
 def authenticate(
     namespace: Namespace, request: TokenRequest | EnrolmentRequest, parts: Parts, now: datetime
@@ -34,6 +39,8 @@ def authenticate(
     proof = request.proof
     if isinstance(proof, PasswordProof):
         return _by_password(namespace, proof, request.source, parts, now)
+    if isinstance(proof, DigestProof):
+        return _by_digest(namespace, proof, request.source, parts, now)
     if isinstance(proof, CertificateProof):
         return _by_certificate(namespace, proof, parts, now)
     if isinstance(proof, ClientAssertion):
@@ -57,6 +64,33 @@ def _by_password(namespace: Namespace, proof: PasswordProof, source: str, parts:
         enabled(identity)  # a truer reason, where there is one
         raise
     return principal_of(namespace, enabled(identity), AuthenticationMethod.PASSWORD_PROTECTED_TRANSPORT, now)
+
+
+def _by_digest(namespace: Namespace, proof: DigestProof, source: str, parts: Parts, now: datetime) -> Principal:
+    """As by password, where it is kept recoverable: a hash shows nothing that a digest could be made from.
+
+    That the digest's nonce is used once is for the caller to see to, for as long as it is fresh.
+    """
+    if abs(now - proof.created_at) > FRESH:
+        raise AuthenticationFailed(detail=f"the digest of '{proof.name}' was made at {proof.created!a}")
+    identity = parts.directory.service_identity(namespace, proof.name)
+    password = None
+    if identity is not None and identity.enabled:
+        password = parts.key_ring.recoverable_password(namespace, identity)
+    try:
+        parts.passwords.check_digest(password, DigestAttempt(namespace, proof, source), now)
+    except AuthenticationFailed:
+        _require_recoverable(enabled(identity))  # a truer reason, where there is one
+        raise
+    return principal_of(namespace, enabled(identity), AuthenticationMethod.PASSWORD_PROTECTED_TRANSPORT, now)
+
+
+def _require_recoverable(identity: ServiceIdentity) -> None:
+    if not identity.has_recoverable_password:
+        raise AuthenticationFailed(
+            detail=f"the password of '{identity.name}' is stored only as a hash, which no digest can be checked by; "
+            "with recoverable_password: true it is kept under seal besides"
+        )
 
 
 def _by_certificate(namespace: Namespace, proof: CertificateProof, parts: Parts, now: datetime) -> Principal:

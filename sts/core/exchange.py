@@ -156,6 +156,23 @@ class PasswordProof(NamedTuple):
         return f"PasswordProof(name={self.name!r})"
 
 
+class DigestProof(NamedTuple):
+    """Name of a service identity, and a digest that shows that its password is known (UsernameToken Profile 1.1, 3.1).
+
+    The digest is the SHA-1 hash of nonce, Created and password.
+    """
+
+    name: str
+    nonce: bytes
+    created: str  # in the words of the message, which the digest covers
+    created_at: datetime  # what they mean
+    digest: bytes
+
+    def __repr__(self) -> str:
+        """What is no secret."""
+        return f"DigestProof(name={self.name!r}, created={self.created!r})"
+
+
 @dataclass(frozen=True, slots=True)
 class TokenProof:
     """A token somebody presents, cut out of the message by a protocol and not yet read."""
@@ -172,6 +189,14 @@ class CertificateProof:
     name: str | None = None  # the service identity that the caller says it is; None: the one that the certificate names
 
 
+class TokenUse(NamedTuple):
+    """One use of what may be used once: a token by its issuer and id, or what tells one message from the next."""
+
+    issuer: str
+    token_id: str
+    expires_at: datetime  # until when it must be remembered
+
+
 class PasswordAttempt(NamedTuple):
     """A password that is tried for a name, and from where."""
 
@@ -185,6 +210,14 @@ class PasswordAttempt(NamedTuple):
         return f"PasswordAttempt(name={self.name!r}, source={self.source!r})"
 
 
+class DigestAttempt(NamedTuple):
+    """A digest of a password that is tried for a name, and from where."""
+
+    namespace: Namespace
+    proof: DigestProof
+    source: str
+
+
 @dataclass(frozen=True, slots=True)
 class ClientAssertion:
     """A token that a client made to authenticate itself (RFC 7521, 4.2); its own keys alone may verify it."""
@@ -194,7 +227,7 @@ class ClientAssertion:
     name: str | None = None  # the service identity that the caller says it is; None: the one that the token names
 
 
-Proof = PasswordProof | TokenProof | CertificateProof | ClientAssertion
+Proof = PasswordProof | DigestProof | TokenProof | CertificateProof | ClientAssertion
 
 
 class Principal(NamedTuple):

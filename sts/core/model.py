@@ -280,6 +280,9 @@ class ServiceIdentity:
     enabled: bool = True
     swt_without_expiry: bool = False
     interactive: bool = False
+    may_act: bool = False  # it may obtain tokens for somebody else whose token it presents
+    recoverable_password: bool = False  # its password is to be kept under seal besides its hash, for digests of it
+    has_recoverable_password: bool = False  # it is kept so: since the setting was made, the password was given
     secrets_since: datetime | None = None  # the last change of what it authenticates with; None: before that was kept
 
 

@@ -4,7 +4,16 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-from sts.core.exchange import CertifiedClient, PasswordAttempt, TokenDescriptor, TokenView, Trusted, VerifiedToken
+from sts.core.exchange import (
+    CertifiedClient,
+    DigestAttempt,
+    PasswordAttempt,
+    TokenDescriptor,
+    TokenUse,
+    TokenView,
+    Trusted,
+    VerifiedToken,
+)
 from sts.core.model import (
     ContentEncryption,
     Credential,
@@ -118,6 +127,12 @@ class KeyRing(Protocol):
     def shared_key(self, namespace: Namespace, identity: ServiceIdentity) -> bytes:
         """The 32 bytes of a service identity's symmetric key; raises KeyUnreadable."""
 
+    def recoverable_password(self, namespace: Namespace, identity: ServiceIdentity) -> bytes | None:
+        """The password of a service identity, None where it is kept only as a hash; raises KeyUnreadable."""
+
+    def signing_key(self, namespace: Namespace, credential: Credential) -> bytes:
+        """The 32 bytes of a symmetric signing key, to verify what it signed; raises KeyUnreadable."""
+
 
 class Passwords(Protocol):
     """Checks passwords, and bounds how often one may guess."""
@@ -126,6 +141,12 @@ class Passwords(Protocol):
         """Return if the password is the identity's; raises AuthenticationFailed or TooManyRequests.
 
         An absent identity costs the same as a wrong password.
+        """
+
+    def check_digest(self, password: bytes | None, attempt: DigestAttempt, now: datetime) -> None:
+        """Return if the digest was made with this password; raises AuthenticationFailed or TooManyRequests.
+
+        Without a password to compare with it costs the same and always fails. Failures are counted as `check` does.
         """
 
 
@@ -157,3 +178,16 @@ class ReplayCache(Protocol):
 
     def use(self, namespace: Namespace, issuer: str, token_id: str, expires_at: datetime, now: datetime) -> None:
         """Record the use; raises ReplayedToken on the second, StoreUnavailable when it cannot be recorded."""
+
+    def use_all(self, namespace: Namespace, uses: Sequence[TokenUse], now: datetime) -> None:
+        """Record several uses, all of them or none; raises as `use` does."""
+
+
+class Cancellations(Protocol):
+    """Remembers which of our tokens were cancelled before their end, for every process."""
+
+    def cancel(self, namespace: Namespace, token_id: str, expires_at: datetime, now: datetime) -> None:
+        """Remember it until the token's end; a second time changes nothing. Raises StoreUnavailable."""
+
+    def is_cancelled(self, namespace: Namespace, token_id: str) -> bool:
+        """Whether the token was cancelled; raises StoreUnavailable."""

@@ -1,11 +1,15 @@
 """What a WS-Trust door hands to the core, and what it gets back (WS-Trust 1.3, 1.4)."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
-from sts.core.exchange import IssuedToken, Proof, TokenProof
+from sts.core.exchange import IssuedToken, Proof, PublicKey, TokenProof
 from sts.core.model import TokenFormat
+from sts.core.parts import Parts
+from sts.core.ports import Cancellations
 
 
 class TrustAction(StrEnum):
@@ -103,6 +107,26 @@ class Possession(NamedTuple):
     derivation: Derivation | None = None  # None: the key itself signed
 
 
+class SecretKey(NamedTuple):
+    """A secret key whose possession is proved."""
+
+    key: bytes
+
+    def __repr__(self) -> str:
+        """What is no secret."""
+        return f"SecretKey(bits={8 * len(self.key)})"
+
+
+ProvedKey = SecretKey | PublicKey
+
+
+class VerifyPossession(Protocol):
+    """Verifies a signature that proves possession of a key."""
+
+    def __call__(self, possession: Possession, key: ProvedKey) -> None:
+        """Return if the key made it, by a method that its kind allows; raises InvalidSignature."""
+
+
 class MessageIdentity(NamedTuple):
     """What makes a message one that is answered once."""
 
@@ -151,3 +175,13 @@ class TrustAnswer(NamedTuple):
     status: Status | None = None
     token_type: str | None = None  # the URI that was asked, else the one of what was issued
     key: KeyKind | None = None  # of the token that was issued
+
+
+@dataclass(frozen=True, slots=True)
+class TrustDesk:
+    """What answering works with; built once, in `sts.assemble`."""
+
+    parts: Parts
+    cancellations: Cancellations
+    verify_possession: VerifyPossession
+    public_key: Callable[[bytes], PublicKey]  # of a certificate (DER)

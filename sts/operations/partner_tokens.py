@@ -1,11 +1,12 @@
 """Whether a token that came from a partner would be accepted: an identity provider's, or a service identity's own."""
 
 import os
+from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
 from sts.core.errors import InvalidToken, StsError
-from sts.core.exchange import TokenProof, TokenView
+from sts.core.exchange import TokenProof, TokenUse, TokenView
 from sts.core.model import Namespace
 from sts.core.parts import Parts
 from sts.core.presented import Presented
@@ -31,6 +32,9 @@ class _Unrecorded:
 
     def use(self, namespace: Namespace, issuer: str, token_id: str, expires_at: datetime, now: datetime) -> None:
         """Let it pass, used before or not."""
+
+    def use_all(self, namespace: Namespace, uses: Sequence[TokenUse], now: datetime) -> None:
+        """Let them pass."""
 
     def check(self, namespace: Namespace, name: str, source: str, now: datetime) -> None:
         """Let it pass."""

@@ -18,7 +18,7 @@ from sts.store.changes import ChangeKind, Touched
 from sts.store.connection import Connection
 from sts.store.database import Database
 from sts.store.master_key_files import MasterKeyFiles
-from sts.store.sealed_rows import SHARED_KEY
+from sts.store.sealed_rows import PASSWORD, SHARED_KEY
 
 MOST_KEYS: Final = 20_000
 
@@ -35,6 +35,8 @@ class SealedKeyRing:
         self._decrypters: BoundedMap[int, SoftwareDecrypter] = BoundedMap(MOST_KEYS)
         self._authorities: BoundedMap[int, SoftwareAuthority] = BoundedMap(MOST_KEYS)
         self._shared_keys: BoundedMap[int, tuple[ServiceIdentity, bytes]] = BoundedMap(MOST_KEYS)
+        self._passwords: BoundedMap[int, tuple[ServiceIdentity, bytes | None]] = BoundedMap(MOST_KEYS)
+        self._signing_keys: BoundedMap[int, bytes] = BoundedMap(MOST_KEYS)
         database.feed.subscribe(self)
 
     def signer(self, namespace: Namespace, credential: Credential) -> SoftwareSigner:
@@ -63,6 +65,35 @@ class SealedKeyRing:
                 sealed = service_identities.sealed_symmetric_key(connection, namespace, identity)
             key = self.master_keys.unseal(sealed, SealContext(namespace.name, identity.id, SHARED_KEY))
             self._shared_keys.put(identity.id, (identity, key))
+            return key
+
+    def recoverable_password(self, namespace: Namespace, identity: ServiceIdentity) -> bytes | None:
+        """Answer an identity's password, None where it is kept only as a hash; raises KeyUnreadable, StoreUnavailable.
+
+        It is kept as `shared_key` keeps keys.
+        """
+        if not identity.has_recoverable_password:
+            return None
+        kept = self._passwords.get(identity.id)
+        if kept is not None and kept[0] is identity:
+            return kept[1]
+        with self._lock:
+            with self._database.reading() as connection:
+                self._database.feed.begin(connection)
+                sealed = service_identities.sealed_password(connection, namespace, identity)
+            context = SealContext(namespace.name, identity.id, PASSWORD)
+            password = None if sealed is None else self.master_keys.unseal(sealed, context)
+            self._passwords.put(identity.id, (identity, password))
+            return password
+
+    def signing_key(self, namespace: Namespace, credential: Credential) -> bytes:
+        """Answer the 32 bytes of a symmetric signing key; raises KeyUnreadable, StoreUnavailable on its first use."""
+        kept = self._signing_keys.get(credential.id)
+        if kept is not None:
+            return kept
+        with self._lock:
+            key = self._read(namespace, credential)
+            self._signing_keys.put(credential.id, key)
             return key
 
     def secret(self, namespace: Namespace, credential: Credential) -> bytes:
@@ -94,6 +125,10 @@ class SealedKeyRing:
         """Seal the symmetric key of a service identity, as `seal` does."""
         return sealing.seal(self._sealing_key(), key, SealContext(namespace.name, identity_id, SHARED_KEY))
 
+    def seal_password(self, namespace: Namespace, identity_id: int, password: bytes) -> bytes:
+        """Seal the password of a service identity that keeps it recoverable, as `seal` does."""
+        return sealing.seal(self._sealing_key(), password, SealContext(namespace.name, identity_id, PASSWORD))
+
     def fingerprint(self, key: bytes) -> str:
         """Answer the 64 hexadecimal digits that name a symmetric key and tell nothing about it.
 
@@ -116,8 +151,10 @@ class SealedKeyRing:
                     self._signers.drop(int(change.key))
                     self._decrypters.drop(int(change.key))
                     self._authorities.drop(int(change.key))
+                    self._signing_keys.drop(int(change.key))
             if any(change.kind == ChangeKind.SERVICE_IDENTITY for change in changes):
                 self._shared_keys.clear()
+                self._passwords.clear()
 
     def drop_all(self) -> None:
         """Forget every key."""
@@ -126,6 +163,8 @@ class SealedKeyRing:
             self._decrypters.clear()
             self._authorities.clear()
             self._shared_keys.clear()
+            self._passwords.clear()
+            self._signing_keys.clear()
 
     def _load_signer(self, namespace: Namespace, credential: Credential) -> SoftwareSigner:
         with self._lock:

@@ -1,14 +1,15 @@
 """Password checks: slow hashes, bounded guessing, and a short memory for what was right (core.ports.Passwords)."""
 
 import hashlib
+import hmac
 import secrets
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
 from sts.core.errors import AuthenticationFailed
-from sts.core.exchange import PasswordAttempt
-from sts.core.model import ServiceIdentity
+from sts.core.exchange import DigestAttempt, DigestProof, PasswordAttempt
+from sts.core.model import Namespace, ServiceIdentity
 from sts.crypto.passwords import verify_password
 from sts.store.failures import FailureCounters
 
@@ -48,6 +49,29 @@ class LimitedPasswords:
             raise
         self._remember(mark, now)
 
+    def check_digest(self, password: bytes | None, attempt: DigestAttempt, now: datetime) -> None:
+        """Return if the digest was made with this password; raises AuthenticationFailed, TooManyRequests.
+
+        A right one is remembered as a right password is. Raises StoreUnavailable where the counters cannot be read.
+        """
+        namespace, name = attempt.namespace, attempt.proof.name
+        is_right = hmac.compare_digest(_digest(attempt.proof, password or self._key), attempt.proof.digest)
+        mark = self._digest_mark(namespace, name, password or b"")
+        until = self._remembered.get(mark)
+        if is_right and password and until is not None and now < until:
+            self._remembered[mark] = now + REMEMBERED_FOR
+            return
+        self._failures.check(namespace, name, attempt.source, now)
+        if not is_right or not password:
+            self._failures.record(namespace, name, attempt.source, now)
+            reason = "the digest is wrong" if password else "there is no password to compare a digest with"
+            raise AuthenticationFailed(detail=reason)
+        self._remember(mark, now)
+
+    def _digest_mark(self, namespace: Namespace, name: str, password: bytes) -> bytes:
+        head = f"digest {namespace.id} {len(name)} {name} "
+        return hashlib.blake2b(head.encode("utf-8", "surrogatepass") + password, key=self._key, digest_size=32).digest()
+
     def _mark(self, password_hash: str | None, attempt: PasswordAttempt) -> bytes:
         head = f"{attempt.namespace.id} {len(attempt.name)} {attempt.name} {password_hash} "
         data = head.encode("utf-8", "surrogatepass") + attempt.password
@@ -59,3 +83,8 @@ class LimitedPasswords:
         if len(self._remembered) >= MAX_REMEMBERED:
             self._remembered = {}
         self._remembered[mark] = now + REMEMBERED_FOR
+
+
+def _digest(proof: DigestProof, password: bytes) -> bytes:
+    """What a password makes of a nonce and an instant (UsernameToken Profile 1.1, 3.1), which has no other hash."""
+    return hashlib.sha1(proof.nonce + proof.created.encode() + password, usedforsecurity=False).digest()

@@ -1,11 +1,13 @@
 """What may be used once, in every process (core.ports.ReplayCache)."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 
 from sts.core.errors import ReplayedToken
+from sts.core.exchange import TokenUse
 from sts.core.model import Namespace
 from sts.store import installation, upsert
 from sts.store.bounded import bounded
@@ -30,22 +32,28 @@ class SqlReplayCache:
 
     def use(self, namespace: Namespace, issuer: str, token_id: str, expires_at: datetime, now: datetime) -> None:
         """Record the use; raises ReplayedToken on the second, StoreUnavailable when it cannot be recorded."""
-        expires_at = expires_at.replace(microsecond=0)
-        key = {"namespace_id": namespace.id, "issuer": bounded(issuer), "token_id": bounded(token_id)}
-        token = f"token {key['token_id']} of {key['issuer']}"
+        self.use_all(namespace, (TokenUse(issuer, token_id, expires_at),), now)
+
+    def use_all(self, namespace: Namespace, uses: Sequence[TokenUse], now: datetime) -> None:
+        """Record several uses in one transaction, all of them or none; raises as `use` does."""
+        rows = sorted((_row(namespace, use) for use in uses), key=_place)  # nobody waits for who waits for him
+        if not rows:
+            return
         with self._database.recording() as connection:
             if self._insert is None:
                 self._insert = _unless_known(connection)
-            first = connection.execute(self._insert, {**key, "expires_at": expires_at}).first()
+            for row in rows:
+                if connection.execute(self._insert, row).first() is None:
+                    raise ReplayedToken("The token was used before.", detail=_described(row))
             horizon = installation.replay_horizon(connection)
-        if first is None:
-            raise ReplayedToken("The token was used before.", detail=token)
         if self._purged_at is None or abs(now - self._purged_at) >= PURGED_EVERY:
             self._purged_at = now
             self.purge(now)
-        if horizon is not None and expires_at <= horizon:
-            detail = f"{token} expires at {expires_at:%FT%TZ}, and uses are on record only after {horizon:%FT%TZ}"
-            raise ReplayedToken("The token may have been used before.", detail=detail)
+        for row in rows:
+            if horizon is not None and row["expires_at"] <= horizon:
+                detail = f"{_described(row)} expires at {row['expires_at']:%FT%TZ}"
+                detail += f", and uses are on record only after {horizon:%FT%TZ}"
+                raise ReplayedToken("The token may have been used before.", detail=detail)
 
     def purge(self, now: datetime) -> int:
         """Forget what expired an hour ago or earlier; answers how many records went."""
@@ -56,6 +64,23 @@ class SqlReplayCache:
                 return 0
             installation.raise_replay_horizon(connection, newest)
             return connection.execute(sa.delete(_TABLE).where(old)).rowcount
+
+
+def _row(namespace: Namespace, use: TokenUse) -> dict[str, Any]:
+    return {
+        "namespace_id": namespace.id,
+        "issuer": bounded(use.issuer),
+        "token_id": bounded(use.token_id),
+        "expires_at": use.expires_at.replace(microsecond=0),
+    }
+
+
+def _place(row: dict[str, Any]) -> tuple[str, str]:
+    return row["issuer"], row["token_id"]
+
+
+def _described(row: dict[str, Any]) -> str:
+    return f"token {row['token_id']} of {row['issuer']}"
 
 
 def _unless_known(connection: sa.Connection) -> sa.Executable:

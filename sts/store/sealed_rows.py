@@ -14,6 +14,7 @@ from sts.store.changes import Change
 from sts.store.database import Database
 
 SHARED_KEY: Final = "service-identity"  # what the symmetric key of a service identity is sealed for
+PASSWORD: Final = "service-identity-password"  # what its password is sealed for, where it is kept recoverable
 
 _PAGE: Final = 100
 _NAMESPACE: Final = tables.namespace
@@ -40,6 +41,10 @@ SEALED_COLUMNS: Final[Mapping[sa.Column[Any], tuple[sa.ColumnElement[str], sa.Co
     _IDENTITY.c.symmetric_key: (
         sa.literal(SHARED_KEY),
         sa.literal("symmetric key of service identity ") + _IDENTITY.c.name,
+    ),
+    _IDENTITY.c.password: (
+        sa.literal(PASSWORD),
+        sa.literal("password of service identity ") + _IDENTITY.c.name,
     ),
 }  # the use it was sealed for, and its name
 

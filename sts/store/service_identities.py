@@ -13,8 +13,14 @@ from sts.store import partner_certificates, rows
 from sts.store.changes import Change, ChangeKind
 from sts.store.tables import service_identity as _TABLE
 
-_PLAIN: Final = ("password_hash", "enabled", "swt_without_expiry", "interactive", "secrets_since")
-_COLUMNS: Final = [_TABLE.c[name] for name in ("id", "name", *_PLAIN, "symmetric_key_fingerprint")]  # never the key
+_PLAIN: Final = (
+    *("password_hash", "enabled", "swt_without_expiry", "interactive"),
+    *("may_act", "recoverable_password", "secrets_since"),
+)
+_COLUMNS: Final = (  # never a secret
+    *(_TABLE.c[name] for name in ("id", "name", *_PLAIN, "symmetric_key_fingerprint")),
+    _TABLE.c.password.is_not(None).label("has_recoverable_password"),
+)
 
 
 def find(connection: sa.Connection, namespace: Namespace, name: str) -> ServiceIdentity:
@@ -32,8 +38,9 @@ def list_all(connection: sa.Connection, namespace: Namespace) -> tuple[ServiceId
 def save(change: Change, namespace: Namespace, identity: ServiceIdentity) -> ServiceIdentity:
     """Store the service identity; one with id 0 is new and is answered with its id; raises Conflict, NotFound.
 
-    Its symmetric key is stored by `set_symmetric_key`; `has_symmetric_key=False` destroys a stored one. When what it
-    authenticates with changes, the instant is stored, whatever `secrets_since` the caller has.
+    Its symmetric key is stored by `set_symmetric_key`; `has_symmetric_key=False` destroys a stored one. A recoverable
+    password is stored by `set_recoverable_password`; another hash and `recoverable_password=False` destroy a stored
+    one. When what it authenticates with changes, the instant is stored, whatever `secrets_since` the caller has.
     """
     before = _stored(change.connection, namespace, identity) if identity.id else None
     if before is not None:
@@ -44,6 +51,9 @@ def save(change: Change, namespace: Namespace, identity: ServiceIdentity) -> Ser
     values = {name: getattr(identity, name) for name in _PLAIN}
     if not identity.has_symmetric_key:
         values |= {"symmetric_key": None, "symmetric_key_fingerprint": None}
+    if not _keeps_password(before, identity):
+        identity = replace(identity, has_recoverable_password=False)
+        values |= {"password": None}
     identity = replace(identity, id=rows.store(change.connection, _TABLE, namespace, identity, values))
     certificates = (identity.certificate,) if identity.certificate else ()
     partner_certificates.save(change.connection, _TABLE, identity.id, certificates)
@@ -63,6 +73,17 @@ def set_symmetric_key(
     return replace(identity, has_symmetric_key=True, secrets_since=since)
 
 
+def set_recoverable_password(
+    change: Change, namespace: Namespace, identity: ServiceIdentity, seal: Callable[[int], bytes]
+) -> ServiceIdentity:
+    """Store the password of a stored service identity besides its hash; `seal` makes it from the identity's id."""
+    rows.stored(change.connection, _TABLE, namespace, identity, "name")
+    sealed = {"password": seal(identity.id)}
+    change.connection.execute(sa.update(_TABLE).where(_TABLE.c.id == identity.id).values(sealed))
+    _touch(change, namespace, identity.name)
+    return replace(identity, has_recoverable_password=True)
+
+
 def symmetric_key_fingerprint(connection: sa.Connection, namespace: Namespace, identity: ServiceIdentity) -> str | None:
     """Answer the keyed fingerprint of the stored symmetric key, None if there is no key."""
     return connection.scalar(sa.select(_TABLE.c.symmetric_key_fingerprint).where(*_this(namespace, identity)))
@@ -73,6 +94,12 @@ def sealed_symmetric_key(connection: sa.Connection, namespace: Namespace, identi
     sealed: bytes | None = connection.scalar(sa.select(_TABLE.c.symmetric_key).where(*_this(namespace, identity)))
     if sealed is None:
         raise KeyUnreadable("there is no such key", detail=f"service identity {identity.id} has no symmetric key")
+    return sealed
+
+
+def sealed_password(connection: sa.Connection, namespace: Namespace, identity: ServiceIdentity) -> bytes | None:
+    """Answer the sealed password, None where it is kept only as a hash."""
+    sealed: bytes | None = connection.scalar(sa.select(_TABLE.c.password).where(*_this(namespace, identity)))
     return sealed
 
 
@@ -87,6 +114,13 @@ def _stored(connection: sa.Connection, namespace: Namespace, identity: ServiceId
     for found in _load(connection, namespace, _TABLE.c.id == identity.id):
         return found
     raise rows.missing(_TABLE, namespace, identity.name)
+
+
+def _keeps_password(before: ServiceIdentity | None, identity: ServiceIdentity) -> bool:
+    """Whether a password that is stored recoverable is still the identity's, and may stay so."""
+    if before is None or not identity.recoverable_password:
+        return False
+    return identity.password_hash is not None and before.password_hash == identity.password_hash
 
 
 def _secrets(identity: ServiceIdentity) -> tuple[object, ...]:
@@ -118,6 +152,7 @@ def _load(
             name=row.name,
             **{name: getattr(row, name) for name in _PLAIN},
             has_symmetric_key=row.symmetric_key_fingerprint is not None,
+            has_recoverable_password=bool(row.has_recoverable_password),
             certificate=next(iter(certificates.get(row.id, ())), None),
         )
         for row in connection.execute(sa.select(*_COLUMNS).where(wanted).order_by(_TABLE.c.name))

@@ -157,6 +157,9 @@ service_identity = Table(
     Column("enabled", Boolean, nullable=False),
     Column("swt_without_expiry", Boolean, nullable=False),
     Column("interactive", Boolean, nullable=False),
+    Column("may_act", Boolean, nullable=False),
+    Column("recoverable_password", Boolean, nullable=False),  # whether its password is to be kept so
+    Column("password", LargeBinary),  # sealed, where it is
     Column("secrets_since", Instant),
     UniqueConstraint("namespace_id", "name"),
     CheckConstraint("(symmetric_key IS NULL) = (symmetric_key_fingerprint IS NULL)", name="symmetric_key"),
@@ -272,6 +275,15 @@ replay = Table(
     METADATA,
     Column("namespace_id", Id, primary_key=True),
     Column("issuer", Text, primary_key=True),
+    Column("token_id", Text, primary_key=True),
+    Column("expires_at", Instant, nullable=False),
+    Index(None, "expires_at"),
+)
+
+cancelled_token = Table(
+    "cancelled_token",
+    METADATA,
+    Column("namespace_id", Id, primary_key=True),
     Column("token_id", Text, primary_key=True),
     Column("expires_at", Instant, nullable=False),
     Index(None, "expires_at"),

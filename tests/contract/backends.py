@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Protocol, Self
 
 from sts.core.model import Credential, IdentityProvider, Namespace, RelyingParty, RuleGroup, ServiceIdentity
-from sts.core.ports import Directory, KeyRing, ReplayCache
+from sts.core.ports import Cancellations, Directory, KeyRing, ReplayCache
 from sts.core.sign_in_steps import Sessions, SignInStates
 from sts.store import credentials, identity_providers, namespaces, relying_parties, rule_groups, service_identities
+from sts.store.cancellations import SqlCancellations
 from sts.store.changes import Change
 from sts.store.database import Database
 from sts.store.directory import SqlDirectory
@@ -47,6 +48,8 @@ class Backend(Protocol):
     def key_ring(self) -> KeyRing: ...
     @property
     def replays(self) -> ReplayCache: ...
+    @property
+    def cancellations(self) -> Cancellations: ...
 
     @property
     def states(self) -> SignInStates: ...
@@ -65,7 +68,7 @@ class Backend(Protocol):
     def save_relying_party(self, namespace: Namespace, relying_party: RelyingParty) -> RelyingParty: ...
     def delete_relying_party(self, namespace: Namespace, relying_party: RelyingParty) -> None: ...
     def save_service_identity(
-        self, namespace: Namespace, identity: ServiceIdentity, key: bytes | None = None
+        self, namespace: Namespace, identity: ServiceIdentity, key: bytes | None = None, password: bytes | None = None
     ) -> ServiceIdentity: ...
     def delete_service_identity(self, namespace: Namespace, identity: ServiceIdentity) -> None: ...
     def save_identity_provider(self, namespace: Namespace, provider: IdentityProvider) -> IdentityProvider: ...
@@ -84,6 +87,7 @@ class SqlBackend:
         self.directory = SqlDirectory(self.database, BASE_URL)
         self.key_ring = SealedKeyRing(self.database, master_key_files())
         self.replays = SqlReplayCache(self.database)
+        self.cancellations = SqlCancellations(self.database)
         self.states = SqlSignInStates(self.database, self.key_ring)
         self.sessions = SqlSessions(self.database)
 
@@ -114,15 +118,18 @@ class SqlBackend:
             relying_parties.delete(change, namespace, relying_party)
 
     def save_service_identity(
-        self, namespace: Namespace, identity: ServiceIdentity, key: bytes | None = None
+        self, namespace: Namespace, identity: ServiceIdentity, key: bytes | None = None, password: bytes | None = None
     ) -> ServiceIdentity:
+        ring = self.key_ring
         with self.change() as change:
             stored = service_identities.save(change, namespace, identity)
-            if key is None:
-                return stored
-            sealed = self.key_ring.seal_shared_key(namespace, stored.id, key)
-            fingerprint = self.key_ring.fingerprint(key)
-            return service_identities.set_symmetric_key(change, namespace, stored, fingerprint, lambda _: sealed)
+            if password is not None:
+                secret = ring.seal_password(namespace, stored.id, password)
+                stored = service_identities.set_recoverable_password(change, namespace, stored, lambda _: secret)
+            if key is not None:
+                sealed, fingerprint = ring.seal_shared_key(namespace, stored.id, key), ring.fingerprint(key)
+                stored = service_identities.set_symmetric_key(change, namespace, stored, fingerprint, lambda _: sealed)
+            return stored
 
     def delete_service_identity(self, namespace: Namespace, identity: ServiceIdentity) -> None:
         with self.change() as change:

@@ -1,5 +1,5 @@
 """The fixtures of the contract suites."""
 
-from tests.contract.fixtures import backend, postgresql_server
+from tests.contract.fixtures import backend, database_url, postgresql_server, sql
 
-__all__ = ["backend", "postgresql_server"]
+__all__ = ["backend", "database_url", "postgresql_server", "sql"]

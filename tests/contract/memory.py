@@ -8,6 +8,7 @@ from itertools import count
 from typing import Self
 
 from sts.core.errors import KeyUnreadable, NamespaceNotFound, ReplayedToken
+from sts.core.exchange import TokenUse
 from sts.core.model import (
     INSTALLATION,
     INSTALLATION_SCOPE,
@@ -71,6 +72,7 @@ class MemoryKeyRing:
     def __init__(self) -> None:
         self.secrets: dict[int, bytes] = {}
         self.shared_keys: dict[int, bytes] = {}
+        self.passwords: dict[int, bytes] = {}
 
     def signer(self, namespace: Namespace, credential: Credential) -> SoftwareSigner:
         if credential.id not in self.secrets:
@@ -96,6 +98,14 @@ class MemoryKeyRing:
             raise KeyUnreadable("there is no such key")
         return self.shared_keys[identity.id]
 
+    def recoverable_password(self, namespace: Namespace, identity: ServiceIdentity) -> bytes | None:
+        return self.passwords.get(identity.id) if identity.has_recoverable_password else None
+
+    def signing_key(self, namespace: Namespace, credential: Credential) -> bytes:
+        if credential.id not in self.secrets:
+            raise KeyUnreadable("the key is not there any more")
+        return self.secrets[credential.id]
+
 
 class MemoryReplayCache:
     """Uses in a dictionary; its `setdefault` lets one thread win."""
@@ -108,6 +118,28 @@ class MemoryReplayCache:
         if self.uses.setdefault((namespace.id, issuer, token_id), mine) is not mine:
             raise ReplayedToken("The token was used before.")
 
+    def use_all(self, namespace: Namespace, uses: Sequence[TokenUse], now: datetime) -> None:
+        for made, use in enumerate(uses):
+            try:
+                self.use(namespace, use.issuer, use.token_id, use.expires_at, now)
+            except ReplayedToken:
+                for taken in uses[:made]:
+                    del self.uses[namespace.id, taken.issuer, taken.token_id]
+                raise
+
+
+class MemoryCancellations:
+    """Cancelled tokens in a dictionary."""
+
+    def __init__(self) -> None:
+        self.ends: dict[tuple[int, str], datetime] = {}
+
+    def cancel(self, namespace: Namespace, token_id: str, expires_at: datetime, now: datetime) -> None:
+        self.ends.setdefault((namespace.id, token_id), expires_at)
+
+    def is_cancelled(self, namespace: Namespace, token_id: str) -> bool:
+        return (namespace.id, token_id) in self.ends
+
 
 class MemoryBackend:
     """The three fakes and the verbs that fill them."""
@@ -116,6 +148,7 @@ class MemoryBackend:
         self.directory = MemoryDirectory()
         self.key_ring = MemoryKeyRing()
         self.replays = MemoryReplayCache()
+        self.cancellations = MemoryCancellations()
         self.states = MemorySignInStates()
         self.sessions = MemorySessions()
         self._ids = count(1)
@@ -151,9 +184,15 @@ class MemoryBackend:
         del self.directory.relying_parties[namespace.id, relying_party.realm]
 
     def save_service_identity(
-        self, namespace: Namespace, identity: ServiceIdentity, key: bytes | None = None
+        self, namespace: Namespace, identity: ServiceIdentity, key: bytes | None = None, password: bytes | None = None
     ) -> ServiceIdentity:
         stored = replace(identity, id=identity.id or next(self._ids))
+        before = self.directory.service_identities.get((namespace.id, stored.name))
+        if not stored.recoverable_password or before is None or before.password_hash != stored.password_hash:
+            stored = replace(stored, has_recoverable_password=False)
+        if password is not None:
+            stored = replace(stored, has_recoverable_password=True)
+            self.key_ring.passwords[stored.id] = password
         if key is not None:
             stored = replace(stored, has_symmetric_key=True)
             self.key_ring.shared_keys[stored.id] = key

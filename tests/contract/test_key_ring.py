@@ -118,3 +118,44 @@ def test_service_identity_without_a_key_has_none_to_give(backend: Backend) -> No
     worker = backend.save_service_identity(contoso, ServiceIdentity(0, "worker"))
     with pytest.raises(KeyUnreadable):
         backend.key_ring.shared_key(contoso, worker)
+
+
+def test_symmetric_signing_key_is_read_until_it_is_destroyed(backend: Backend) -> None:
+    contoso = backend.save_namespace(CONTOSO)
+    stored = backend.insert_credential(contoso, builders.key(), b"k" * 32)
+    other = backend.other_process()
+    for process in (backend, other):
+        process.directory.namespace("contoso")
+        assert process.key_ring.signing_key(contoso, stored) == b"k" * 32
+    backend.delete_credential(contoso, stored)
+    other.settle()
+    for process in (backend, other):
+        with pytest.raises(KeyUnreadable):
+            process.key_ring.signing_key(contoso, stored)
+
+
+def test_password_that_is_kept_recoverable_goes_with_its_hash_and_with_the_setting(backend: Backend) -> None:
+    contoso = backend.save_namespace(CONTOSO)
+    worker = ServiceIdentity(0, "worker", password_hash="a hash", recoverable_password=True)
+
+    def passwords() -> set[bytes | None]:
+        found = set()
+        for process in (backend, other):
+            process.settle()
+            identity = process.directory.service_identity(process.directory.namespace("contoso"), "worker")
+            assert identity
+            found.add(process.key_ring.recoverable_password(contoso, identity))
+        return found
+
+    other = backend.other_process()
+    stored = backend.save_service_identity(contoso, worker)
+    assert passwords() == {None}
+    stored = backend.save_service_identity(contoso, stored, password=b"first")
+    assert passwords() == {b"first"}
+    stored = backend.save_service_identity(contoso, replace(stored, enabled=False))
+    assert passwords() == {b"first"}
+    stored = backend.save_service_identity(contoso, replace(stored, password_hash="another"))
+    assert passwords() == {None}
+    stored = backend.save_service_identity(contoso, stored, password=b"second")
+    backend.save_service_identity(contoso, replace(stored, recoverable_password=False))
+    assert passwords() == {None}

@@ -8,6 +8,7 @@ from threading import Barrier
 import pytest
 
 from sts.core.errors import ReplayedToken
+from sts.core.exchange import TokenUse
 from sts.core.model import Namespace
 from tests.contract.backends import Backend
 from tests.core.builders import DAY, NOW
@@ -56,6 +57,35 @@ def test_one_of_sixteen_wins(backend: Backend) -> None:
         barrier.wait()
         try:
             processes[number % 2].replays.use(contoso, ISSUER, "1", LATER, NOW)
+        except ReplayedToken:
+            return False
+        return True
+
+    with ThreadPoolExecutor(16) as threads:
+        assert sum(threads.map(use, range(16))) == 1
+
+
+def test_several_uses_are_recorded_together_or_not_at_all(backend: Backend) -> None:
+    contoso = backend.save_namespace(CONTOSO)
+    first, second, third = (TokenUse(ISSUER, str(number), LATER) for number in (1, 2, 3))
+    backend.replays.use_all(contoso, (), NOW)
+    backend.replays.use_all(contoso, (second,), NOW)
+    for uses in ((first, second, third), (third, second, first)):
+        with pytest.raises(ReplayedToken):
+            backend.other_process().replays.use_all(contoso, uses, NOW)
+    backend.replays.use_all(contoso, (third, first), NOW)
+
+
+def test_one_of_sixteen_with_the_same_uses_in_any_order_wins(backend: Backend) -> None:
+    contoso = backend.save_namespace(CONTOSO)
+    barrier = Barrier(16)
+    processes = [backend, backend.other_process()]
+    uses = [TokenUse(ISSUER, str(number), LATER) for number in range(3)]
+
+    def use(number: int) -> bool:
+        barrier.wait()
+        try:
+            processes[number % 2].replays.use_all(contoso, uses if number % 3 else uses[::-1], NOW)
         except ReplayedToken:
             return False
         return True

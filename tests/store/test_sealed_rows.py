@@ -42,6 +42,8 @@ def namespace(sql: SqlBackend) -> Namespace:
     sql.insert_credential(INSTALLATION, root, b"a private key")
     sql.save_service_identity(contoso, ServiceIdentity(0, "worker"), b"2" * 32)
     sql.save_service_identity(contoso, ServiceIdentity(0, "without a key"))
+    kept = ServiceIdentity(0, "with a password", password_hash="a hash", recoverable_password=True)
+    sql.save_service_identity(contoso, kept, password=b"3" * 32)
     return contoso
 
 
@@ -52,16 +54,17 @@ def test_every_binary_column_is_known_to_be_sealed_or_public() -> None:
 
 def test_every_secret_is_found_and_opens_as_what_it_is(sql: SqlBackend, namespace: Namespace) -> None:
     found = {row.owner: sealing.unseal(OLD, row.sealed, row.context) for row in all_rows(sql)}
-    assert set(found.values()) == {b"1" * 32, b"a private key", b"2" * 32}
+    assert set(found.values()) == {b"1" * 32, b"a private key", b"2" * 32, b"3" * 32}
+    assert found["password of service identity with a password of namespace contoso"] == b"3" * 32
     assert found["symmetric key of service identity worker of namespace contoso"] == b"2" * 32
     assert found[f"root-ca credential {'ab' * 20} of the installation"] == b"a private key"
 
 
 def test_rows_are_told_apart_by_their_master_key(sql: SqlBackend, namespace: Namespace) -> None:
-    assert (count(sql), count(sql, under=OLD.id), count(sql, except_under=OLD.id)) == (3, 3, 0)
+    assert (count(sql), count(sql, under=OLD.id), count(sql, except_under=OLD.id)) == (4, 4, 0)
     first, *others = all_rows(sql)
     seal_anew(sql, first)
-    assert (count(sql, under=OLD.id), count(sql, under=NEW.id)) == (2, 1)
+    assert (count(sql, under=OLD.id), count(sql, under=NEW.id)) == (3, 1)
     assert [row.id for row in all_rows(sql, except_under=NEW.id)] == [row.id for row in others]
 
 

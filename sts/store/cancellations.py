@@ -1,0 +1,47 @@
+"""Tokens of ours that were cancelled before their end (core.ports.Cancellations)."""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+import sqlalchemy as sa
+
+from sts.core.model import Namespace
+from sts.store import upsert
+from sts.store.bounded import bounded
+from sts.store.database import Database
+from sts.store.tables import cancelled_token as _TABLE
+
+KEPT_AFTER_EXPIRY: Final = timedelta(days=1)  # so that a clock set back a little makes none of them good again
+PURGED_EVERY: Final = timedelta(hours=1)
+
+
+class SqlCancellations:
+    """Remembers cancelled tokens as rows until a day after their end."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._purged_at: datetime | None = None
+
+    def cancel(self, namespace: Namespace, token_id: str, expires_at: datetime, now: datetime) -> None:
+        """Remember it until the token's end; a second time changes nothing. Raises StoreUnavailable."""
+        row = {
+            "namespace_id": namespace.id,
+            "token_id": bounded(token_id),
+            "expires_at": expires_at.replace(microsecond=0) + timedelta(seconds=1),
+        }
+        with self._database.recording() as connection:
+            connection.execute(upsert.insert(connection, _TABLE).values(**row).on_conflict_do_nothing())
+        if self._purged_at is None or abs(now - self._purged_at) >= PURGED_EVERY:
+            self._purged_at = now
+            self.purge(now)
+
+    def is_cancelled(self, namespace: Namespace, token_id: str) -> bool:
+        """Answer whether the token was cancelled; raises StoreUnavailable."""
+        known = sa.and_(_TABLE.c.namespace_id == namespace.id, _TABLE.c.token_id == bounded(token_id))
+        with self._database.reading() as connection:
+            return connection.scalar(sa.select(_TABLE.c.token_id).where(known)) is not None
+
+    def purge(self, now: datetime) -> int:
+        """Forget what ended a day ago or earlier; answers how many records went."""
+        with self._database.recording() as connection:
+            return connection.execute(sa.delete(_TABLE).where(_TABLE.c.expires_at <= now - KEPT_AFTER_EXPIRY)).rowcount

@@ -1,0 +1,42 @@
+"""What every Cancellations does."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from sts.core.model import Namespace
+from sts.store.cancellations import KEPT_AFTER_EXPIRY, SqlCancellations
+from tests.contract.backends import Backend, SqlBackend
+from tests.core.builders import NOW, SECOND
+
+CONTOSO = Namespace(id=0, name="contoso", issuer="https://sts.example/contoso/")
+LATER = NOW + timedelta(minutes=10)
+
+
+@pytest.mark.parametrize("token_id", ["1", "", "é", "a\0b", "\ud800", "x" * 100_000], ids=ascii)
+def test_cancelled_token_is_cancelled_in_every_process(backend: Backend, token_id: str) -> None:
+    contoso = backend.save_namespace(CONTOSO)
+    processes = (backend, backend.other_process())
+    assert not any(process.cancellations.is_cancelled(contoso, token_id) for process in processes)
+    for process in processes:  # a second time changes nothing
+        process.cancellations.cancel(contoso, token_id, LATER, NOW)
+    assert all(process.cancellations.is_cancelled(contoso, token_id) for process in processes)
+
+
+def test_cancelled_tokens_differ_by_namespace_and_token(backend: Backend) -> None:
+    contoso = backend.save_namespace(CONTOSO)
+    fabrikam = backend.save_namespace(replace(CONTOSO, name="fabrikam"))
+    backend.cancellations.cancel(contoso, "1", LATER, NOW)
+    assert not backend.cancellations.is_cancelled(contoso, "2")
+    assert not backend.cancellations.is_cancelled(fabrikam, "1")
+
+
+def test_cancelled_token_is_forgotten_only_after_its_end(sql: SqlBackend) -> None:
+    contoso = sql.save_namespace(CONTOSO)
+    cancellations = SqlCancellations(sql.database)
+    cancellations.cancel(contoso, "1", LATER, NOW)
+    assert cancellations.purge(LATER + KEPT_AFTER_EXPIRY) == 0
+    assert cancellations.is_cancelled(contoso, "1")
+    assert cancellations.purge(LATER + KEPT_AFTER_EXPIRY + SECOND) == 1
+    assert not cancellations.is_cancelled(contoso, "1")
