@@ -17,9 +17,8 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from lxml import etree
 
 from sts.core.errors import BadRequest, InvalidSignature
-from sts.core.exchange import PublicKey
 from sts.core.proof_keys import derive
-from sts.core.trust import Possession
+from sts.core.trust import Possession, ProvedKey, SecretKey
 from sts.crypto.signature_value import SignatureValue
 from sts.crypto.xml import ID_ATTRIBUTES, NS
 
@@ -86,15 +85,18 @@ def cut(signature: etree._Element, required: Sequence[etree._Element], allowed: 
     return Possession(octets, _decoded(signature[1]), method)
 
 
-def verify_possession(possession: Possession, key: bytes | PublicKey) -> None:
-    """Return if this key made the signature: a secret key (bytes), or one derived from it, or a public one.
+def verify_possession(possession: Possession, key: ProvedKey) -> None:
+    """Return if this key made the signature: a secret key, or one derived from it, or a public one.
 
     The kind of key decides which methods are accepted, never the message. Raises InvalidSignature, and BadRequest for
     a derivation that is not acceptable.
     """
-    if not (_is_signed(possession, key.spki) if isinstance(key, PublicKey) else _is_authenticated(possession, key)):
-        kind = "the public key" if isinstance(key, PublicKey) else "the secret key"
-        raise _refusal(f"signature: {possession.method[:200]} does not verify under {kind}")
+    if isinstance(key, SecretKey):
+        holds, kind = _is_authenticated(possession, key.key), "secret"
+    else:
+        holds, kind = _is_signed(possession, key.spki), "public"
+    if not holds:
+        raise _refusal(f"signature: {possession.method[:200]} does not verify under the {kind} key")
 
 
 def _is_authenticated(possession: Possession, secret: bytes) -> bool:

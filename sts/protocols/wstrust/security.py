@@ -1,0 +1,174 @@
+"""The security header of a message: when it was sent, who sent it, and how that is proved (WS-Security 1.1)."""
+
+from base64 import b64encode
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Final, NamedTuple
+
+from lxml import etree
+
+from sts.core.errors import BadRequest
+from sts.core.exchange import CertificateProof, Proof, PublicKey
+from sts.core.presented import SKEW
+from sts.core.trust import MessageIdentity, Possession
+from sts.crypto.key_info import certified
+from sts.crypto.message_signature import verify_possession
+from sts.protocols.token_elements import BINARY_TOKEN, SAML_ELEMENTS, binary_octets, cut_out
+from sts.protocols.wstrust import username_token
+from sts.protocols.wstrust.addressing import Addressed
+from sts.protocols.wstrust.errors import BadSecurity, MessageExpired, UnsupportedSecurityToken
+from sts.protocols.wstrust.header_elements import instant, local_name, require_only, required
+from sts.protocols.wstrust.names import WSSE, WSU, X509_V3, Credential
+from sts.protocols.wstrust.security_signature import DERIVED_KEYS, SIGNATURE, SignedParts, possession
+from sts.protocols.wstrust.soap import Envelope
+
+WINDOW: Final = timedelta(minutes=5)  # how far a message's Created may be from our clock, either way
+SECURITY: Final = f"{{{WSSE}}}Security"
+
+_TIMESTAMP: Final = f"{{{WSU}}}Timestamp"
+_CREATED: Final = f"{{{WSU}}}Created"
+_EXPIRES: Final = f"{{{WSU}}}Expires"
+_USERNAME_TOKEN: Final = f"{{{WSSE}}}UsernameToken"
+_TOKENS: Final = frozenset({_USERNAME_TOKEN, BINARY_TOKEN, *SAML_ELEMENTS})
+_KNOWN: Final = frozenset({_TIMESTAMP, SIGNATURE, *DERIVED_KEYS, *_TOKENS})
+_TAKEN: Final = {
+    Credential.USERNAME: "a UsernameToken",
+    Credential.CERTIFICATE: "a BinarySecurityToken with an X.509 certificate and a signature, or a TLS certificate",
+    Credential.BEARER: "an issued token",
+    Credential.SYMMETRIC: "an issued token and a signature with its secret key",
+    Credential.ASYMMETRIC: "an issued token and a signature with its private key",
+}
+
+
+class Secured(NamedTuple):
+    """Who sends a message, how he proves it, and what makes the message one of its own."""
+
+    proof: Proof
+    message: MessageIdentity
+    possession: Possession | None = None
+
+
+class Message(NamedTuple):
+    """What is known of a message when its security header is read."""
+
+    envelope: Envelope
+    addressed: Addressed
+    client_certificate: bytes | None  # DER, of the caller's end of the TLS connection
+
+
+def read(message: Message, credential: Credential, now: datetime) -> Secured:
+    """Read the one security header of a message: one Timestamp, and the one credential that the endpoint takes.
+
+    A signature covers the Timestamp and the Body; with a certificate it is verified here, with an issued token once the
+    token's key is known. Raises BadSecurity, MessageExpired, UnsupportedSecurityToken, InvalidSignature,
+    AuthenticationFailed.
+    """
+    security = _only_header(message.envelope)
+    remembered = _fresh_until(required(security, _TIMESTAMP), now)
+    identity = MessageIdentity(remembered, message.addressed.message_id)
+    tokens = [child for child in security if child.tag in _TOKENS]
+    if len(tokens) > 1 or (not tokens and credential is not Credential.CERTIFICATE):
+        raise BadSecurity(f"this endpoint takes {_TAKEN[credential]}; the security header holds {len(tokens)} tokens")
+    if credential is Credential.USERNAME:
+        return _by_username(security, tokens[0], identity, now)
+    if not tokens:
+        return _by_tls(message, security, identity)
+    if credential is Credential.CERTIFICATE:
+        return _by_certificate(message, security, tokens[0], identity)
+    proof = _issued(tokens[0], credential)
+    if credential is Credential.BEARER:
+        _require_unsigned(security, credential)
+        return Secured(proof, identity)
+    return _signed(Secured(proof, identity), possession(security, tokens[0], _parts(message, security)))
+
+
+def _only_header(envelope: Envelope) -> etree._Element:
+    found = envelope.named(SECURITY)
+    if len(found) != 1:
+        raise BadSecurity(f"a message has one security header for us, this one {len(found)}")
+    for child in found[0]:
+        if child.tag not in _KNOWN:
+            raise UnsupportedSecurityToken(
+                f"{local_name(child)} in a security header is not read here", detail=str(child.tag)[:200]
+            )
+    return found[0]
+
+
+def _fresh_until(timestamp: etree._Element, now: datetime) -> datetime:
+    """When the message ends to be fresh; raises BadSecurity, and MessageExpired if it is not fresh now."""
+    require_only(timestamp, (_CREATED, _EXPIRES))
+    created, expires = instant(required(timestamp, _CREATED)), instant(required(timestamp, _EXPIRES))
+    if expires <= created:
+        raise BadSecurity("the Timestamp expires before it was created")
+    if abs(created - now) > WINDOW or expires + SKEW < now:
+        raise MessageExpired(
+            "the message has expired, or is from the future: "
+            f"Created is at most {WINDOW // timedelta(minutes=1)} minutes from this service's clock",
+            detail=f"Created {created.isoformat()}, Expires {expires.isoformat()}",
+        )
+    return created + WINDOW + timedelta(seconds=1)
+
+
+def _by_username(security: etree._Element, token: etree._Element, identity: MessageIdentity, now: datetime) -> Secured:
+    _require_unsigned(security, Credential.USERNAME)
+    if token.tag != _USERNAME_TOKEN:
+        raise _other_token(token, Credential.USERNAME)
+    read_token = username_token.read(token, WINDOW, now)
+    return Secured(read_token.proof, identity._replace(nonce=read_token.nonce))
+
+
+def _by_tls(message: Message, security: etree._Element, identity: MessageIdentity) -> Secured:
+    """By the certificate of the TLS connection, where the message itself names nobody."""
+    _require_unsigned(security, Credential.CERTIFICATE)
+    if message.client_certificate is None:
+        raise BadSecurity(f"this endpoint takes {_TAKEN[Credential.CERTIFICATE]}; the message has neither")
+    return Secured(CertificateProof(message.client_certificate), identity)
+
+
+def _by_certificate(
+    message: Message, security: etree._Element, token: etree._Element, identity: MessageIdentity
+) -> Secured:
+    """By the certificate in the message, whose private key signed it."""
+    if token.tag != BINARY_TOKEN or token.get("ValueType") != X509_V3:
+        raise _other_token(token, Credential.CERTIFICATE)
+    try:
+        named = certified(binary_octets(token))
+    except BadRequest as error:
+        raise BadSecurity(error.message, detail=error.detail) from error
+    proved = possession(security, token, _parts(message, security))
+    verify_possession(proved, PublicKey(named.public_key))
+    return _signed(Secured(CertificateProof(named.certificate or b""), identity), proved)
+
+
+def _issued(token: etree._Element, credential: Credential) -> Proof:
+    if token.tag == _USERNAME_TOKEN or token.get("ValueType") == X509_V3:
+        raise _other_token(token, credential)
+    try:
+        return cut_out(token)
+    except BadRequest as error:
+        raise UnsupportedSecurityToken(error.message, detail=error.detail) from error
+
+
+def _signed(secured: Secured, proved: Possession) -> Secured:
+    """The same of a signed message: it comes once even under another MessageID, which need not be signed."""
+    signed = b64encode(sha256(proved.octets).digest()).decode()
+    return secured._replace(possession=proved, message=secured.message._replace(nonce=signed))
+
+
+def _parts(message: Message, security: etree._Element) -> SignedParts:
+    return SignedParts((required(security, _TIMESTAMP), message.envelope.body), message.addressed.headers)
+
+
+def _require_unsigned(security: etree._Element, credential: Credential) -> None:
+    if any(child.tag == SIGNATURE or child.tag in DERIVED_KEYS for child in security):
+        raise BadSecurity(f"this endpoint takes {_TAKEN[credential]}, unsigned")
+
+
+def _other_token(token: etree._Element, credential: Credential) -> UnsupportedSecurityToken:
+    return UnsupportedSecurityToken(f"this endpoint takes {_TAKEN[credential]}, not a {_kind(token)}")
+
+
+def _kind(token: etree._Element) -> str:
+    value_type: Sequence[str] = (token.get("ValueType") or "").rpartition("#")
+    return f"{local_name(token)} {value_type[2][:100]}".strip()
