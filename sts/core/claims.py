@@ -15,13 +15,16 @@ UPN: Final = CLAIM + "upn"
 ROLE: Final = "http://schemas.microsoft.com/ws/2008/06/identity/claims/role"
 IDENTITY_PROVIDER: Final = "http://schemas.microsoft.com/accesscontrolservice/2010/07/claims/identityprovider"
 AUTHENTICATION_METHOD: Final = "http://schemas.microsoft.com/ws/2008/06/identity/claims/authenticationmethod"
+ACTOR: Final = "http://schemas.xmlsoap.org/ws/2009/09/identity/claims/actor"
 AUTHENTICATION_INSTANT: Final = "http://schemas.microsoft.com/ws/2008/06/identity/claims/authenticationinstant"
 
-# Names that tokens keep for themselves, in lower case: of simple web tokens, and of JSON web tokens (RFC 7519, 4.1).
+# Names that tokens keep for themselves, in lower case: of simple web tokens, of JSON web tokens (RFC 7519, 4.1), and of
+# who acts for a subject or must hold a key (RFC 8693, 4.1; RFC 7800, 3.1).
 RESERVED_TYPES: Final = frozenset(
     {
         *("issuer", "audience", "expireson", "hmacsha256"),
         *("iss", "sub", "aud", "exp", "nbf", "iat", "jti"),
+        *("act", "cnf", ACTOR),
     }
 )
 

@@ -1,15 +1,15 @@
 """What both versions of SAML share: the claims as statements, strict access to elements, and the judgement."""
 
 from base64 import b64decode
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha1
 from typing import NamedTuple
 
 from lxml import etree
 
-from sts.core.claims import NAME_IDENTIFIER
+from sts.core.claims import ACTOR, NAME_IDENTIFIER
 from sts.core.errors import (
     BadRequest,
     InvalidAudience,
@@ -17,12 +17,22 @@ from sts.core.errors import (
     PayloadTooLarge,
     UnwritableClaim,
 )
-from sts.core.exchange import TokenDescriptor, TokenView, Trusted, VerificationKey, VerifiedToken
+from sts.core.exchange import (
+    ConfirmationKey,
+    HolderPolicy,
+    TokenDescriptor,
+    TokenView,
+    Trusted,
+    VerificationKey,
+    VerifiedToken,
+)
 from sts.core.model import Claim, Kind, TokenFormat, Use
+from sts.crypto import confirmation_key
 from sts.crypto.decoy import verify_decoy
 from sts.crypto.signature_value import UnknownSigner
 from sts.crypto.xml import NS, escape_text, instant, parse, parse_instant
 from sts.crypto.xmldsig import Expected, verified
+from sts.tokens import saml_actors
 from sts.tokens.lifetime import Lifetime, check_lifetime
 from sts.tokens.text import refuse_uncarriable
 
@@ -38,6 +48,7 @@ class Confirmation:
     """How whoever presents an assertion shows that it may; absent parts ask for nothing."""
 
     bearer: bool
+    key_info: etree._Element | None = None  # of the key that must be held, where it is holder-of-key
     recipient: str | None = None
     not_before: datetime | None = None
     expires_at: datetime | None = None
@@ -74,18 +85,22 @@ class Version:
     id_attribute: str
     encrypted_root: str  # the tag that an encrypted assertion has instead
     assertion: Callable[[etree._Element], Assertion]  # raises InvalidSamlToken
+    attribute: str  # the tag
+    claims: Callable[[Sequence[etree._Element], str], Iterable[Claim]]  # of attributes, by their issuer
 
 
 def statements(claims: Sequence[Claim]) -> tuple[str | None, dict[str, list[str]]]:
     """Answer the name of the subject and the other claims' values by type in their order, all escaped as XML text.
 
     An assertion has one subject: several nameidentifier claims are refused, because rules have no order and any choice
-    between them would be an accident. Raises UnwritableClaim.
+    between them would be an accident. Who acts for the subject is not for claims to say. Raises UnwritableClaim.
     """
     values: dict[str, list[str]] = {}
     for claim in claims:
         values.setdefault(claim.type, []).append(_escaped(claim))
     names = values.pop(NAME_IDENTIFIER, [])
+    if ACTOR in values:
+        raise UnwritableClaim(f"The claim type {ACTOR} is the service's own: it says who acts for the subject.")
     if len(names) > 1:
         raise UnwritableClaim(f"A SAML token names one subject, but there are {len(names)} nameidentifier claims.")
     return (names[0] if names else None), values
@@ -175,7 +190,9 @@ def read(version: Version, token: bytes, trusted: Trusted, now: datetime) -> Ver
     wrong (SAML 2.0 Core, 2.5.1; SAML 1.1 Core, 2.3.2.1).
     """
     element, key = _verified(token, trusted, Expected(version.root, version.id_attribute, now, trusted.allow_sha1))
-    return _accepted(version.assertion(element), key, trusted, now)
+    assertion = version.assertion(element)
+    actors = saml_actors.read(assertion.claims, version.attribute, version.claims)
+    return replace(_accepted(assertion, key, trusted, now), actors=actors)
 
 
 def view(version: Version, token: bytes) -> TokenView:
@@ -234,7 +251,7 @@ def _accepted(assertion: Assertion, key: VerificationKey, trusted: Trusted, now:
     if assertion.issued_at > now + trusted.skew:
         raise refused("time: issued in the future")
     _check_audience(assertion, trusted)
-    lifetime = _confirmed(assertion, trusted, now)
+    lifetime, holder = _confirmed(assertion, trusted, now)
     authentication = _authentication(assertion)
     return VerifiedToken(
         id=assertion.id,
@@ -246,6 +263,7 @@ def _accepted(assertion: Assertion, key: VerificationKey, trusted: Trusted, now:
         key=key,
         authenticated_at=authentication.instant,
         authentication_method=authentication.method,
+        holder=holder,
     )
 
 
@@ -265,8 +283,8 @@ def _check_audience(assertion: Assertion, trusted: Trusted) -> None:
         raise InvalidAudience("Audience validation failed.", detail="audience: a restriction does not name ours")
 
 
-def _confirmed(assertion: Assertion, trusted: Trusted, now: datetime) -> Lifetime:
-    """Answer the lifetime under the first confirmation that holds; raises what is wrong with the first if none does.
+def _confirmed(assertion: Assertion, trusted: Trusted, now: datetime) -> tuple[Lifetime, ConfirmationKey | None]:
+    """Answer lifetime and key of the first confirmation that holds; raises what is wrong with the first if none does.
 
     No confirmation at all asks for nothing, which is usual in WS-Federation, unless one is required.
     """
@@ -281,9 +299,10 @@ def _confirmed(assertion: Assertion, trusted: Trusted, now: datetime) -> Lifetim
     raise reasons[0]
 
 
-def _checked(assertion: Assertion, confirmation: Confirmation, trusted: Trusted, now: datetime) -> Lifetime:
-    if not confirmation.bearer:
-        raise refused("confirmation: not bearer")
+def _checked(
+    assertion: Assertion, confirmation: Confirmation, trusted: Trusted, now: datetime
+) -> tuple[Lifetime, ConfirmationKey | None]:
+    holder = _holder(confirmation, trusted.holder_of_key)
     if confirmation.recipient is not None and confirmation.recipient not in trusted.recipients:
         raise refused("recipient: not ours")
     begins = (assertion.not_before, confirmation.not_before)
@@ -293,7 +312,21 @@ def _checked(assertion: Assertion, confirmation: Confirmation, trusted: Trusted,
         min((instant for instant in ends if instant is not None), default=None),
     )
     check_lifetime(lifetime, trusted, now, refused)
-    return lifetime
+    return lifetime, holder
+
+
+def _holder(confirmation: Confirmation, policy: HolderPolicy) -> ConfirmationKey | None:
+    """Answer the key that must be proved, None where whoever bears the assertion may use it."""
+    if confirmation.bearer:
+        if policy is HolderPolicy.REQUIRED:
+            raise refused("confirmation: not holder-of-key")
+        return None
+    if confirmation.key_info is None or policy is HolderPolicy.REFUSED:
+        raise refused("confirmation: not bearer")
+    try:
+        return confirmation_key.read(confirmation.key_info)
+    except BadRequest as error:
+        raise refused(f"confirmation: {error.detail or error.message}") from error
 
 
 def _audience(assertion: Assertion) -> str | None:

@@ -6,18 +6,20 @@ from typing import Final, NamedTuple
 
 from lxml import etree
 
+from sts.core.claims import ACTOR
 from sts.core.errors import UnwritableClaim
-from sts.core.exchange import TokenDescriptor, TokenView, Trusted, VerifiedToken
+from sts.core.exchange import HolderOfKey, TokenDescriptor, TokenView, Trusted, VerifiedToken
 from sts.core.model import Claim, ContentEncryption, TokenFormat
 from sts.core.ports import Signer
 from sts.core.uris import AuthenticationMethod
-from sts.crypto import xmlenc
+from sts.crypto import confirmation_key, xmlenc
 from sts.crypto.xml import NS, escape_attribute, escape_text, instant
 from sts.crypto.xmldsig import sign_canonical
-from sts.tokens import saml
+from sts.tokens import saml, saml_actors
 from sts.tokens.saml import Assertion, Authentication, Confirmation, Version
 
 BEARER: Final = "urn:oasis:names:tc:SAML:1.0:cm:bearer"
+HOLDER_OF_KEY: Final = "urn:oasis:names:tc:SAML:1.0:cm:holder-of-key"
 
 _METHODS = {
     AuthenticationMethod.PASSWORD: "urn:oasis:names:tc:SAML:1.0:am:password",
@@ -26,10 +28,13 @@ _METHODS = {
     AuthenticationMethod.UNSPECIFIED: "urn:oasis:names:tc:SAML:1.0:am:unspecified",
 }
 _CONFIRMATION_METHOD = f"{{{NS['saml11']}}}ConfirmationMethod"
+_ATTRIBUTE = f"{{{NS['saml11']}}}Attribute"
+_KEY_INFO = f"{{{NS['ds']}}}KeyInfo"
 _START = f'<saml:Assertion xmlns:saml="{NS["saml11"]}" AssertionID="'
 _CONFIRMATION = (
     f"<saml:SubjectConfirmation><saml:ConfirmationMethod>{BEARER}</saml:ConfirmationMethod></saml:SubjectConfirmation>"
 )
+_HOLDER = f"<saml:SubjectConfirmation><saml:ConfirmationMethod>{HOLDER_OF_KEY}</saml:ConfirmationMethod>"
 
 
 class _Subject(NamedTuple):
@@ -47,9 +52,11 @@ def write(descriptor: TokenDescriptor, signer: Signer) -> bytes:
     name, or a claim holds a character that XML cannot carry.
     """
     name, values = saml.statements(descriptor.claims)
+    if descriptor.actors:
+        values[ACTOR] = [saml_actors.write(descriptor.actors, _lone_attribute)]
     issued, authenticated = saml.statement_instants(descriptor)
     identifier = "_" + descriptor.id
-    subject = f"<saml:Subject>{_name_identifier(name)}{_CONFIRMATION}</saml:Subject>"
+    subject = f"<saml:Subject>{_name_identifier(name)}{_confirmed_by(descriptor.confirmation)}</saml:Subject>"
     before = (
         f'{_START}{identifier}" IssueInstant="{issued}"'
         f' Issuer="{escape_attribute(descriptor.issuer)}" MajorVersion="1" MinorVersion="1">'
@@ -85,6 +92,12 @@ def _name_identifier(name: str | None) -> str:
     return "" if name is None else f"<saml:NameIdentifier>{name}</saml:NameIdentifier>"
 
 
+def _confirmed_by(holder: HolderOfKey | None) -> str:
+    if holder is None:
+        return _CONFIRMATION
+    return f"{_HOLDER}{confirmation_key.write(holder)}</saml:SubjectConfirmation>"
+
+
 def _attribute_statement(subject: str, values: dict[str, list[str]]) -> str:
     if not values:
         return ""
@@ -104,6 +117,11 @@ def _attribute(attribute: tuple[str, list[str]]) -> str:
         f'<saml:Attribute AttributeName="{escape_attribute(name)}" AttributeNamespace="{escape_attribute(namespace)}">'
         f"<saml:AttributeValue>{texts}</saml:AttributeValue></saml:Attribute>"
     )
+
+
+def _lone_attribute(attribute: tuple[str, list[str]]) -> str:
+    """One that stands in no assertion, and declares its namespace itself."""
+    return _attribute(attribute).replace("<saml:Attribute ", f'<saml:Attribute xmlns:saml="{NS["saml11"]}" ', 1)
 
 
 def _assertion(element: etree._Element) -> Assertion:
@@ -139,11 +157,14 @@ def _subject(element: etree._Element) -> _Subject:
     parts = saml.children(element, "NameIdentifier", "SubjectConfirmation")
     name = saml.optional(element, "NameIdentifier", parts["NameIdentifier"])
     confirmation = saml.optional(element, "SubjectConfirmation", parts["SubjectConfirmation"])
-    methods = [] if confirmation is None else confirmation.findall(_CONFIRMATION_METHOD)
-    return _Subject(
-        name=name,
-        confirmation=None if confirmation is None else Confirmation(bearer=BEARER in map(saml.text, methods)),
-    )
+    return _Subject(name, None if confirmation is None else _confirmation(confirmation))
+
+
+def _confirmation(element: etree._Element) -> Confirmation:
+    """Holder-of-key alone where no other method is named beside it, and nothing but its key."""
+    methods = list(map(saml.text, element.findall(_CONFIRMATION_METHOD)))
+    keyed = [child.tag for child in element] == [_CONFIRMATION_METHOD, _KEY_INFO] and methods == [HOLDER_OF_KEY]
+    return Confirmation(bearer=BEARER in methods, key_info=element[1] if keyed else None)
 
 
 def _name(subjects: Sequence[_Subject]) -> etree._Element | None:
@@ -164,7 +185,17 @@ def _authentication(statement: etree._Element) -> Authentication:
 def _confirmations(subjects: Sequence[_Subject]) -> tuple[Confirmation, ...]:
     """Every statement has a confirmation of its own: the one that asks for most stands for all of them."""
     confirmations = [subject.confirmation for subject in subjects if subject.confirmation is not None]
-    return tuple(sorted(confirmations, key=lambda confirmation: confirmation.bearer)[:1])
+    keys = {_canonical(one.key_info) for one in confirmations if one.key_info is not None}
+    if len(keys) > 1:
+        raise saml.refused("shape: the statements are confirmed by different keys")
+    return tuple(sorted(confirmations, key=lambda one: (one.bearer, one.key_info is not None))[:1])
+
+
+def _canonical(element: etree._Element) -> bytes:
+    try:
+        return etree.tostring(element, method="c14n", exclusive=True, with_tail=False)
+    except etree.C14NError as error:
+        raise saml.refused("shape: a KeyInfo has no canonical form") from error
 
 
 def _audiences(conditions: etree._Element) -> tuple[tuple[str, ...], ...]:
@@ -191,4 +222,6 @@ _VERSION = Version(
     id_attribute="AssertionID",
     encrypted_root=f"{{{NS['xenc']}}}EncryptedData",
     assertion=_assertion,
+    attribute=_ATTRIBUTE,
+    claims=_claims,
 )

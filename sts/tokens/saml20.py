@@ -6,21 +6,30 @@ from typing import Final
 
 from lxml import etree
 
+from sts.core.claims import ACTOR
 from sts.core.errors import UnwritableClaim
-from sts.core.exchange import TokenDescriptor, TokenView, Trusted, VerifiedToken
+from sts.core.exchange import HolderOfKey, TokenDescriptor, TokenView, Trusted, VerifiedToken
 from sts.core.model import Claim, ContentEncryption, TokenFormat
 from sts.core.ports import Signer
-from sts.crypto import xmlenc
+from sts.crypto import confirmation_key, xmlenc
 from sts.crypto.xml import NS, escape_attribute, escape_text, instant
 from sts.crypto.xmldsig import sign_canonical
-from sts.tokens import saml
+from sts.tokens import saml, saml_actors
 from sts.tokens.saml import Assertion, Authentication, Confirmation, Version
 
 BEARER: Final = "urn:oasis:names:tc:SAML:2.0:cm:bearer"
+HOLDER_OF_KEY: Final = "urn:oasis:names:tc:SAML:2.0:cm:holder-of-key"
 
 _CONTEXT_CLASS = f"{{{NS['saml20']}}}AuthnContext/{{{NS['saml20']}}}AuthnContextClassRef"
 _START = f'<Assertion xmlns="{NS["saml20"]}" ID="'
+_ATTRIBUTE = f"{{{NS['saml20']}}}Attribute"
+_KEY_INFO = f"{{{NS['ds']}}}KeyInfo"
 _CONFIRMATION = f'<SubjectConfirmation Method="{BEARER}"></SubjectConfirmation></Subject>'
+_HOLDER = (
+    f'<SubjectConfirmation Method="{HOLDER_OF_KEY}">'
+    f'<SubjectConfirmationData xmlns:xsi="{NS["xsi"]}" xsi:type="KeyInfoConfirmationDataType">'
+)
+_AFTER_HOLDER = "</SubjectConfirmationData></SubjectConfirmation></Subject>"
 
 
 def write(descriptor: TokenDescriptor, signer: Signer) -> bytes:
@@ -30,13 +39,15 @@ def write(descriptor: TokenDescriptor, signer: Signer) -> bytes:
     when there is more than one, a claim has no type, or holds a character that XML cannot carry.
     """
     name, values = saml.statements(descriptor.claims)
+    if descriptor.actors:
+        values[ACTOR] = [saml_actors.write(descriptor.actors, _lone_attribute)]
     issued, authenticated = saml.statement_instants(descriptor)
     identifier = "_" + descriptor.id
     before = (
         f'{_START}{identifier}" IssueInstant="{issued}" Version="2.0"><Issuer>{escape_text(descriptor.issuer)}</Issuer>'
     )
     after = (
-        f"<Subject>{_name_id(name)}{_CONFIRMATION}"
+        f"<Subject>{_name_id(name)}{_confirmed_by(descriptor.confirmation)}"
         f'<Conditions NotBefore="{instant(descriptor.not_before)}" NotOnOrAfter="{instant(descriptor.expires_at)}">'
         f"<AudienceRestriction><Audience>{escape_text(descriptor.audience)}</Audience></AudienceRestriction>"
         f"</Conditions>{_attribute_statement(values)}"
@@ -70,6 +81,10 @@ def _name_id(name: str | None) -> str:
     return "" if name is None else f"<NameID>{name}</NameID>"
 
 
+def _confirmed_by(holder: HolderOfKey | None) -> str:
+    return _CONFIRMATION if holder is None else f"{_HOLDER}{confirmation_key.write(holder)}{_AFTER_HOLDER}"
+
+
 def _attribute_statement(values: dict[str, list[str]]) -> str:
     if not values:
         return ""
@@ -82,6 +97,11 @@ def _attribute(attribute: tuple[str, list[str]]) -> str:
         raise UnwritableClaim("A SAML token cannot carry a claim without a type.")
     texts = "</AttributeValue><AttributeValue>".join(values)
     return f'<Attribute Name="{escape_attribute(claim_type)}"><AttributeValue>{texts}</AttributeValue></Attribute>'
+
+
+def _lone_attribute(attribute: tuple[str, list[str]]) -> str:
+    """One that stands in no assertion, and declares its namespace itself."""
+    return _attribute(attribute).replace("<Attribute ", f'<Attribute xmlns="{NS["saml20"]}" ', 1)
 
 
 def _assertion(element: etree._Element) -> Assertion:
@@ -100,7 +120,7 @@ def _assertion(element: etree._Element) -> Assertion:
         expires_at=saml.instant_attribute(conditions, "NotOnOrAfter"),
         audiences=_audiences(conditions),
         confirmations=tuple(map(_confirmation, subject["SubjectConfirmation"])),
-        claims=(*saml.name(name, issuer), *_claims(parts["AttributeStatement"], issuer)),
+        claims=(*saml.name(name, issuer), *_claims(_attributes(parts["AttributeStatement"]), issuer)),
         authentications=tuple(map(_authentication, parts["AuthnStatement"])),
     )
 
@@ -119,26 +139,32 @@ def _audiences(conditions: etree._Element) -> tuple[tuple[str, ...], ...]:
 
 
 def _confirmation(element: etree._Element) -> Confirmation:
-    if element.get("Method") != BEARER:
+    method = element.get("Method")
+    if method not in (BEARER, HOLDER_OF_KEY):
         return Confirmation(bearer=False)
     found = saml.children(element, "SubjectConfirmationData")["SubjectConfirmationData"]
     data = saml.optional(element, "SubjectConfirmationData", found)
     if data is None:
-        return Confirmation(bearer=True)
+        return Confirmation(bearer=method == BEARER)
+    keyed = method == HOLDER_OF_KEY and [child.tag for child in data] == [_KEY_INFO]
     return Confirmation(
-        bearer=True,
+        bearer=method == BEARER,
+        key_info=data[0] if keyed else None,
         recipient=data.get("Recipient"),
         not_before=saml.instant_attribute(data, "NotBefore"),
         expires_at=saml.instant_attribute(data, "NotOnOrAfter"),
     )
 
 
-def _claims(statements: Sequence[etree._Element], issuer: str) -> Iterator[Claim]:
-    for statement in statements:
-        for attribute in saml.children(statement, "Attribute")["Attribute"]:
-            claim_type = saml.attribute(attribute, "Name")
-            for value in saml.values(attribute):
-                yield Claim(claim_type, value, issuer)
+def _attributes(statements: Sequence[etree._Element]) -> Sequence[etree._Element]:
+    return [attribute for statement in statements for attribute in saml.children(statement, "Attribute")["Attribute"]]
+
+
+def _claims(attributes: Sequence[etree._Element], issuer: str) -> Iterator[Claim]:
+    for attribute in attributes:
+        claim_type = saml.attribute(attribute, "Name")
+        for value in saml.values(attribute):
+            yield Claim(claim_type, value, issuer)
 
 
 _VERSION = Version(
@@ -147,4 +173,6 @@ _VERSION = Version(
     id_attribute="ID",
     encrypted_root=f"{{{NS['saml20']}}}EncryptedAssertion",
     assertion=_assertion,
+    attribute=_ATTRIBUTE,
+    claims=_claims,
 )
