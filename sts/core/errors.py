@@ -48,6 +48,14 @@ class MethodNotAllowed(BadRequest):
         self.allowed = allowed
 
 
+class InvalidScope(BadRequest):
+    """The request does not say for whom the token is, or for more than one."""
+
+
+class InvalidTimeRange(BadRequest):
+    """A token is asked for with a lifetime that cannot be."""
+
+
 class UnsupportedGrant(StsError):
     """The grant type is not one of this endpoint's."""
 
@@ -140,6 +148,14 @@ class FormatNotOffered(StsError):
     """The relying party's token format cannot be delivered by this protocol."""
 
 
+class KeyNotOffered(StsError):
+    """A relying party takes no tokens that are bound to such a key."""
+
+
+class UnableToRenew(StsError):
+    """A token cannot be renewed by whoever asks, or not any more (WS-Trust 1.3, 11)."""
+
+
 class AuthenticationFailed(StsError):
     """The caller is not who it says; one answer for every reason, the reason in `detail`."""
 
@@ -207,6 +223,14 @@ class AccessDenied(StsError):
     """The rules give this caller no claim for this relying party."""
 
     code = "ACS60001"
+
+
+class MayNotAct(AccessDenied):
+    """Whoever asks may not obtain tokens for somebody else."""
+
+
+class MissingClaim(AccessDenied):
+    """A claim that the caller cannot do without is none that the rules make."""
 
 
 class RulesFailed(StsError):
