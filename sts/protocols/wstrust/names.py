@@ -71,6 +71,11 @@ class Dialect(NamedTuple):
         """The URI of a key type."""
         return next(uri for uri, known in self.key_types.items() if known is kind)
 
+    def answer_action(self, action: TrustAction, requests: int) -> str:
+        """The Action of the answer to so many requests: several are answered together (WS-Trust 1.3, 3.4)."""
+        told = self.answer_actions[action]
+        return told if requests == 1 else told.replace("/RSTR/", "/RSTRC/")
+
 
 WS_TRUST_13: Final = Dialect(
     path="13",
