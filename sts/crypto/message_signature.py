@@ -193,10 +193,11 @@ def _canonical(element: etree._Element, prefixes: Sequence[str]) -> bytes:
 
 
 def _by_id(elements: Sequence[etree._Element]) -> dict[str, etree._Element]:
-    return {identifier: element for element in elements for identifier in _identifiers(element)}
+    return {identifier: element for element in elements for identifier in identifiers(element)}
 
 
-def _identifiers(element: etree._Element) -> Iterator[str]:
+def identifiers(element: etree._Element) -> Iterator[str]:
+    """The IDs by which a document may refer to an element."""
     for name, value in element.items():
         if str(name).rpartition("}")[2] in ID_ATTRIBUTES and value:
             yield str(value)

@@ -12,8 +12,9 @@ from sts.core.errors import BadRequest
 from sts.core.exchange import CertificateProof, Proof, PublicKey
 from sts.core.presented import SKEW
 from sts.core.trust import MessageIdentity, Possession
+from sts.crypto import xml
 from sts.crypto.key_info import certified
-from sts.crypto.message_signature import verify_possession
+from sts.crypto.message_signature import identifiers, verify_possession
 from sts.protocols.token_elements import BINARY_TOKEN, SAML_ELEMENTS, binary_octets, cut_out
 from sts.protocols.wstrust import username_token
 from sts.protocols.wstrust.addressing import Addressed
@@ -47,6 +48,7 @@ class Secured(NamedTuple):
     proof: Proof
     message: MessageIdentity
     possession: Possession | None = None
+    key_names: frozenset[str] = frozenset()  # the IDs by which the message calls the key that signed it
 
 
 class Message(NamedTuple):
@@ -80,7 +82,17 @@ def read(message: Message, credential: Credential, now: datetime) -> Secured:
     if credential is Credential.BEARER:
         _require_unsigned(security, credential)
         return Secured(proof, identity)
-    return _signed(Secured(proof, identity), possession(security, tokens[0], _parts(message, security)))
+    proved = possession(security, tokens[0], _parts(message, security))
+    return _signed(Secured(proof, identity, proved), security, tokens[0])
+
+
+def written(now: datetime) -> bytes:
+    """The security header of an answer: when it was made, which clients that sent a Timestamp look for."""
+    created, expires = xml.instant(now), xml.instant(now + WINDOW)
+    return (
+        f'<wsse:Security xmlns:wsse="{WSSE}"><wsu:Timestamp xmlns:wsu="{WSU}" wsu:Id="_0">'
+        f"<wsu:Created>{created}</wsu:Created><wsu:Expires>{expires}</wsu:Expires></wsu:Timestamp></wsse:Security>"
+    ).encode()
 
 
 def _only_header(envelope: Envelope) -> etree._Element:
@@ -138,7 +150,7 @@ def _by_certificate(
         raise BadSecurity(error.message, detail=error.detail) from error
     proved = possession(security, token, _parts(message, security))
     verify_possession(proved, PublicKey(named.public_key))
-    return _signed(Secured(CertificateProof(named.certificate or b""), identity), proved)
+    return _signed(Secured(CertificateProof(named.certificate or b""), identity, proved), security, token)
 
 
 def _issued(token: etree._Element, credential: Credential) -> Proof:
@@ -150,14 +162,16 @@ def _issued(token: etree._Element, credential: Credential) -> Proof:
         raise UnsupportedSecurityToken(error.message, detail=error.detail) from error
 
 
-def _signed(secured: Secured, proved: Possession) -> Secured:
-    """The same of a signed message: it comes once even under another MessageID, which need not be signed."""
-    signed = b64encode(sha256(proved.octets).digest()).decode()
-    return secured._replace(possession=proved, message=secured.message._replace(nonce=signed))
-
-
 def _parts(message: Message, security: etree._Element) -> SignedParts:
     return SignedParts((required(security, _TIMESTAMP), message.envelope.body), message.addressed.headers)
+
+
+def _signed(secured: Secured, security: etree._Element, token: etree._Element) -> Secured:
+    """The same of a signed message: it comes once even under another MessageID, which need not be signed."""
+    octets = b"" if secured.possession is None else secured.possession.octets
+    identity = secured.message._replace(nonce=b64encode(sha256(octets).digest()).decode())
+    names = frozenset({*identifiers(required(security, SIGNATURE)), *identifiers(token)})
+    return secured._replace(message=identity, key_names=names)
 
 
 def _require_unsigned(security: etree._Element, credential: Credential) -> None:

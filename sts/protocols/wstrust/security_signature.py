@@ -2,7 +2,7 @@
 
 import re
 from base64 import b64encode
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from hashlib import sha1
 from typing import Final, NamedTuple
 
@@ -11,8 +11,8 @@ from lxml import etree
 from sts.core.errors import BadRequest
 from sts.core.proof_keys import DEFAULT_LABEL, DEFAULT_LENGTH
 from sts.core.trust import Derivation, Possession
-from sts.crypto.message_signature import cut
-from sts.crypto.xml import ID_ATTRIBUTES, NS
+from sts.crypto.message_signature import cut, identifiers
+from sts.crypto.xml import NS
 from sts.protocols.token_elements import BINARY_TOKEN, SAML_ELEMENTS, binary_octets
 from sts.protocols.wstrust.errors import BadSecurity
 from sts.protocols.wstrust.header_elements import local_name, octets, optional, require_only, required, text
@@ -78,10 +78,11 @@ def _derivation(derived: etree._Element, token: etree._Element) -> Derivation:
     if generation is not None and offset is not None:
         raise BadSecurity("a DerivedKeyToken has a Generation or an Offset, not both")
     size = DEFAULT_LENGTH if length is None else _number(length)
+    begin = 0 if offset is None else _number(offset)
     return Derivation(
         label=DEFAULT_LABEL if label is None else text(label).encode(),
         nonce=b"" if nonce is None else octets(nonce, _LONGEST_NONCE),
-        offset=_number(generation) * size if generation is not None else 0 if offset is None else _number(offset),
+        offset=begin if generation is None else _number(generation) * size,
         length=size,
     )
 
@@ -107,7 +108,7 @@ def _refers(reference: etree._Element, target: etree._Element) -> bool:
         raise BadSecurity("a SecurityTokenReference refers in one way")
     way = reference[0]
     if way.tag == f"{{{WSSE}}}Reference":
-        return (way.get("URI") or "").removeprefix("#") in set(_identifiers(target))
+        return (way.get("URI") or "").removeprefix("#") in set(identifiers(target))
     if target.tag in DERIVED_KEYS:
         return False
     if way.tag == f"{{{NS['ds']}}}X509Data":
@@ -125,7 +126,5 @@ def _refers(reference: etree._Element, target: etree._Element) -> bool:
     return named in {target.get(name) for name in _SAML_IDS}
 
 
-def _identifiers(element: etree._Element) -> Iterator[str]:
-    for name, value in element.items():
-        if str(name).rpartition("}")[2] in ID_ATTRIBUTES and value:
-            yield str(value)
+def _thumbprint(certificate: bytes) -> str:
+    return b64encode(sha1(certificate, usedforsecurity=False).digest()).decode()
