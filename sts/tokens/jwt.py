@@ -25,6 +25,7 @@ from sts.core.model import Claim, Kind, SignatureAlgorithm, TokenFormat, Use
 from sts.core.ports import Signer
 from sts.crypto import certificates
 from sts.crypto.keys import PublicKey, require_strong
+from sts.tokens import jwt_bonds
 from sts.tokens.lifetime import Lifetime, check_lifetime
 from sts.tokens.text import refuse_uncarriable
 
@@ -48,6 +49,7 @@ _QUOTED_NAMES = {long: _quote(short) for long, short in _SHORT_NAMES.items()}
 _PS256 = "PS256"  # RFC 7518, 3.5
 _ALGORITHMS = {algorithm.value: algorithm for algorithm in SignatureAlgorithm} | {_PS256: SignatureAlgorithm.RS256}
 _REGISTERED = frozenset({"iss", "sub", "aud", "exp", "nbf", "iat", "jti"})
+_NEVER_CLAIMS = _REGISTERED | jwt_bonds.MEMBERS  # when written
 
 _COMPACT = re.compile(rb"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]*)")
 _KEY_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -86,7 +88,8 @@ def read(token: bytes, trusted: Trusted, now: datetime) -> VerifiedToken:
     header, payload = _split(token)
     algorithm, hint = _check_header(header)
     key = _verify(token, algorithm, _candidates(trusted, algorithm, hint, now))
-    content = _content(_members(payload))
+    members = _members(payload)
+    content = _content(members)
     if content.issuer != trusted.issuer:
         raise _refusal("issuer: missing or not the trusted one")
     if trusted.audience is not None and content.audiences != (trusted.audience,):
@@ -102,6 +105,8 @@ def read(token: bytes, trusted: Trusted, now: datetime) -> VerifiedToken:
         expires_at=content.lifetime.expires_at,
         claims=content.claims,
         key=key,
+        holder=jwt_bonds.holder(members, trusted.holder_of_key),
+        actors=jwt_bonds.actors(members, content.issuer),
     )
 
 
@@ -147,6 +152,8 @@ def _payload(descriptor: TokenDescriptor) -> str:
     for claim_type, quoted in values.items():
         name = _QUOTED_NAMES.get(claim_type) or _own_name(claim_type, descriptor)
         members.append(f"{name}:{quoted[0]}" if len(quoted) == 1 else f"{name}:[{','.join(quoted)}]")
+    if descriptor.confirmation is not None or descriptor.actors:
+        members += jwt_bonds.write(descriptor)
     payload = "{" + ",".join(members) + "}"
     if "\\" in payload:  # an escape may hide what no token may carry; most tokens have none
         refuse_uncarriable(descriptor.claims)
@@ -155,7 +162,9 @@ def _payload(descriptor: TokenDescriptor) -> str:
 
 def _own_name(claim_type: str, descriptor: TokenDescriptor) -> str:
     """The JSON name of a claim type that is none of the well-known ones."""
-    if claim_type in _REGISTERED or (claim_type == "client_id" and descriptor.jwt_type == _ACCESS_TOKEN):
+    if claim_type in _NEVER_CLAIMS or (
+        claim_type == "client_id" and descriptor.jwt_type == _ACCESS_TOKEN
+    ):
         raise UnwritableClaim(f"The claim type {claim_type!a} is a registered name of JSON web tokens.")
     long = _LONG_NAMES.get(claim_type)
     if long is not None and any(claim.type == long for claim in descriptor.claims):

@@ -11,8 +11,15 @@ from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
-from sts.core.errors import InvalidAudience, InvalidSignature, InvalidSwtToken, NoSigningKey, UnwritableClaim
-from sts.core.exchange import TokenDescriptor, TokenView, Trusted, VerificationKey, VerifiedToken
+from sts.core.errors import (
+    FormatNotOffered,
+    InvalidAudience,
+    InvalidSignature,
+    InvalidSwtToken,
+    NoSigningKey,
+    UnwritableClaim,
+)
+from sts.core.exchange import HolderPolicy, TokenDescriptor, TokenView, Trusted, VerificationKey, VerifiedToken
 from sts.core.model import Claim, Kind, SignatureAlgorithm, TokenFormat, Use
 from sts.core.ports import Signer
 from sts.tokens.lifetime import Lifetime, check_lifetime
@@ -45,10 +52,12 @@ def write(descriptor: TokenDescriptor, signer: Signer) -> bytes:
 
     Raises UnwritableClaim, naming the claim type, for a value with a comma (it could not be told from two values), for
     a claim type that is empty or one of the token's own parameters in any case of letters, and for characters that
-    no token may carry; NoSigningKey if the signer is not a symmetric key.
+    no token may carry; NoSigningKey if the signer is not a symmetric key; FormatNotOffered for what it cannot say.
     """
     if signer.algorithm is not SignatureAlgorithm.HS256:
         raise NoSigningKey("A simple web token is signed with a symmetric key.")
+    if descriptor.confirmation is not None or descriptor.actors:
+        raise FormatNotOffered("A simple web token names neither a key nor who acts for its subject; ask for another.")
     text = _unsigned(descriptor).encode("ascii")
     mac = base64.b64encode(signer.sign(text)).decode("ascii")
     return text + _MAC_FIELD + _encode(mac).encode("ascii")
@@ -64,6 +73,8 @@ def read(token: bytes, trusted: Trusted, now: datetime) -> VerifiedToken:
     signed, mac = _split(token)
     key = _verifying_key(signed, mac, trusted.keys)
     content = _parse(signed)
+    if trusted.holder_of_key is HolderPolicy.REQUIRED:
+        raise _refusal("confirmation: a simple web token is for its bearer")
     if content.issuer != trusted.issuer:
         raise _refusal("issuer: not the trusted one")
     minimal = content.expires_at is None and content.audience is None and not trusted.require_expiry
