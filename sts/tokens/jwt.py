@@ -162,9 +162,7 @@ def _payload(descriptor: TokenDescriptor) -> str:
 
 def _own_name(claim_type: str, descriptor: TokenDescriptor) -> str:
     """The JSON name of a claim type that is none of the well-known ones."""
-    if claim_type in _NEVER_CLAIMS or (
-        claim_type == "client_id" and descriptor.jwt_type == _ACCESS_TOKEN
-    ):
+    if claim_type in _NEVER_CLAIMS or (claim_type == "client_id" and descriptor.jwt_type == _ACCESS_TOKEN):
         raise UnwritableClaim(f"The claim type {claim_type!a} is a registered name of JSON web tokens.")
     long = _LONG_NAMES.get(claim_type)
     if long is not None and any(claim.type == long for claim in descriptor.claims):
