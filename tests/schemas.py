@@ -1,4 +1,4 @@
-"""The published XML schemas that Debian installs, read without a network: an import is found by its base name."""
+"""The published XML schemas that `make test` installs, read without a network: an import is found by its base name."""
 
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
@@ -7,7 +7,12 @@ from typing import Any
 import pytest
 from lxml import etree
 
-FOLDERS = (Path("/usr/share/xml/opensaml"), Path("/usr/share/xml/xmltooling"), Path(__file__).parent / "schemas")
+FOLDERS = (
+    Path("/usr/share/xml/opensaml"),
+    Path("/usr/share/xml/xmltooling"),
+    Path(__file__).parent / "schemas",
+    Path(__file__).parent.parent / ".make" / "koap" / "koap" / "api-telematik" / "ext",
+)
 
 
 class _Offline(etree.Resolver):
