@@ -127,6 +127,16 @@ class VerifiedToken:
     authentication_method: str | None = None  # the URI in the token's own words
     holder: ConfirmationKey | None = None  # the key that its presenter must prove to hold; None: bearer
     actors: tuple[Actor, ...] = ()  # who acts for its subject, the nearest first
+    issued_at: datetime | None = None  # never in the future; None where the format or the token does not say
+
+
+class TokenUse(NamedTuple):
+    """The use of a token that is good for one use: what must be on record before anything is given for it."""
+
+    issuer: str
+    token_id: str
+    expires_at: datetime  # from when on nobody takes the token any more
+    issued_at: datetime | None  # None: the token does not say
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,14 +197,6 @@ class CertificateProof:
 
     certificate: bytes = field(repr=False)  # DER
     name: str | None = None  # the service identity that the caller says it is; None: the one that the certificate names
-
-
-class TokenUse(NamedTuple):
-    """One use of what may be used once: a token by its issuer and id, or what tells one message from the next."""
-
-    issuer: str
-    token_id: str
-    expires_at: datetime  # until when it must be remembered
 
 
 class PasswordAttempt(NamedTuple):

@@ -39,7 +39,8 @@ def issue(request: TokenRequest, parts: Parts, now: datetime) -> IssuedToken:
         authenticate(namespace, request._replace(proof=request.client), parts, now)
     if isinstance(request.proof, TokenProof):
         presented = Presented.at_token_endpoint(namespace, request.proof, request.source)
-        principal, provider = redeem(presented, parts, now)
+        redeemed = redeem(presented, parts, now)
+        principal, provider = redeemed.principal, redeemed.provider
     else:
         principal, provider = authenticate(namespace, request, parts, now), None
     return issue_to(principal, TokenOrder(namespace, request.realm, request.formats, provider), parts, now)

@@ -176,7 +176,7 @@ class ClientCertificates(Protocol):
 class ReplayCache(Protocol):
     """Remembers what may be used once, in every process."""
 
-    def use(self, namespace: Namespace, issuer: str, token_id: str, expires_at: datetime, now: datetime) -> None:
+    def use(self, namespace: Namespace, used: TokenUse, now: datetime) -> None:
         """Record the use; raises ReplayedToken on the second, StoreUnavailable when it cannot be recorded."""
 
     def use_all(self, namespace: Namespace, uses: Sequence[TokenUse], now: datetime) -> None:

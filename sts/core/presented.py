@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Final, NamedTuple, Self
 
-from sts.core.exchange import TokenProof, TokenView
+from sts.core.exchange import HolderPolicy, TokenProof, TokenView
 from sts.core.model import Namespace
 
 SKEW: Final = timedelta(minutes=3)
@@ -12,6 +12,17 @@ SIGN_IN_ENDPOINTS: Final = ("v2/wsfederation",)  # of an issuer
 TOKEN_ENDPOINTS: Final = (
     *("", "WRAPv0.9", "WRAPv0.9/", "v2/OAuth2-13", "v2/OAuth2-13/", "oauth2/token"),
     *(".well-known/est/simpleenroll", ".well-known/est/simplereenroll"),
+)
+TRUST_ENDPOINTS: Final = (
+    "",
+    *(
+        f"v2/wstrust/{version}/{credential}"
+        for version in ("13", "2005")
+        for credential in (
+            *("username", "certificate"),
+            *("issuedtoken-bearer", "issuedtoken-symmetric", "issuedtoken-asymmetric"),
+        )
+    ),
 )
 
 
@@ -24,6 +35,7 @@ class Presented(NamedTuple):
     audience: str
     recipients: frozenset[str]
     require_confirmation: bool  # whether SAML must say that its bearer may use it: no state of ours does
+    holder_of_key: HolderPolicy = HolderPolicy.REFUSED
 
     @classmethod
     def at_sign_in(cls, namespace: Namespace, proof: TokenProof, source: str) -> Self:
@@ -36,6 +48,16 @@ class Presented(NamedTuple):
         """An assertion that is exchanged: made for, and sent to, the namespace or a token endpoint (RFC 7521, 5.1)."""
         recipients = _addresses(namespace, TOKEN_ENDPOINTS)
         return cls(namespace, proof, source, namespace.issuer, recipients, require_confirmation=True)
+
+    @classmethod
+    def at_trust_endpoint(cls, namespace: Namespace, proof: TokenProof, source: str) -> Self:
+        """A token in a WS-Trust message: made for, and sent to, the namespace or a WS-Trust endpoint; for bearers."""
+        recipients = _addresses(namespace, TRUST_ENDPOINTS)
+        return cls(namespace, proof, source, namespace.issuer, recipients, require_confirmation=True)
+
+    def held_by(self, policy: HolderPolicy) -> Self:
+        """The same, taken of those who hold its key as this says."""
+        return self._replace(holder_of_key=policy)
 
     def addressed(self, view: TokenView) -> Self:
         """The same, held to that one of our addresses which it names as its audience."""

@@ -3,14 +3,14 @@
 from datetime import datetime
 from typing import NamedTuple
 
-from sts.core.acceptance import accept
+from sts.core.acceptance import Case, Examined, examine
 from sts.core.decryption import opened, within_budget
 from sts.core.errors import InvalidSamlToken, InvalidToken
-from sts.core.exchange import Principal, TokenProof, TokenView
+from sts.core.exchange import Actor, ConfirmationKey, Principal, TokenProof, TokenView
 from sts.core.model import ContentEncryption, IdentityProvider, TokenFormat
 from sts.core.parts import Parts
 from sts.core.presented import Presented
-from sts.core.self_issued import accept_self_issued
+from sts.core.self_issued import read_self_issued
 
 _SAML = (TokenFormat.SAML20, TokenFormat.SAML11)
 
@@ -20,6 +20,8 @@ class Redeemed(NamedTuple):
 
     principal: Principal
     provider: str | None
+    holder: ConfirmationKey | None = None  # the key that its presenter must prove to hold; None: bearer
+    actors: tuple[Actor, ...] = ()  # who acts for the principal, the nearest first
 
 
 def redeem(presented: Presented, parts: Parts, now: datetime) -> Redeemed:
@@ -29,7 +31,7 @@ def redeem(presented: Presented, parts: Parts, now: datetime) -> Redeemed:
     providers, else its service identities, and the keys of that one record alone may verify it (threats.md, 1). Raises
     a subclass of InvalidToken, TooManyRequests, RulesFailed, StoreUnavailable.
     """
-    view = _view(presented.proof, parts)
+    view = view_of(presented.proof, parts)
     if not view.encrypted:
         return _by_issuer(presented, view, parts, now)
 
@@ -39,7 +41,7 @@ def redeem(presented: Presented, parts: Parts, now: datetime) -> Redeemed:
     return within_budget(presented, "", read, parts, now)
 
 
-def _view(proof: TokenProof, parts: Parts) -> TokenView:
+def view_of(proof: TokenProof, parts: Parts) -> TokenView:
     """What the token says of itself; raises InvalidToken."""
     if proof.format is not None:
         return parts.formats[proof.format].view(proof.token)
@@ -56,8 +58,9 @@ def _by_issuer(presented: Presented, view: TokenView, parts: Parts, now: datetim
     presented = presented.addressed(view)._replace(proof=TokenProof(view.format, presented.proof.token))
     provider = _provider(presented, view, parts)
     if provider is None:
-        return Redeemed(accept_self_issued(presented, view, parts, now), None)
-    return Redeemed(accept(presented, provider, parts, now), provider.name)
+        principal, holder = read_self_issued(presented, view, parts, now)
+        return Redeemed(principal, None, holder)
+    return _accepted(presented, provider, parts, now)
 
 
 def _encrypted(presented: Presented, parts: Parts, now: datetime) -> Redeemed:
@@ -66,13 +69,24 @@ def _encrypted(presented: Presented, parts: Parts, now: datetime) -> Redeemed:
     pinned = {provider.decryption for provider in known if provider.enabled}
     algorithms = tuple(algorithm for algorithm in ContentEncryption if algorithm in pinned)
     proof, algorithm = opened(presented, algorithms, parts, now)
-    view = _view(proof, parts)
+    view = view_of(proof, parts)
     provider = _provider(presented, view, parts)
     if provider is None:
         raise _refusal(f"no identity provider is '{view.issuer}', and encrypted assertions are theirs alone")
     if provider.decryption is not algorithm:
         raise _refusal(f"identity provider '{provider.name}' is held to {provider.decryption}, not {algorithm}")
-    return Redeemed(accept(presented.addressed(view)._replace(proof=proof), provider, parts, now), provider.name)
+    return _accepted(presented.addressed(view)._replace(proof=proof), provider, parts, now)
+
+
+def _accepted(presented: Presented, provider: IdentityProvider, parts: Parts, now: datetime) -> Redeemed:
+    """As `accept` does it; a token whose key is proved anew each time may come again."""
+
+    def use(examined: Examined) -> Redeemed:
+        if examined.holder is None:
+            parts.replays.use(presented.namespace, examined.use, now)
+        return Redeemed(examined.principal, provider.name, examined.holder, examined.actors)
+
+    return examine(Case(presented, provider), use, parts, now)
 
 
 def _provider(presented: Presented, view: TokenView, parts: Parts) -> IdentityProvider | None:

@@ -6,7 +6,16 @@ from typing import Final, NamedTuple, NoReturn
 
 from sts.core.claims import LOCAL_AUTHORITY, NAME_IDENTIFIER
 from sts.core.errors import AuthenticationFailed, InvalidAudience, InvalidSignature, InvalidToken
-from sts.core.exchange import ClientAssertion, Principal, TokenView, Trusted, VerificationKey, VerifiedToken
+from sts.core.exchange import (
+    ClientAssertion,
+    ConfirmationKey,
+    Principal,
+    TokenUse,
+    TokenView,
+    Trusted,
+    VerificationKey,
+    VerifiedToken,
+)
 from sts.core.model import Claim, Kind, Namespace, ServiceIdentity, TokenFormat, Use
 from sts.core.parts import Parts
 from sts.core.presented import SKEW, Presented
@@ -28,14 +37,27 @@ class _Read(NamedTuple):
     token: VerifiedToken
 
 
+class SelfIssued(NamedTuple):
+    """The service identity that signed a token, and the key whose possession the token asks for; None: bearer."""
+
+    principal: Principal
+    holder: ConfirmationKey | None
+
+
 def accept_self_issued(presented: Presented, view: TokenView, parts: Parts, now: datetime) -> Principal:
+    """The service identity that signed a token, which bears it; raises as `read_self_issued` does."""
+    return read_self_issued(presented, view, parts, now).principal
+
+
+def read_self_issued(presented: Presented, view: TokenView, parts: Parts, now: datetime) -> SelfIssued:
     """The service identity that signed a token; what the token claims beyond its issuer is ignored.
 
     `view` is what the token says of itself: its issuer chooses the identity, whose keys alone may verify it. Raises a
     subclass of InvalidToken. An identity that does not exist, is disabled or has no such key costs and answers the
     same as a wrong signature.
     """
-    return _principal(presented.namespace, _read(presented, view, parts, now), now)
+    read = _read(presented, view, parts, now)
+    return SelfIssued(_principal(presented.namespace, read, now), read.token.holder)
 
 
 def authenticate_client(presented: Presented, assertion: ClientAssertion, parts: Parts, now: datetime) -> Principal:
@@ -100,12 +122,14 @@ def _read(presented: Presented, view: TokenView, parts: Parts, now: datetime) ->
         require_expiry=not (simple and identity.swt_without_expiry),
         recipients=presented.recipients,
         require_confirmation=presented.require_confirmation,
+        holder_of_key=presented.holder_of_key,
     )
     token = parts.formats[view.format].read(presented.proof.token, trusted, now)
     if simple and token.audience is not None and token.audience != presented.audience:
         raise InvalidAudience("the token is for another audience", detail=f"audience {token.audience[:200]!r}")
-    if token.expires_at is not None:
-        parts.replays.use(presented.namespace, identity.name, token.id, token.expires_at + SKEW, now)
+    if token.expires_at is not None and token.holder is None:  # who proves a key anew each time may come again
+        used = TokenUse(identity.name, token.id, token.expires_at + SKEW, token.issued_at)
+        parts.replays.use(presented.namespace, used, now)
     return _Read(identity, token)
 
 

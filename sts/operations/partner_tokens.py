@@ -30,7 +30,7 @@ class Verdict(NamedTuple):
 class _Unrecorded:
     """Records no use and counts no failure: an operator looks at a token, and nobody presents it."""
 
-    def use(self, namespace: Namespace, issuer: str, token_id: str, expires_at: datetime, now: datetime) -> None:
+    def use(self, namespace: Namespace, used: TokenUse, now: datetime) -> None:
         """Let it pass, used before or not."""
 
     def use_all(self, namespace: Namespace, uses: Sequence[TokenUse], now: datetime) -> None:
@@ -59,12 +59,14 @@ def judge_partner_token(
     sign_in = Presented.at_sign_in(namespace, proof, "")
     anywhere = sign_in._replace(recipients=sign_in.recipients | doors.recipients)
     try:
-        principal, provider = redeem(anywhere, _parts(installation, directory), now)
+        redeemed = redeem(anywhere, _parts(installation, directory), now)
     except InvalidToken as error:
         return Verdict(None, error.detail or error.message)
     except StsError as error:
         return Verdict(None, error.message)
-    return Verdict(f"service identity {principal.name}" if provider is None else f"identity provider {provider}", None)
+    if redeemed.provider is None:
+        return Verdict(f"service identity {redeemed.principal.name}", None)
+    return Verdict(f"identity provider {redeemed.provider}", None)
 
 
 def _is_partner(directory: SqlDirectory, namespace: Namespace, issuer: str) -> bool:

@@ -30,9 +30,9 @@ class SqlReplayCache:
         self._insert: sa.Executable | None = None
         self._purged_at: datetime | None = None
 
-    def use(self, namespace: Namespace, issuer: str, token_id: str, expires_at: datetime, now: datetime) -> None:
+    def use(self, namespace: Namespace, used: TokenUse, now: datetime) -> None:
         """Record the use; raises ReplayedToken on the second, StoreUnavailable when it cannot be recorded."""
-        self.use_all(namespace, (TokenUse(issuer, token_id, expires_at),), now)
+        self.use_all(namespace, (used,), now)
 
     def use_all(self, namespace: Namespace, uses: Sequence[TokenUse], now: datetime) -> None:
         """Record several uses in one transaction, all of them or none; raises as `use` does."""

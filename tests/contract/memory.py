@@ -113,15 +113,15 @@ class MemoryReplayCache:
     def __init__(self) -> None:
         self.uses: dict[tuple[int, str, str], object] = {}
 
-    def use(self, namespace: Namespace, issuer: str, token_id: str, expires_at: datetime, now: datetime) -> None:
+    def use(self, namespace: Namespace, used: TokenUse, now: datetime) -> None:
         mine = object()
-        if self.uses.setdefault((namespace.id, issuer, token_id), mine) is not mine:
+        if self.uses.setdefault((namespace.id, used.issuer, used.token_id), mine) is not mine:
             raise ReplayedToken("The token was used before.")
 
     def use_all(self, namespace: Namespace, uses: Sequence[TokenUse], now: datetime) -> None:
         for made, use in enumerate(uses):
             try:
-                self.use(namespace, use.issuer, use.token_id, use.expires_at, now)
+                self.use(namespace, use, now)
             except ReplayedToken:
                 for taken in uses[:made]:
                     del self.uses[namespace.id, taken.issuer, taken.token_id]

@@ -7,6 +7,7 @@ import pytest
 
 from sts.assemble import utc_now
 from sts.core.credentials import published_signing
+from sts.core.exchange import TokenUse
 from sts.operations import ring_status, watch
 from tests.cli.console import Console
 from tests.flows.operators import NAMESPACE, first, revoke
@@ -75,7 +76,8 @@ def test_f04_no_replay_window_opens(rolling: World, jump: timedelta) -> None:
     assertion = self_issued(rolling, 600)
     assert present(rolling, assertion).status_code == 200
     rolling.move(hours=3)
-    rolling.service.parts.replays.use(rolling.namespace, "other", "1", rolling.now + MINUTE, rolling.now)  # purges
+    used = TokenUse("other", "1", rolling.now + MINUTE, None)
+    rolling.service.parts.replays.use(rolling.namespace, used, rolling.now)  # purges
     for now in (START, START + MINUTE, START + jump):
         rolling.clock.now = now
         assert present(rolling, assertion).status_code == 401
@@ -141,7 +143,8 @@ def test_a_clock_that_was_ahead_does_not_shut_assertions_out_for_years(rolling: 
     look(rolling, wrong + MINUTE)
     assertion = self_issued(rolling, 600)
     assert present(rolling, assertion).status_code == 200
-    rolling.service.parts.replays.use(rolling.namespace, "other", "1", wrong + 5 * HOUR, wrong + 4 * HOUR)  # purges
+    used = TokenUse("other", "1", wrong + 5 * HOUR, None)
+    rolling.service.parts.replays.use(rolling.namespace, used, wrong + 4 * HOUR)  # purges
     rolling.clock.now = START + HOUR
     assert present(rolling, self_issued(rolling, 600)).status_code == 401
     assert watch.accept_restore(rolling.service.installation, rolling.now)
