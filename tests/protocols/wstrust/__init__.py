@@ -1,0 +1,1 @@
+"""The body of WS-Trust messages, and what is around it."""
