@@ -8,7 +8,7 @@ from typing import Final
 
 from sts.core import credentials as rules
 from sts.core.errors import InvalidToken, KeyUnreadable, NamespaceNotFound
-from sts.core.exchange import TokenView, Trusted, VerificationKey
+from sts.core.exchange import HolderPolicy, TokenView, Trusted, VerificationKey
 from sts.core.model import NAMESPACE_SCOPE, Credential, Kind, Namespace, TokenFormat, Use, relying_party_scope
 from sts.operations.installation import Installation
 from sts.operations.partner_tokens import judge_partner_token
@@ -139,7 +139,10 @@ def _keys(case: _Case, credentials: Sequence[Credential]) -> Iterator[tuple[Cred
 
 
 def _refusal(case: _Case, key: VerificationKey, at: datetime) -> InvalidToken | None:
-    trusted = Trusted(case.view.issuer or "", None, (key,), max_lifetime=None, require_expiry=False)
+    taken = HolderPolicy.ACCEPTED  # whoever holds its key: nobody proves it here
+    trusted = Trusted(
+        case.view.issuer or "", None, (key,), max_lifetime=None, require_expiry=False, holder_of_key=taken
+    )
     try:
         FORMATS[case.view.format].read(case.token, trusted, at)
     except InvalidToken as error:

@@ -10,15 +10,18 @@ from urllib.parse import quote
 import pytest
 
 from sts.core.errors import BadRequest, InvalidToken, StsError
-from sts.core.model import Kind, TokenFormat
+from sts.core.model import Kind, TokenFormat, Use
 from sts.crypto.certificates import Purpose
 from sts.operations import credential_states, namespaces, new_credentials
 from sts.operations.credential_states import Breakage
 from sts.operations.inspection import Inspection, inspect
 from sts.operations.new_credentials import CertificateOrder
 from sts.operations.rings import RingName, Selection
+from sts.operations.token_finding import FORMATS as WRITERS
 from tests.flows.world import World, worlds
 from tests.operations.workbench import write_certificate
+from tests.tokens.assertions import DESCRIPTOR
+from tests.tokens.holders import HOLDERS
 
 FORMATS = {
     "swt": TokenFormat.SWT,
@@ -69,6 +72,24 @@ def test_a_whole_answer_or_its_base64url_is_as_good_as_the_token(shared: World, 
     if FORMATS[party].is_saml:
         assert inspected(shared, wrapped).verified
         assert inspected(shared, base64.urlsafe_b64encode(shared.token(party))).verified
+
+
+@pytest.mark.parametrize("party", ["jwt", "saml11", "saml20"])
+def test_a_token_for_the_holder_of_a_key_verifies(shared: World, party: str) -> None:
+    now, credential = (
+        shared.now,
+        next(c for c in shared.namespace.credentials if c.use is Use.SIGNING and c.certificate),
+    )
+    descriptor = DESCRIPTOR._replace(
+        issuer=shared.namespace.issuer,
+        issued_at=now,
+        not_before=now,
+        expires_at=now + timedelta(minutes=10),
+        confirmation=HOLDERS["p256"],
+    )
+    signer = shared.service.installation.key_ring.signer(shared.namespace, credential)
+    found = inspected(shared, WRITERS[FORMATS[party]].write(descriptor, signer))
+    assert (found.verified, found.reasons) == (True, ())
 
 
 def test_a_wrap_answer_is_as_good_as_its_token(shared: World) -> None:
