@@ -7,7 +7,7 @@ from lxml import etree
 from sts.core.errors import BadRequest, InvalidSignInResponse
 from sts.core.exchange import IssuedToken, TokenProof
 from sts.crypto.xml import NS, escape_attribute, escape_text, instant, parse
-from sts.protocols.token_elements import ENCRYPTED_ASSERTION, SAML_ELEMENTS, cut_out, reference, token_element
+from sts.protocols.token_elements import ENCRYPTED_ASSERTION, SAML_ELEMENTS, acs_token_element, cut_out, reference
 
 TRUST_2005: Final = "http://schemas.xmlsoap.org/ws/2005/02/trust"
 TRUST_13: Final = "http://docs.oasis-open.org/ws-sx/ws-trust/200512"
@@ -39,7 +39,7 @@ def feb2005(issued: IssuedToken, context: str | None) -> bytes:
         f"<t:RequestType>{TRUST_2005}/Issue</t:RequestType><t:KeyType>{_NO_PROOF_KEY}</t:KeyType>"
         "</t:RequestSecurityTokenResponse>"
     )
-    return before.encode() + token_element(issued) + after.encode()
+    return before.encode() + acs_token_element(issued) + after.encode()
 
 
 def _references(issued: IssuedToken) -> str:

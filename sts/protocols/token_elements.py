@@ -67,11 +67,16 @@ def token_element(issued: IssuedToken) -> bytes:
     """The token as an XML element: SAML as it is, SWT and JWT in a BinarySecurityToken, base64 of their text."""
     if issued.format.is_saml:
         return issued.token
-    start = (
-        f'<wsse:BinarySecurityToken wsu:Id="{_binary_id(issued)}" ValueType="{issued.format.uri}"'
-        f' EncodingType="{_BASE64}" xmlns:wsu="{_WSU}" xmlns:wsse="{NS["wsse"]}">'
-    )
-    return b"%b%b</wsse:BinarySecurityToken>" % (start.encode(), b64encode(issued.token))
+    return _binary_element(issued, f"_{issued.id}")
+
+
+def acs_token_element(issued: IssuedToken) -> bytes:
+    """The same with the IDs that ACS gave; the one of a SWT is none by the schema, as it holds a colon."""
+    if issued.format.is_saml:
+        return issued.token
+    guid = f"{issued.id[:8]}-{issued.id[8:12]}-{issued.id[12:16]}-{issued.id[16:20]}-{issued.id[20:]}"
+    name = f"uuid:{guid}" if issued.format is TokenFormat.SWT else f"_{guid}-{issued.id.upper()}"
+    return _binary_element(issued, name)
 
 
 def reference(issued: IssuedToken) -> str:
@@ -93,6 +98,9 @@ def _binary(element: etree._Element) -> TokenProof:
     return TokenProof(BINARY_FORMATS[value_type], binary_octets(element))
 
 
-def _binary_id(issued: IssuedToken) -> str:
-    guid = f"{issued.id[:8]}-{issued.id[8:12]}-{issued.id[12:16]}-{issued.id[16:20]}-{issued.id[20:]}"
-    return f"uuid:{guid}" if issued.format is TokenFormat.SWT else f"_{guid}-{issued.id.upper()}"
+def _binary_element(issued: IssuedToken, name: str) -> bytes:
+    start = (
+        f'<wsse:BinarySecurityToken wsu:Id="{name}" ValueType="{issued.format.uri}" EncodingType="{_BASE64}"'
+        f' xmlns:wsu="{_WSU}" xmlns:wsse="{NS["wsse"]}">'
+    )
+    return b"%b%b</wsse:BinarySecurityToken>" % (start.encode(), b64encode(issued.token))

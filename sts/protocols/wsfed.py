@@ -30,7 +30,7 @@ from sts.protocols import rstr
 from sts.protocols.addresses import WS_FEDERATION
 from sts.protocols.http import FORM, Form, HttpRequest, media_type, parse_form, timestamp
 from sts.protocols.refusals import ISSUING_FAILED, refusal
-from sts.protocols.token_elements import token_element
+from sts.protocols.token_elements import acs_token_element
 
 SIGN_IN: Final = "wsignin1.0"
 MAX_CONTEXT: Final = 2048  # bytes of a relying party's wctx
@@ -306,7 +306,7 @@ def answer_form(issued: IssuedToken, reply: str, context: str | None) -> PostFor
 
 def notification(issued: IssuedToken, context: str | None) -> str:
     """What `window.external.notify` hands over: JSON that can stand in a script as it is (acs.md, 3.3)."""
-    token = '<?xml version="1.0" encoding="utf-16"?>' + token_element(issued).decode()
+    token = '<?xml version="1.0" encoding="utf-16"?>' + acs_token_element(issued).decode()
     members = {
         "appliesTo": issued.audience,
         "context": context,

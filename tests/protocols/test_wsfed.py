@@ -29,7 +29,7 @@ from sts.core.errors import (
 from sts.core.model import IdentityProvider, Namespace, TokenFormat
 from sts.protocols import rstr, wsfed
 from sts.protocols.http import HttpRequest
-from sts.protocols.token_elements import token_element
+from sts.protocols.token_elements import acs_token_element
 from sts.protocols.wsfed import Delivery, ErrorContext, SignInRequest, SignInResponse, SignOutKind, SignOutRequest
 from tests.protocols.requests import NOW, TRACE_ID, get, post
 from tests.protocols.wresults import bare, issued
@@ -295,7 +295,7 @@ def test_notification_is_that_of_acs_and_harmless_in_a_script(token_format: Toke
     assert told["tokenType"] == token_format.uri
     declaration, _, element = unescape(told["securityToken"]).partition("?>")
     assert declaration == '<?xml version="1.0" encoding="utf-16"'
-    assert element.encode() == token_element(sample)
+    assert element.encode() == acs_token_element(sample)
     assert etree.fromstring(element) is not None
 
 

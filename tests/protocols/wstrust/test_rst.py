@@ -30,8 +30,10 @@ from tests.protocols.wstrust.rsts import (
     key_type,
     parameter,
     read,
+    reference_to,
     request,
 )
+from tests.schemas import validate
 
 
 @DIALECTS
@@ -325,3 +327,39 @@ def test_february_2005_knows_no_collection() -> None:
 def test_a_request_that_names_nobody_is_out_of_scope() -> None:
     with pytest.raises(InvalidScope):
         rst.parse(content(document(request(WS_TRUST_13), WS_TRUST_13)), WS_TRUST_13)
+
+
+SCHEMAS = (
+    *("ws-trust-1.3.xsd", "saml-schema-assertion-2.0.xsd", "oasis-200401-wss-wssecurity-secext-1.0.xsd"),
+    "ws-policy.xsd",
+)
+
+
+def test_the_published_schema_takes_the_requests_that_are_read() -> None:
+    whole = request(
+        WS_TRUST_13,
+        applies_to(),
+        parameter("TokenType", TokenFormat.SAML20.uri),
+        key_type(WS_TRUST_13, KeyKind.SYMMETRIC),
+        parameter("KeySize", "256"),
+        entropy(WS_TRUST_13),
+        parameter("ComputedKeyAlgorithm", f"{WS_TRUST_13.namespace}/CK/PSHA1"),
+        parameter("Lifetime", CREATED + EXPIRES),
+        '<t:Renewing Allow="true" OK="false"/>',
+        f'<t:Claims Dialect="{IDENTITY}"><ic:ClaimType Uri="urn:a"/></t:Claims>',
+        f"<t:OnBehalfOf>{SAML20}</t:OnBehalfOf>",
+        context=' Context="urn:uuid:1"',
+    )
+    used = request(
+        WS_TRUST_13,
+        applies_to("urn:b"),
+        key_type(WS_TRUST_13, KeyKind.PUBLIC),
+        f'<t:UseKey Sig="#SIG-1">{reference_to("X509-1")}</t:UseKey>',
+    )
+    body = f"<t:RequestSecurityTokenCollection>{whole}{used}</t:RequestSecurityTokenCollection>"
+    element = content(document(body, WS_TRUST_13))
+    validate(etree.tostring(element), *SCHEMAS)
+    assert [found.realm for found in rst.parse(element, WS_TRUST_13, frozenset({"SIG-1", "X509-1"}))] == [
+        REALM,
+        "urn:b",
+    ]
