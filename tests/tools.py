@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,17 @@ def encrypt_with_xmlsec1(element: bytes, template: str, certificate: bytes, fold
         *("xmlsec1", "--encrypt", "--pubkey-cert-pem", str(pem), "--session-key", "aes-256"),
         *("--xml-data", str(folder / "element.xml"), str(folder / "template.xml")),
     )
+
+
+def sign_with_xmlsec1(template: bytes, key: RSAPrivateKey, elements: Sequence[str], folder: Path) -> bytes:
+    """Let xmlsec1 fill in the digests and the value of a document's signature over elements that have an `Id`."""
+    pem = folder / "signer.pem"
+    pem.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    (folder / "unsigned.xml").write_bytes(template)
+    identified = [argument for element in elements for argument in ("--id-attr:Id", element)]
+    return _run("xmlsec1", "--sign", "--privkey-pem", str(pem), *identified, str(folder / "unsigned.xml"))
 
 
 def _run(program: str, *arguments: str) -> bytes:
