@@ -5,16 +5,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from sts.core.exchange import PublicKey
 from sts.core.model import TokenFormat
 from sts.core.parts import Parts
 from sts.core.sign_in_steps import Desk
+from sts.core.trust import TrustDesk
 from sts.crypto import issued
+from sts.crypto.certificates import public_key_info
+from sts.crypto.message_signature import verify_possession
 from sts.crypto.roots import load_roots
 from sts.crypto.xmlenc import decrypt
 from sts.operations.installation import Installation
 from sts.operations.publish import Publications
 from sts.protocols.discovery import BY_CERTIFICATE, BY_MESSAGE
 from sts.settings import Settings
+from sts.store.cancellations import SqlCancellations
 from sts.store.database import Database
 from sts.store.devices import SealedDevices
 from sts.store.directory import SqlDirectory
@@ -41,6 +46,7 @@ class Service:
     publications: Publications
     clock: Clock
     desk: Desk
+    trust: TrustDesk
 
 
 def utc_now() -> datetime:
@@ -93,7 +99,13 @@ def assemble(settings: Settings, clock: Clock = utc_now) -> Service:
         sessions=SqlSessions(database),
         devices=SealedDevices(installation.key_ring),
     )
-    return Service(settings, installation, directory, parts, publications, clock, desk)
+    trust = TrustDesk(
+        parts=parts,
+        cancellations=SqlCancellations(database),
+        verify_possession=verify_possession,
+        public_key=lambda certificate: PublicKey(public_key_info(certificate)),
+    )
+    return Service(settings, installation, directory, parts, publications, clock, desk, trust)
 
 
 def _client_authentication(settings: Settings) -> tuple[str, ...]:

@@ -9,8 +9,16 @@ from sts.core.authentication import authenticate
 from sts.core.claims import IDENTITY_PROVIDER, LOCAL_AUTHORITY
 from sts.core.credentials import signing_credential
 from sts.core.errors import AccessDenied, FormatNotOffered, NoEncryptionCertificate, RelyingPartyNotFound
-from sts.core.exchange import IssuedToken, Principal, TokenDescriptor, TokenProof, TokenRequest
-from sts.core.model import Claim, Namespace, ProviderKind, RelyingParty, Rule, TokenFormat
+from sts.core.exchange import (
+    Actor,
+    HolderOfKey,
+    IssuedToken,
+    Principal,
+    TokenDescriptor,
+    TokenProof,
+    TokenRequest,
+)
+from sts.core.model import Claim, Namespace, PartnerCertificate, ProviderKind, RelyingParty, Rule, TokenFormat
 from sts.core.parts import Parts
 from sts.core.ports import Directory
 from sts.core.presented import Presented
@@ -59,16 +67,15 @@ def issue_to(principal: Principal, order: TokenOrder, parts: Parts, now: datetim
             f"tokens of relying party '{relying_party.name}' are {relying_party.token_format}, "
             f"which this endpoint does not issue; it issues {', '.join(sorted(order.formats))}"
         )
-    if order.provider is not None:
-        _require_allowed(order, relying_party, principal, parts.directory)
+    require_allowed(order, relying_party, principal, parts.directory)
     claims = output_claims(relying_party, principal)
-    return _mint(_Order(order.namespace, relying_party, principal, claims, order.realm), parts, now)
+    return mint(MintOrder(order.namespace, relying_party, principal, claims, order.realm), parts, now)
 
 
-def _require_allowed(
-    order: TokenOrder, relying_party: RelyingParty, principal: Principal, directory: Directory
-) -> None:
+def require_allowed(order: TokenOrder, relying_party: RelyingParty, principal: Principal, directory: Directory) -> None:
     """Return if the relying party takes people who sign in at that identity provider; raises AccessDenied."""
+    if order.provider is None:
+        return
     providers = directory.identity_providers(order.namespace)
     provider = next((known for known in providers if known.name == order.provider), None)
     if provider is None:
@@ -123,7 +130,7 @@ def _made(rules: tuple[Rule, ...], claims: tuple[Claim, ...]) -> tuple[Claim, ..
 _remembered = lru_cache(maxsize=1024)(_made)
 
 
-class _Order(NamedTuple):
+class MintOrder(NamedTuple):
     """What is settled before anything is signed."""
 
     namespace: Namespace
@@ -131,9 +138,13 @@ class _Order(NamedTuple):
     principal: Principal
     claims: tuple[Claim, ...]
     audience: str
+    expires_at: datetime | None = None  # never later than the relying party's lifetime allows; None: then
+    confirmation: HolderOfKey | None = None  # None: whoever bears the token may use it
+    actors: tuple[Actor, ...] = ()  # who acts for the principal, the nearest first
 
 
-def _mint(order: _Order, parts: Parts, now: datetime) -> IssuedToken:
+def mint(order: MintOrder, parts: Parts, now: datetime) -> IssuedToken:
+    """Write, sign and encrypt what is settled; raises IssuingFailed, KeyUnreadable."""
     relying_party = order.relying_party
     credential = signing_credential(order.namespace, relying_party, now)
     encrypt = _encryption(relying_party, parts, now)
@@ -154,19 +165,22 @@ def _mint(order: _Order, parts: Parts, now: datetime) -> IssuedToken:
     )
 
 
-def _describe(order: _Order, token_id: str, now: datetime) -> TokenDescriptor:
+def _describe(order: MintOrder, token_id: str, now: datetime) -> TokenDescriptor:
     begin = now.replace(microsecond=0)
+    latest = begin + order.relying_party.token_lifetime
     return TokenDescriptor(
         id=token_id,
         issuer=order.namespace.issuer,
         audience=order.audience,
         issued_at=now,
         not_before=begin,
-        expires_at=begin + order.relying_party.token_lifetime,
+        expires_at=latest if order.expires_at is None else min(order.expires_at, latest),
         claims=order.claims,
         authenticated_at=order.principal.authenticated_at,
         authentication_method=order.principal.method,
         jwt_type=order.relying_party.jwt_type,
+        confirmation=order.confirmation,
+        actors=order.actors,
     )
 
 
@@ -174,11 +188,17 @@ def _encryption(relying_party: RelyingParty, parts: Parts, now: datetime) -> Cal
     """How the token is encrypted, None where it need not be; refuses before anything is signed."""
     if not relying_party.encryption_required and not relying_party.proof_of_possession:
         return None
+    certificate = encryption_certificate(relying_party, now)
+    encrypt = parts.encryptions[relying_party.token_format]
+    return partial(encrypt, certificate=certificate.der, algorithm=relying_party.encryption_algorithm)
+
+
+def encryption_certificate(relying_party: RelyingParty, now: datetime) -> PartnerCertificate:
+    """What tokens of a relying party that must be encrypted are encrypted to; raises NoEncryptionCertificate."""
     certificate = relying_party.encryption_certificate
     if certificate is None or not relying_party.encryption_required or not certificate.is_valid(now):
         raise NoEncryptionCertificate(_no_encryption(relying_party))
-    encrypt = parts.encryptions[relying_party.token_format]
-    return partial(encrypt, certificate=certificate.der, algorithm=relying_party.encryption_algorithm)
+    return certificate
 
 
 def _no_encryption(relying_party: RelyingParty) -> str:

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 from sts.core.exchange import IssuedToken, Proof, PublicKey, TokenProof
-from sts.core.model import TokenFormat
+from sts.core.model import Namespace, TokenFormat
 from sts.core.parts import Parts
 from sts.core.ports import Cancellations
 
@@ -164,6 +164,7 @@ class Status(NamedTuple):
 
     code: StatusCode
     reason: str
+    detail: str | None = None  # the true one, for the log
 
 
 class TrustAnswer(NamedTuple):
@@ -184,4 +185,17 @@ class TrustDesk:
     parts: Parts
     cancellations: Cancellations
     verify_possession: VerifyPossession
-    public_key: Callable[[bytes], PublicKey]  # of a certificate (DER)
+    public_key: Callable[[bytes], PublicKey]  # of a certificate (DER); raises InvalidCertificate
+
+
+class Call(NamedTuple):
+    """One message while it is answered: at whose door, with what, and when."""
+
+    namespace: Namespace
+    desk: TrustDesk
+    now: datetime
+
+    @property
+    def parts(self) -> Parts:
+        """The parts of the desk."""
+        return self.desk.parts

@@ -12,7 +12,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from sts.core.errors import InvalidCertificate
@@ -119,6 +119,11 @@ def parse(der: bytes) -> Certificate:
 def public_key(der: bytes) -> PublicKey:
     """The public key of a DER certificate; raises InvalidCertificate."""
     return certified_key(_decode(der))
+
+
+def public_key_info(der: bytes) -> bytes:
+    """The SubjectPublicKeyInfo (DER) of a DER certificate; raises InvalidCertificate."""
+    return public_key(der).public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
 
 def load(data: bytes) -> Certificate:

@@ -1,0 +1,50 @@
+"""Whom a new token is about: the caller, or somebody for whom he may act (WS-Trust 1.4, 9.2: OnBehalfOf, ActAs)."""
+
+from sts.core.callers import Party
+from sts.core.errors import BadRequest, InvalidToken, MayNotAct
+from sts.core.exchange import Actor, TokenProof
+from sts.core.own_tokens import Subject, is_own, read_own, subject_of
+from sts.core.presented import Presented
+from sts.core.redemption import redeem, view_of
+from sts.core.trust import Call, TrustRequest
+
+
+def subject(party: Party, request: TrustRequest, call: Call) -> Subject:
+    """Whom the token of a request is about, and who acts for him, the caller first.
+
+    The token of somebody else is verified as a caller's would be: one of an identity provider, of a service identity,
+    or one that this namespace issued for any of its relying parties. Only a service identity that may act for others
+    presents one. Raises MayNotAct, BadRequest, TooManyRequests, StoreUnavailable or a subclass of InvalidToken.
+    """
+    if request.act_as is not None and request.on_behalf_of is not None:
+        raise BadRequest("a token is asked for with OnBehalfOf or with ActAs, not with both")
+    presented = request.act_as or request.on_behalf_of
+    if presented is None:
+        return Subject(party.principal, party.provider, party.actors)
+    _require_privilege(party, call)
+    inner = _inner(party, presented, call)
+    actor = Actor(party.principal.name, party.principal.identity_provider)
+    return inner._replace(actors=(actor, *party.actors, *inner.actors))
+
+
+def _require_privilege(party: Party, call: Call) -> None:
+    name = party.principal.name
+    identity = call.parts.directory.service_identity(call.namespace, name) if party.provider is None else None
+    if identity is None:
+        raise MayNotAct(f"'{name}' may not act for others: only service identities may, with may_act: true")
+    if not identity.may_act:
+        raise MayNotAct(f"service identity '{name}' may not act for others (may_act)")
+
+
+def _inner(party: Party, proof: TokenProof, call: Call) -> Subject:
+    """Whom the token is about that the caller presents for somebody else."""
+    view = view_of(proof, call.parts)
+    if view.encrypted or not is_own(view, call):
+        redeemed = redeem(Presented.at_trust_endpoint(call.namespace, proof, party.source), call.parts, call.now)
+        return Subject(redeemed.principal, redeemed.provider, redeemed.actors)
+    own = read_own(proof, view, call)
+    if own.has_expired(call.now):
+        raise InvalidToken("The token is not valid.", detail=f"it expired at {own.expires_at:%FT%TZ}")
+    if call.desk.cancellations.is_cancelled(call.namespace, own.token.id):
+        raise InvalidToken("The token is not valid.", detail="it was cancelled")
+    return subject_of(own, call)
