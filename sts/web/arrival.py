@@ -31,6 +31,7 @@ class Arrival(NamedTuple):
     trace_id: str
     fault: StsError | None = None
     client_certificate: str = ""  # as a trusted proxy wrote it; "" where there is none
+    content_type: str = ""  # of the body
 
 
 class Reception:
@@ -61,7 +62,17 @@ class Reception:
         namespace, route = (owner, path[1:]) if owner is not None else _split(path)
         source = _source(environ, self._is_proxy) if from_proxy else environ.get("REMOTE_ADDR", "")
         certificate = environ.get(self._certificate_variable, "") if from_proxy else ""
-        return Arrival(environ["REQUEST_METHOD"], path, namespace, route, source, _trace_id(), fault, certificate)
+        return Arrival(
+            method=environ["REQUEST_METHOD"],
+            path=path,
+            namespace=namespace,
+            route=route,
+            source=source,
+            trace_id=_trace_id(),
+            fault=fault,
+            client_certificate=certificate,
+            content_type=environ.get("CONTENT_TYPE", ""),
+        )
 
     def _owner(self, host: str) -> str | None:
         """The namespace that owns a host name, None for our own; raises BadRequest for a stranger's."""
@@ -130,7 +141,11 @@ def _without_port(hop: str) -> str:
 
 def read_request(arrival: Arrival, environ: Environ) -> HttpRequest:
     """Read the body, at most 300 kB; raises PayloadTooLarge and BadRequest."""
-    names = {"content-type": environ.get("CONTENT_TYPE"), "authorization": environ.get("HTTP_AUTHORIZATION")}
+    names = {
+        "content-type": arrival.content_type,
+        "authorization": environ.get("HTTP_AUTHORIZATION"),
+        "soapaction": environ.get("HTTP_SOAPACTION"),
+    }
     return HttpRequest(
         method=arrival.method,
         path=arrival.path,

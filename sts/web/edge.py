@@ -9,15 +9,16 @@ from time import perf_counter
 from typing import Any, Final
 
 from sts.core.errors import StoreUnavailable, StsError
-from sts.core.parts import Parts
+from sts.core.trust import TrustDesk
 from sts.protocols import addresses
 from sts.protocols.http import Answer
 from sts.web.arrival import Arrival, Environ, Reception, read_request
 from sts.web.context import ARRIVAL, ERROR, HELD, ISSUED, NOTED, Held
+from sts.web.doors import DOORS, Door
 from sts.web.metrics import Metrics
 from sts.web.problem import problem
 from sts.web.request_log import RequestLog
-from sts.web.token_endpoints import DOORS, Door, Outcome, exchange
+from sts.web.token_endpoints import Outcome
 
 StartResponse = Callable[..., Any]
 WsgiApplication = Callable[[Environ, StartResponse], Iterable[bytes]]
@@ -49,10 +50,10 @@ class Edge:
     """Everything that comes in passes here once: guarded, answered and logged."""
 
     def __init__(
-        self, reception: Reception, parts: Parts, pages: WsgiApplication, books: Books, clock: Callable[[], datetime]
+        self, reception: Reception, desk: TrustDesk, pages: WsgiApplication, books: Books, clock: Callable[[], datetime]
     ) -> None:
         self._reception = reception
-        self._parts = parts
+        self._desk = desk
         self._pages = pages
         self._books = books
         self._clock = clock
@@ -80,15 +81,16 @@ class Edge:
 
     def _exchanged(self, door: Door, namespace: str, arrival: Arrival, environ: Environ) -> Outcome:
         try:
-            return exchange(door.protocol, read_request(arrival, environ), namespace, self._parts, self._clock())
+            return door.exchange(read_request(arrival, environ), namespace, self._desk, self._clock())
         except StsError as error:
             return self._refused(error, door, arrival)
         except Exception:  # whatever it was: the caller gets the protocol's own error, the log the traceback
             return self._refused(StsError("internal error", detail=traceback.format_exc()), door, arrival)
 
     def _refused(self, error: StsError, door: Door | None, arrival: Arrival) -> Outcome:
-        refuse = problem if door is None else door.protocol.refuse
-        return Outcome(refuse(error, arrival.trace_id, self._clock()), error=error)
+        now = self._clock()
+        refusal = problem(error, arrival.trace_id, now) if door is None else door.refuse(error, arrival, now)
+        return Outcome(refusal, error=error)
 
     def _page(self, arrival: Arrival, environ: Environ, start_response: StartResponse, began: float) -> Iterable[bytes]:
         """Answer with a page, begun once its record is written."""

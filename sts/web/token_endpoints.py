@@ -10,8 +10,10 @@ from sts.core.errors import StsError
 from sts.core.exchange import IssuedToken, TokenRequest
 from sts.core.issue import issue
 from sts.core.parts import Parts
+from sts.core.trust import TrustDesk
 from sts.protocols import addresses, oauth2, oauth2_acs, wrap
 from sts.protocols.http import Answer, HttpRequest
+from sts.web.arrival import Arrival
 
 
 class TokenProtocol(Protocol):
@@ -33,6 +35,14 @@ class Door:
 
     name: str
     protocol: TokenProtocol
+
+    def exchange(self, request: HttpRequest, namespace: str, desk: TrustDesk, now: datetime) -> "Outcome":
+        """Answer one token request."""
+        return exchange(self.protocol, request, namespace, desk.parts, now)
+
+    def refuse(self, error: StsError, arrival: Arrival, now: datetime) -> Answer:
+        """Refuse a request that nobody read."""
+        return self.protocol.refuse(error, arrival.trace_id, now)
 
 
 _WRAP = Door("wrap", wrap)

@@ -1,0 +1,133 @@
+"""The endpoints of WS-Trust: read the envelope, answer its requests, write an envelope. They need no framework."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
+from typing import Final, NamedTuple
+from urllib.parse import urlsplit
+
+from sts.core.errors import MethodNotAllowed, StsError
+from sts.core.exchange import IssuedToken
+from sts.core.model import Namespace
+from sts.core.trust import Caller, TrustAnswer, TrustDesk, TrustRequest
+from sts.core.trust_service import answer
+from sts.protocols.http import Answer, HttpRequest
+from sts.protocols.wstrust import addressing, faults, response, rst, security, soap
+from sts.protocols.wstrust.addressing import Addressed, Endpoint, Reply
+from sts.protocols.wstrust.errors import BadAddressing
+from sts.protocols.wstrust.names import DIALECTS, Credential, Dialect, address
+from sts.protocols.wstrust.security import SECURITY, Message
+from sts.protocols.wstrust.soap import Envelope
+from sts.web.arrival import Arrival
+from sts.web.token_endpoints import Outcome
+
+_UNDERSTOOD: Final = frozenset({SECURITY, *addressing.UNDERSTOOD})
+
+
+class _Read(NamedTuple):
+    """A message, read."""
+
+    caller: Caller
+    requests: Sequence[TrustRequest]
+    addressed: Addressed
+
+
+@dataclass(frozen=True, slots=True)
+class TrustDoor:
+    """An endpoint: the version of WS-Trust that is spoken there, and what it takes as the proof of who calls."""
+
+    dialect: Dialect
+    credential: Credential
+
+    @property
+    def name(self) -> str:
+        """Its name in the counters."""
+        return f"wstrust-{self.dialect.path}"
+
+    def exchange(self, request: HttpRequest, namespace: str, desk: TrustDesk, now: datetime) -> Outcome:
+        """Answer one message."""
+        reply = addressing.unread(request)
+        try:
+            if request.method != "POST":
+                raise MethodNotAllowed("POST")
+            envelope = soap.read(request)
+            reply = addressing.reply_to(envelope)
+            known = desk.parts.directory.namespace(namespace)
+            read = self._read(request, envelope, known, now)
+            answers = answer(read.caller, read.requests, desk, now)
+            return _outcome(read, answers, self._written(read, reply, answers, now))
+        except StsError as error:
+            return Outcome(self._fault(error, reply, request.trace_id, now), error=error)
+
+    def refuse(self, error: StsError, arrival: Arrival, now: datetime) -> Answer:
+        """Refuse a message that nobody read."""
+        return self._fault(error, Reply(soap.version_of_media_type(arrival.content_type)), arrival.trace_id, now)
+
+    def _read(self, request: HttpRequest, envelope: Envelope, namespace: Namespace, now: datetime) -> _Read:
+        soap.require_understood(envelope, _UNDERSTOOD)
+        endpoint = Endpoint(self.dialect, self.credential, _roots(namespace))
+        addressed = addressing.read(envelope, endpoint, request)
+        message = Message(envelope, addressed, request.client_certificate)
+        secured = security.read(message, self.credential, now)
+        requests = rst.parse(envelope.content, self.dialect, secured.key_names)
+        if any(asked.action is not addressed.action for asked in requests):
+            raise BadAddressing("ActionMismatch", "the RequestType is another than the Action header's")
+        caller = Caller(
+            namespace=namespace.name,
+            proof=secured.proof,
+            source=request.source,
+            trace_id=request.trace_id,
+            message=secured.message,
+            possession=secured.possession,
+            key=self.credential.key,
+        )
+        return _Read(caller, requests, addressed)
+
+    def _written(self, read: _Read, reply: Reply, answers: Sequence[TrustAnswer], now: datetime) -> Answer:
+        action = self.dialect.answer_action(read.addressed.action, len(answers))
+        header = reply.header(action) + security.written(now)
+        message = soap.written(reply.version, header, response.render(answers, self.dialect))
+        return soap.answer(reply.version, 200, message)
+
+    def _fault(self, error: StsError, reply: Reply, trace_id: str, now: datetime) -> Answer:
+        return faults.refuse(error, faults.Circumstances(self.dialect, reply, trace_id, now))
+
+
+def _roots(namespace: Namespace) -> tuple[str, ...]:
+    """What the addresses of a namespace begin with, by every host name; a port is the issuer's own."""
+    scheme = urlsplit(namespace.issuer).scheme
+    return (namespace.issuer, *(f"{scheme}://{host}/" for host in namespace.hosts))
+
+
+def _outcome(read: _Read, answers: Sequence[TrustAnswer], answered: Answer) -> Outcome:
+    """The answer, with all that the log says of it: every token that is handed out."""
+    issued = [told.issued for told in answers if told.issued is not None]
+    noted: dict[str, object] = {"action": read.addressed.action}
+    statuses = [told.status.code for told in answers if told.status is not None]
+    if statuses:
+        noted["validated"] = statuses
+    if len(issued) > 1:
+        noted["more_tokens"] = list(map(_told, issued[1:]))
+    return Outcome(answered, issued[0] if issued else None, noted=MappingProxyType(noted))
+
+
+def _told(issued: IssuedToken) -> Mapping[str, object]:
+    return {
+        "relying_party": issued.relying_party,
+        "principal": issued.principal,
+        "format": issued.format,
+        "token_id": issued.id,
+        "credential_id": issued.credential_id,
+        "encrypted": issued.encrypted or None,
+    }
+
+
+def _doors() -> Iterable[tuple[str, TrustDoor]]:
+    for dialect in DIALECTS:
+        for credential in Credential:
+            path, door = address(dialect, credential).lower(), TrustDoor(dialect, credential)
+            yield from ((path, door), (f"{path}/", door))
+
+
+TRUST_DOORS: Final[Mapping[str, TrustDoor]] = dict(_doors())  # by path below the namespace, in lower case
