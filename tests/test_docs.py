@@ -28,10 +28,10 @@ from sts.operations.configuration.faults import Faults
 from sts.operations.configuration.schema import SCHEMA
 from sts.protocols.refusals import refusal
 from sts.tokens import saml20, swt
+from sts.web.doors import DOORS
 from sts.web.metrics import Metrics
 from sts.web.rollover_thread import RolloverMetrics
 from sts.web.rotation_thread import RotationMetrics
-from sts.web.token_endpoints import DOORS
 
 PAGES_BY_KIND = ("documents", "enrolment", "operators")  # what the edge calls the addresses that are no token door
 ROOT = Path(__file__).resolve().parent.parent

@@ -129,7 +129,8 @@ def fault(error: StsError) -> Fault:
 def refuse(error: StsError, circumstances: Circumstances) -> Answer:
     """The answer that refuses: always a code, a subcode and a reason, which ends in the trace id."""
     reply, found = circumstances.reply, fault(error)
-    told = f"{_told(error)} Trace ID: {circumstances.trace_id}. Timestamp: {timestamp(circumstances.now)}"
+    told = f"{_told(error).removesuffix('.')}. Trace ID: {circumstances.trace_id}."
+    told = f"{told} Timestamp: {timestamp(circumstances.now)}"
     body = (_soap11 if reply.version is SoapVersion.SOAP11 else _soap12)(error, told, circumstances)
     header = reply.header(_action(found, reply)) + _explanation(error, reply.version)
     message = written(reply.version, header, body.encode())
