@@ -5,8 +5,8 @@ from datetime import timedelta
 from typing import Final, NamedTuple
 
 from sts.core.authentication import FRESH, authenticate
-from sts.core.decryption import decrypters_of
-from sts.core.errors import AuthenticationFailed, InvalidSignature, InvalidToken
+from sts.core.decryption import with_proof_key
+from sts.core.errors import AuthenticationFailed, InvalidToken
 from sts.core.exchange import (
     Actor,
     CertificateProof,
@@ -81,11 +81,11 @@ def _by_token(caller: Caller, proof: TokenProof, call: Call) -> Party:
     redeemed = redeem(presented, call.parts, call.now)
     if not bearer and redeemed.holder is None:
         raise InvalidToken("The token is not valid.", detail="a bearer token where one must prove a key")
-    key = None if redeemed.holder is None else _proved(caller, redeemed.holder, call)
+    key = None if redeemed.holder is None else _proved(caller, redeemed.holder, presented, call)
     return Party(redeemed.principal, caller.source, redeemed.provider, redeemed.actors, key)
 
 
-def _proved(caller: Caller, holder: ConfirmationKey, call: Call) -> PublicKey | None:
+def _proved(caller: Caller, holder: ConfirmationKey, presented: Presented, call: Call) -> PublicKey | None:
     """The public key of a token, None where it is secret; raises unless it made the message's signature."""
     is_public = isinstance(holder, PublicKey)
     if is_public is not (caller.key is KeyKind.PUBLIC):
@@ -98,21 +98,14 @@ def _proved(caller: Caller, holder: ConfirmationKey, call: Call) -> PublicKey | 
     if isinstance(holder, PublicKey):
         call.desk.verify_possession(caller.possession, holder)
         return holder
-    _require_secret(caller.possession, holder, call)
+    _require_secret(caller.possession, holder, presented, call)
     return None
 
 
-def _require_secret(possession: Possession, holder: SymmetricWrapped, call: Call) -> None:
-    """Return if one of the namespace's decryption keys opens the secret key that made the signature."""
-    for decrypter in decrypters_of(call.namespace, call.parts, call.now):
-        secret = decrypter.unwrap(holder.wrapped, holder.transport)
-        if secret is None:
-            continue
-        try:
-            call.desk.verify_possession(possession, SecretKey(secret))
-        except InvalidSignature:
-            continue
-        return
-    raise InvalidSignature(
-        "The signature is not valid.", detail="no secret key that opens for us made the message's signature"
-    )
+def _require_secret(possession: Possession, holder: SymmetricWrapped, presented: Presented, call: Call) -> None:
+    """Return if the secret key that was wrapped for us made the signature; raises InvalidEncryptedToken."""
+
+    def verify(secret: bytes) -> None:
+        call.desk.verify_possession(possession, SecretKey(secret))
+
+    with_proof_key(presented, holder, verify, call.parts, call.now)

@@ -50,7 +50,7 @@ def opened(presented: Presented, algorithms: Sequence[ContentEncryption], parts:
     A token of another algorithm is refused before a key is used, so that only one of them ever is. A key that is
     unreadable leaves the decrypting to the others.
     """
-    decrypters = decrypters_of(presented.namespace, parts, now)
+    decrypters = _decrypters(presented.namespace, parts, now)
     reasons = []
     for algorithm in algorithms:
         try:
@@ -73,7 +73,7 @@ def with_proof_key(
     """
 
     def read() -> T:
-        decrypters = decrypters_of(presented.namespace, parts, now)
+        decrypters = _decrypters(presented.namespace, parts, now)
         keys = [decrypter.unwrap(wrapped.wrapped, wrapped.transport) for decrypter in decrypters]
         fitting = next((key for key in keys if key is not None and len(key) in PROOF_KEY_BYTES), None)
         if fitting is not None:
@@ -85,7 +85,7 @@ def with_proof_key(
     return within_budget(presented, "", read, parts, now)
 
 
-def decrypters_of(namespace: Namespace, parts: Parts, now: datetime) -> Sequence[Decrypter]:
+def _decrypters(namespace: Namespace, parts: Parts, now: datetime) -> Sequence[Decrypter]:
     """The namespace's keys, the primary first; raises KeyUnreadable if there are some and none can be read."""
     found, unreadable = [], []
     for credential in decryption_credentials(namespace, now):
