@@ -1,5 +1,7 @@
 """Whom a new token is about: the caller, or somebody for whom he may act (WS-Trust 1.4, 9.2: OnBehalfOf, ActAs)."""
 
+from collections.abc import Sequence
+
 from sts.core.callers import Party
 from sts.core.errors import BadRequest, InvalidToken, MayNotAct
 from sts.core.exchange import Actor, TokenProof
@@ -9,16 +11,29 @@ from sts.core.redemption import redeem, view_of
 from sts.core.trust import Call, TrustRequest
 
 
-def subject(party: Party, request: TrustRequest, call: Call) -> Subject:
-    """Whom the token of a request is about, and who acts for him, the caller first.
+def subjects(party: Party, requests: Sequence[TrustRequest], call: Call) -> list[Subject]:
+    """Whom the token of each request is about, and who acts for him, the caller first.
 
     The token of somebody else is verified as a caller's would be: one of an identity provider, of a service identity,
-    or one that this namespace issued for any of its relying parties. Only a service identity that may act for others
-    presents one. Raises MayNotAct, BadRequest, TooManyRequests, StoreUnavailable or a subclass of InvalidToken.
+    or one that this namespace issued for any of its relying parties. Where several requests present it, it is read, and
+    used, once. Only a service identity that may act for others presents one. Raises MayNotAct, BadRequest,
+    TooManyRequests, StoreUnavailable or a subclass of InvalidToken.
     """
+    known: dict[TokenProof | None, Subject] = {}
+    for presented in map(_presented, requests):
+        if presented not in known:
+            known[presented] = _subject(party, presented, call)
+    return [known[_presented(request)] for request in requests]
+
+
+def _presented(request: TrustRequest) -> TokenProof | None:
+    """The token of somebody else, None where the caller asks for himself."""
     if request.act_as is not None and request.on_behalf_of is not None:
         raise BadRequest("a token is asked for with OnBehalfOf or with ActAs, not with both")
-    presented = request.act_as or request.on_behalf_of
+    return request.act_as or request.on_behalf_of
+
+
+def _subject(party: Party, presented: TokenProof | None, call: Call) -> Subject:
     if presented is None:
         return Subject(party.principal, party.provider, party.actors)
     _require_privilege(party, call)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
-from sts.core.claims import IDENTITY_PROVIDER, LOCAL_AUTHORITY, NAME_IDENTIFIER
+from sts.core.claims import IDENTITY_PROVIDER, LOCAL_AUTHORITY, NAME_IDENTIFIER, RESERVED_TYPES
 from sts.core.errors import BadRequest, InvalidToken, KeyUnreadable
 from sts.core.exchange import (
     Actor,
@@ -35,6 +35,7 @@ class OwnToken(NamedTuple):
     format: TokenFormat
     audience: str
     expires_at: datetime
+    claims: tuple[Claim, ...]  # without those that say what the token is
 
     def has_expired(self, now: datetime) -> bool:
         """Whether nobody should take it any more."""
@@ -70,7 +71,8 @@ def read_own(proof: TokenProof, view: TokenView, call: Call) -> OwnToken:
     token = call.parts.formats[view.format].read(proof.token, trusted, alive)
     if token.audience is None or token.expires_at is None:
         raise _refused("it names no audience or no end, as every token of ours does")
-    return OwnToken(token, view.format, token.audience, token.expires_at)
+    claims = tuple(claim for claim in token.claims if claim.type.lower() not in RESERVED_TYPES)
+    return OwnToken(token, view.format, token.audience, token.expires_at, claims)
 
 
 def subject_of(own: OwnToken, call: Call) -> Subject:
@@ -78,11 +80,11 @@ def subject_of(own: OwnToken, call: Call) -> Subject:
 
     Raises InvalidToken where nobody that it names may vouch any more.
     """
-    vouching = [claim.value for claim in own.token.claims if claim.type == IDENTITY_PROVIDER]
+    vouching = [claim.value for claim in own.claims if claim.type == IDENTITY_PROVIDER]
     if len(vouching) != 1:
         raise _refused(f"it names {len(vouching)} identity providers")
     provider, issuer = _voucher(vouching[0], call.namespace, call.parts)
-    told = [claim for claim in own.token.claims if claim.type != IDENTITY_PROVIDER]
+    told = [claim for claim in own.claims if claim.type != IDENTITY_PROVIDER]
     name = next((claim.value for claim in told if claim.type == NAME_IDENTIFIER), provider or call.namespace.name)
     if provider is None:
         _require_enabled(call.namespace, name, call.parts)

@@ -95,7 +95,7 @@ def _is_about(owned: _Owned, asked: Asked) -> bool:
     That is who vouches for him and his name, or all of it in tokens that name nobody: then they are alike to the
     relying party, too.
     """
-    told, today = _by_type(owned.own.token.claims), _by_type(owned.claims)
+    told, today = _by_type(owned.own.claims), _by_type(owned.claims)
     if told.get(IDENTITY_PROVIDER) != {asked.subject.principal.identity_provider}:
         return False
     if NAME_IDENTIFIER in told:

@@ -5,10 +5,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from sts.core.callers import Party, authenticated, message_uses
-from sts.core.delegation import subject
-from sts.core.exchange import TokenProof
-from sts.core.own_tokens import Subject
+from sts.core.callers import authenticated, message_uses
+from sts.core.delegation import subjects
 from sts.core.pending_uses import PendingUses
 from sts.core.renewal import cancel, renew
 from sts.core.trust import Call, Caller, TrustAction, TrustAnswer, TrustDesk, TrustRequest
@@ -35,23 +33,11 @@ def answer(caller: Caller, requests: Sequence[TrustRequest], desk: TrustDesk, no
     reading = Call(namespace, replace(desk, parts=replace(desk.parts, replays=uses)), now)
     party = authenticated(caller, reading)
     uses.use_all(namespace, tuple(message_uses(caller)), now)
-    subjects = _subjects(party, requests, reading)
+    about = subjects(party, requests, reading)
     if uses.made:
         desk.parts.replays.use_all(namespace, uses.made, now)
     call = Call(namespace, desk, now)
     return tuple(
-        _ACTIONS[request.action](Asked(request, party, about), call)
-        for request, about in zip(requests, subjects, strict=True)
+        _ACTIONS[request.action](Asked(request, party, subject), call)
+        for request, subject in zip(requests, about, strict=True)
     )
-
-
-def _subjects(party: Party, requests: Sequence[TrustRequest], call: Call) -> list[Subject]:
-    """Whom each request is about; a token that several of them present is read, and used, once."""
-    known: dict[tuple[TokenProof | None, TokenProof | None], Subject] = {}
-    found = []
-    for request in requests:
-        presented = (request.act_as, request.on_behalf_of)
-        if presented not in known:
-            known[presented] = subject(party, request, call)
-        found.append(known[presented])
-    return found

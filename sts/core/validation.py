@@ -85,5 +85,5 @@ def _issued_anew(request: TrustRequest, own: OwnToken, call: Call) -> TrustAnswe
         TokenOrder(call.namespace, own.audience, _ALL_FORMATS, provider), relying_party, principal, directory
     )
     ends = min(own.expires_at, end_of(request.lifetime, relying_party, call.now))
-    order = MintOrder(call.namespace, relying_party, principal, own.token.claims, own.audience, ends, None, actors)
+    order = MintOrder(call.namespace, relying_party, principal, own.claims, own.audience, ends, None, actors)
     return minted(request, order, Bond(KeyKind.BEARER), call)
