@@ -3,8 +3,10 @@
 from base64 import b64decode
 from dataclasses import replace
 
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, SECP384R1, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.padding import MGF1, OAEP
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey, RSAPublicNumbers
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
@@ -62,6 +64,26 @@ def unwrapped(element: etree._Element, key: RSAPrivateKey) -> bytes:
     digests = element.xpath("xenc:EncryptionMethod/ds:DigestMethod/@Algorithm", namespaces=_XENC)
     assert digests == ["http://www.w3.org/2000/09/xmldsig#sha1"]
     return key.decrypt(_value(element), _SCHEME)
+
+
+def public_key(assertion: bytes) -> RSAPublicKey | EllipticCurvePublicKey:
+    """The public key that an assertion's confirmation names: by certificate, or spelt out."""
+    confirmation = next(etree.fromstring(assertion).iter("{*}SubjectConfirmation"))
+    (named,) = confirmation.iter(f"{{{_XENC['ds']}}}KeyInfo")
+    (content,) = named[0]
+    texts = {etree.QName(child).localname: b64decode(child.text or "") for child in (content, *content)}
+    if "X509Certificate" in texts:
+        key = x509.load_der_x509_certificate(texts["X509Certificate"]).public_key()
+    elif "Modulus" in texts:
+        numbers = (int.from_bytes(texts[name], "big") for name in ("Exponent", "Modulus"))
+        key = RSAPublicNumbers(*numbers).public_key()
+    else:
+        curve = {"1.2.840.10045.3.1.7": SECP256R1(), "1.3.132.0.34": SECP384R1()}
+        key = EllipticCurvePublicKey.from_encoded_point(
+            curve[content[0].get("URI", "").removeprefix("urn:oid:")], texts["PublicKey"]
+        )
+    assert isinstance(key, RSAPublicKey | EllipticCurvePublicKey)
+    return key
 
 
 def _value(element: etree._Element) -> bytes:
