@@ -6,6 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PYTEST_ARGS ?= -n 2
 NPM := tests/interop/npm
 BENCH_ARGS ?=
+TRUST_ARGS ?=
 KILLS ?= 5000
 SOAK_ARGS ?=
 FUZZ_ARGS ?=
@@ -31,6 +32,7 @@ lint: .make/dev ## ruff, the format check and mypy
 .PHONY: bench
 bench: .make/run ## measure, as ratios to the raw rate of the private-key operation (minutes)
 	$(BIN)/python -m benchmarks.report $(BENCH_ARGS)
+	$(BIN)/python -m benchmarks.trust $(TRUST_ARGS)
 
 .PHONY: soak
 soak: .make/run ## certificates that live for 4 minutes, under load: no token may be refused (20 minutes)
