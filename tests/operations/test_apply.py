@@ -113,6 +113,12 @@ CHANGES = [
     ("env:PASSWORD", "env:OTHER", "changed service identity worker: password set"),
     ("env:PASSWORD", "env:PASSWORD, symmetric_key: env:KEY", "changed service identity worker: symmetric_key set"),
     ("env:PASSWORD", "env:PASSWORD, enabled: false", "changed service identity worker: enabled true -> false"),
+    ("env:PASSWORD", "env:PASSWORD, may_act: true", "changed service identity worker: may_act false -> true"),
+    (
+        "env:PASSWORD",
+        "env:PASSWORD, recoverable_password: true",
+        "changed service identity worker: recoverable_password false -> true, password set",
+    ),
     ("namespace: contoso", "namespace: contoso\nsession: 1h", "changed namespace contoso: session 8h -> 1h"),
     (
         "namespace: contoso",
@@ -159,6 +165,31 @@ def test_a_secret_that_the_file_leaves_out_stays(bench: Workbench) -> None:
     namespace = bench.known().namespace
     assert namespace is not None
     assert bench.installation.key_ring.shared_key(namespace, after) == bytes(range(32))
+
+
+def test_a_password_is_recoverable_only_by_choice_and_only_while_it_is_the_one(bench: Workbench) -> None:
+    def kept() -> bytes | None:
+        known = bench.known()
+        assert known.namespace is not None
+        return bench.installation.key_ring.recoverable_password(known.namespace, known.service_identities["worker"])
+
+    recoverable = CONTOSO.replace("env:PASSWORD", "env:PASSWORD, recoverable_password: true")
+    without = CONTOSO.replace("password: env:PASSWORD", "recoverable_password: true")
+    bench.apply(CONTOSO)
+    assert kept() is None
+    (warning,) = bench.apply(without).warnings
+    assert "is stored only as a hash" in warning
+    assert kept() is None
+    assert bench.changes(recoverable) == ["changed service identity worker: password set"]
+    assert kept() == b"correct horse"
+    assert bench.changes(without) == []
+    assert kept() == b"correct horse"
+    bench.apply(recoverable.replace("env:PASSWORD", "env:OTHER"))
+    assert kept() == b"battery staple"
+    bench.apply(CONTOSO.replace("env:PASSWORD", "env:OTHER"))
+    assert kept() is None
+    with bench.installation.database.reading() as connection:
+        assert "battery staple" not in repr(audit.list_newest(connection, None, 100))
 
 
 def test_sections_that_are_absent_are_left_alone(bench: Workbench) -> None:

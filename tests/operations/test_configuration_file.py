@@ -83,6 +83,8 @@ service_identities:
     certificate: worker.cer
     swt_without_expiry: true
     interactive: true
+    may_act: true
+    recoverable_password: true
 rule_groups:
   - name: orders
     rules:
@@ -163,6 +165,7 @@ def test_partners_are_read(folder: Path) -> None:
     (worker,) = found.service_identities or ()
     assert (worker.password, worker.symmetric_key) == (b"correct horse", bytes(range(32)))
     assert worker.identity.certificate is not None
+    assert (worker.identity.may_act, worker.identity.recoverable_password) == (True, True)
 
 
 def test_what_is_absent_is_none_and_no_secret_is_shown(folder: Path) -> None:
@@ -345,6 +348,7 @@ def test_sections_may_refer_forward(folder: Path) -> None:
 WARNINGS = [
     (IDENTITY.format("password: env:SHORT"), "the password has fewer than 8 characters"),
     (IDENTITY.format("enabled: true"), "it cannot authenticate"),
+    (IDENTITY.format("certificate: worker.cer, recoverable_password: true"), "is stored only as a hash, if at all"),
     (IDENTITY.format("certificate: worker.cer, interactive: true"), "without a password it cannot sign in at a form"),
     (PARTY.format("token_format: swt"), "the namespace's symmetric key signs for it"),
     (

@@ -88,6 +88,8 @@ def service_identity_form(identity: ServiceIdentity, write: WriteCertificate) ->
         "enabled": identity.enabled,
         "swt_without_expiry": identity.swt_without_expiry,
         "interactive": identity.interactive,
+        "may_act": identity.may_act,
+        "recoverable_password": identity.recoverable_password,
     }
 
 

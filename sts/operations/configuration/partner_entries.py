@@ -105,6 +105,8 @@ def read_service_identity(entry: Entry, sources: Sources) -> ServiceIdentityEntr
         enabled=entry.flag("enabled", default=True),
         swt_without_expiry=entry.flag("swt_without_expiry", default=False),
         interactive=entry.flag("interactive", default=False),
+        may_act=entry.flag("may_act", default=False),
+        recoverable_password=entry.flag("recoverable_password", default=False),
     )
     has_password = entry.has("password") or (known is not None and known.password_hash is not None)
     has_key = entry.has("symmetric_key") or (known is not None and known.has_symmetric_key)
@@ -112,6 +114,9 @@ def read_service_identity(entry: Entry, sources: Sources) -> ServiceIdentityEntr
         entry.warn("name", "it has no password, no symmetric key and no certificate, so it cannot authenticate")
     elif identity.interactive and not has_password:
         entry.warn("interactive", "without a password it cannot sign in at a form")
+    is_kept = entry.has("password") or (known is not None and known.has_recoverable_password)
+    if identity.recoverable_password and not is_kept:
+        entry.warn("recoverable_password", "its password is stored only as a hash, if at all: write it here once more")
     return ServiceIdentityEntry(identity, password, entry.parsed("symmetric_key", sources.symmetric_key))
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, NamedTuple, TypeVar
 
 from sts.core.errors import AuthenticationFailed
 from sts.core.model import IdentityProvider, Namespace, RelyingParty, RuleGroup, ServiceIdentity
@@ -170,6 +170,8 @@ def _identity_steps(
         has_new_key = key_name is not None and key_name != known.key_fingerprints.get(name)
         secrets = {"password": "set"} if password_hash != stored_hash else {}
         secrets |= {"symmetric_key": "set"} if has_new_key else {}
+        kept = _to_be_kept(entry, former, password_hash)
+        secrets |= {"password": "set"} if kept is not None else {}
         change = _change(IDENTITIES, entry.identity, former, secrets)
         if change is None:
             continue
@@ -180,8 +182,27 @@ def _identity_steps(
             has_symmetric_key=former is not None and former.has_symmetric_key,
         )
         key = entry.symmetric_key if has_new_key else None
-        found.append(Step(change, partial(_save_identity, identity, key)))
+        found.append(Step(change, partial(_save_identity, identity, _Secrets(key, kept))))
     return found
+
+
+class _Secrets(NamedTuple):
+    """The secrets of a service identity that are stored under seal; None leaves what is stored alone."""
+
+    key: bytes | None
+    password: bytes | None
+
+    def __repr__(self) -> str:
+        """What is no secret."""
+        return "_Secrets()"
+
+
+def _to_be_kept(entry: ServiceIdentityEntry, former: ServiceIdentity | None, password_hash: str | None) -> bytes | None:
+    """The password of an entry that is to be recoverable and is not kept so yet."""
+    if not entry.identity.recoverable_password:
+        return None
+    is_kept = former is not None and former.has_recoverable_password and former.password_hash == password_hash
+    return None if is_kept else entry.password
 
 
 def _hash(password: bytes, stored: str | None) -> str:
@@ -195,9 +216,13 @@ def _hash(password: bytes, stored: str | None) -> str:
     return hash_password(password)
 
 
-def _save_identity(identity: ServiceIdentity, key: bytes | None, transaction: Transaction) -> None:
+def _save_identity(identity: ServiceIdentity, secrets: _Secrets, transaction: Transaction) -> None:
     change, namespace, key_ring = transaction.change, transaction.namespace, transaction.key_ring
     stored = service_identities.save(change, namespace, identity)
+    key, password = secrets
+    if password is not None:
+        sealed = key_ring.seal_password(namespace, stored.id, password)
+        stored = service_identities.set_recoverable_password(change, namespace, stored, lambda _: sealed)
     if key is not None:
         service_identities.set_symmetric_key(
             change,

@@ -195,6 +195,10 @@ _SERVICE_IDENTITY: Final = _mapping(
         "enabled": _flag("false: it cannot authenticate.", True),
         "swt_without_expiry": _flag("Accept self-issued SWT without expiry, which can be replayed for ever.", False),
         "interactive": _flag("May sign in at the form of a local identity provider.", False),
+        "may_act": _flag("May obtain tokens for others whose tokens it presents (OnBehalfOf, ActAs).", False),
+        "recoverable_password": _flag(
+            "Keep its password under seal besides its hash, so that WS-Trust clients may send a digest of it.", False
+        ),
     },
     ("name",),
 )
