@@ -3,7 +3,7 @@
 import pytest
 
 from tests.flows.world import World
-from tests.threats.assertion_doors import ACS, OAUTH2, WRAP, AssertionDoor, doors
+from tests.threats.assertion_doors import ACS, OAUTH2, WRAP, AssertionDoor, every_door
 from tests.threats.hostile_assertions import HOSTILE, Row
 from tests.threats.identity_providers import assertion, stage, trust
 
@@ -14,7 +14,7 @@ def trusting(shared_world: World) -> World:
     return trust(shared_world)
 
 
-@doors
+@every_door
 def test_honest_assertion_is_accepted(trusting: World, door: AssertionDoor) -> None:
     made = stage(trusting, recipient=door.recipient)
     answer = door.present(trusting, assertion(made))

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from tests.flows.world import World
-from tests.threats.assertion_doors import ACS, OAUTH2, WRAP, AssertionDoor, doors
+from tests.threats.assertion_doors import ACS, OAUTH2, WRAP, AssertionDoor, every_door
 from tests.threats.encryption import CBC, GCM, Sealing, sealed
 from tests.threats.identity_providers import HONEST, Said, assertion, stage, trust, unsigned
 from tests.threats.test_xml_encryption import AFTER_A_KEY, BEFORE_A_KEY
@@ -27,7 +27,7 @@ def encrypted(world: World, door: AssertionDoor, sealing: Sealing, issuer: str =
     return sealed(assertion(at, Said(issuer=issuer or ISSUERS[sealing.algorithm])), sealing)
 
 
-@doors
+@every_door
 @pytest.mark.parametrize("algorithm", [GCM, CBC])
 @pytest.mark.parametrize("owner", ["sts", "old"])
 def test_encrypted_assertion_opens_with_primary_and_other_certificate(
@@ -55,13 +55,14 @@ CONTENT: dict[str, Callable[[World], bytes]] = {
 }
 
 
-@doors
+@every_door
 @pytest.mark.parametrize("row", SEALINGS)
 def test_encryption_that_does_not_hold_is_refused(trusting: World, door: AssertionDoor, row: str) -> None:
     found = door.refusal(trusting, encrypted(trusting, door, SEALINGS[row]))
     if row not in ("N16", "X05"):  # which are not XML, and show so before anything is known of them
         assert found.record["message"] == "The encrypted token is not valid."
-    assert found.answer == door.refusal(trusting, b"nonsense").answer
+    if door.unread not in found.body:
+        assert found.answer == door.refusal(trusting, b"nonsense").answer
 
 
 @pytest.mark.parametrize("bits", [1, 2, 3, 4, 8, 15, 16, 17, 31, 32, 64, 127, 128, 254, 255])
@@ -75,7 +76,7 @@ def test_n01_any_last_byte_of_cbc_has_one_answer(trusting: World, bits: int) -> 
     assert found.reason.startswith("The encrypted token is not valid. (content: ")
 
 
-@doors
+@every_door
 @pytest.mark.parametrize("algorithm", [GCM, CBC])
 @pytest.mark.parametrize("row", CONTENT)
 def test_content_that_does_not_hold_is_refused_alike(
@@ -87,7 +88,7 @@ def test_content_that_does_not_hold_is_refused_alike(
     assert found.answer == door.refusal(trusting, b"nonsense").answer
 
 
-@doors
+@every_door
 @pytest.mark.parametrize(
     ("issuer", "algorithm", "reason"),
     [
@@ -104,7 +105,7 @@ def test_algorithm_is_the_one_that_its_identity_provider_is_held_to(
     assert reason in door.refusal(trusting, made).reason
 
 
-@doors
+@every_door
 def test_n18_encrypted_to_our_signing_certificate_does_not_open(trusting: World, door: AssertionDoor) -> None:
     assert "key: none of our" in door.refusal(trusting, encrypted(trusting, door, Sealing(owner="idp"))).reason
 

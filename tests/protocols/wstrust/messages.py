@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from hashlib import sha1, sha256
 from itertools import count
+from uuid import UUID
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
@@ -119,6 +120,11 @@ def anonymous(namespace: str) -> str:
     return f"{namespace}/anonymous" if namespace == WSA10 else f"{namespace}/role/anonymous"
 
 
+def new_id() -> str:
+    """A MessageID that no other message has."""
+    return f"urn:uuid:{UUID(int=next(_numbers))}"
+
+
 @dataclass(frozen=True)
 class TrustMessage:
     """A message; a field that is None leaves its element out."""
@@ -133,7 +139,7 @@ class TrustMessage:
     action: str | None = None  # None: to issue
     to: str | None = None  # None: the endpoint
     id_header: str = "MessageID"
-    message_id: str | None = field(default_factory=lambda: f"urn:uuid:{next(_numbers):032x}")
+    message_id: str | None = field(default_factory=new_id)
     reply_to: str | None = "anonymous"
     headers: str = ""  # more of them
     stamp: str | None = None  # None: made now
@@ -174,7 +180,7 @@ class TrustMessage:
 
     def changed(self, **changes: object) -> "TrustMessage":
         """The same with other fields, and a MessageID of its own."""
-        return replace(self, **{"message_id": f"urn:uuid:{next(_numbers):032x}", **changes})  # type: ignore[arg-type]
+        return replace(self, **{"message_id": new_id(), **changes})  # type: ignore[arg-type]
 
     def http(self, body: bytes | None = None, **headers: str) -> HttpRequest:
         """The request that carries it, or other bytes in its place."""
