@@ -1,0 +1,131 @@
+"""The life of a token over WS-Trust: issued, acted on, validated, renewed, issued in another format, cancelled."""
+
+from base64 import b64decode
+from collections.abc import Callable
+
+import pytest
+from lxml import etree
+
+from sts.core.claims import NAME_IDENTIFIER
+from sts.tokens import jwt
+from tests.flows.test_no_sql import statements
+from tests.flows.world import SECRET, World
+from tests.protocols.wstrust.messages import (
+    ROOT,
+    TRUST_13,
+    TRUST_2005,
+    WSSE,
+    TrustMessage,
+    applies_to,
+    digest_token,
+    username_token,
+)
+from tests.threats.identity_providers import assertion, stage
+from tests.threats.trust_door import SAML20, fault, furnished, good, granted
+
+TRUSTS = pytest.mark.parametrize("trust", [TRUST_13, TRUST_2005])
+TRUST_14 = "http://docs.oasis-open.org/ws-sx/ws-trust/200802"
+ASSERTION = "{urn:oasis:names:tc:SAML:2.0:assertion}Assertion"
+JWT = "urn:ietf:params:oauth:token-type:jwt"
+TARGETS = {"Validate": "ValidateTarget", "Renew": "RenewTarget", "Cancel": "CancelTarget"}
+
+
+@pytest.fixture(scope="module")
+def service(module_world: World) -> World:
+    return furnished(module_world)
+
+
+def asking(service: World, action: str, token: bytes, **how: str) -> TrustMessage:
+    """A message about a token; `how`: what more it asks, in which dialect, and who sends it."""
+    trust, more, name = how.get("trust", TRUST_13), how.get("more", ""), how.get("name", "worker")
+    body = (
+        f'<t:RequestSecurityToken xmlns:t="{trust}"><t:RequestType>{trust}/{action}</t:RequestType>{more}'
+        f"<t:{TARGETS[action]}>{token.decode()}</t:{TARGETS[action]}></t:RequestSecurityToken>"
+    )
+    action_header = f"{trust}/RST/{action}"
+    return good(service, body, trust=trust, action=action_header, token=username_token(name, SECRET))
+
+
+def issued(service: World, message: TrustMessage | None = None) -> bytes:
+    """The SAML 2.0 assertion in an answer."""
+    root = granted(service, message or good(service))
+    return etree.tostring(next(root.iter(ASSERTION)), with_tail=False)
+
+
+def status(service: World, token: bytes, trust: str = TRUST_13) -> tuple[str, str]:
+    """What validating says: the last part of the code, and the reason."""
+    root = granted(service, asking(service, "Validate", token, trust=trust))
+    (found,) = root.iter(f"{{{trust}}}Status")
+    code = found.findtext(f"{{{trust}}}Code") or ""
+    return code.rpartition("/")[2], found.findtext(f"{{{trust}}}Reason") or ""
+
+
+@TRUSTS
+def test_a_token_is_validated_renewed_and_cancelled(service: World, trust: str) -> None:
+    token = issued(service)
+    assert status(service, token, trust) == ("valid", "The token is valid.")
+    new = issued(service, asking(service, "Renew", token, trust=trust))
+    assert status(service, new, trust)[0] == "valid"
+    root = granted(service, asking(service, "Cancel", token, trust=trust))
+    assert root.find(f".//{{{trust}}}RequestedTokenCancelled") is not None
+    assert status(service, token, trust) == ("invalid", "The token was cancelled.")
+    assert status(service, new, trust)[0] == "valid"
+    refused = fault(service, asking(service, "Renew", token, trust=trust))
+    assert (refused.subcode, "cancelled" in refused.reason) == ("UnableToRenew", True)
+
+
+def test_nobody_renews_or_cancels_the_token_of_somebody_else(service: World) -> None:
+    token = issued(service)
+    assert fault(service, asking(service, "Renew", token, name="butler")).subcode == "UnableToRenew"
+    assert fault(service, asking(service, "Cancel", token, name="butler")).subcode == "RequestFailed"
+    assert status(service, token)[0] == "valid"
+
+
+def test_a_valid_token_is_issued_in_another_format(service: World) -> None:
+    root = granted(service, asking(service, "Validate", issued(service), more=f"<t:TokenType>{JWT}</t:TokenType>"))
+    (status_,) = root.iter(f"{{{TRUST_13}}}Status")
+    assert (status_.findtext(f"{{{TRUST_13}}}Code") or "").endswith("/valid")
+    (wrapped,) = root.iter(f"{{{WSSE}}}BinarySecurityToken")
+    view = jwt.view(b64decode(wrapped.text or ""))
+    assert view.audience == SAML20
+    assert [claim.value for claim in view.claims if claim.type == NAME_IDENTIFIER] == ["worker"]
+
+
+def test_a_service_acts_on_a_token_that_was_issued_for_another(service: World) -> None:
+    person = assertion(stage(service, recipient=ROOT + "v2/wstrust/13/username"))
+    front = issued(service, acting(service, person))
+    back = issued(service, acting(service, front))
+    for token in (front, back):
+        assert b"butler" in token
+        assert status(service, token)[0] == "valid"
+    assert fault(service, acting(service, back, "worker")).reason.startswith("ACS60001")
+
+
+def acting(service: World, token: bytes, name: str = "butler") -> TrustMessage:
+    """A message that asks for a token for somebody else."""
+    body = (
+        f'<t:RequestSecurityToken xmlns:t="{TRUST_13}"><t:RequestType>{TRUST_13}/Issue</t:RequestType>'
+        f'{applies_to(SAML20)}<u:ActAs xmlns:u="{TRUST_14}">{token.decode()}</u:ActAs></t:RequestSecurityToken>'
+    )
+    return good(service, body, token=username_token(name, SECRET))
+
+
+def by_password(service: World, number: int) -> TrustMessage:
+    return good(service)
+
+
+def by_digest(service: World, number: int) -> TrustMessage:
+    return good(service, token=digest_token("digest", SECRET, number.to_bytes(16, "big"), service.now))
+
+
+@pytest.mark.parametrize("message", [by_password, by_digest])
+def test_a_warm_process_writes_one_record_for_a_message_and_asks_for_nothing(
+    service: World, message: Callable[[World, int], TrustMessage]
+) -> None:
+    granted(service, message(service, 1))
+    with statements() as seen:
+        for number in range(2, 7):
+            granted(service, message(service, number))
+    assert [statement for statement in seen if statement.startswith("INSERT INTO replay")]
+    assert sum(statement == "END" for statement in seen) == 5  # transactions, one for each message
+    assert not [statement for statement in seen if statement.startswith("SELECT") and "installation" not in statement]
