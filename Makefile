@@ -10,6 +10,7 @@ TRUST_ARGS ?=
 KILLS ?= 5000
 SOAK_ARGS ?=
 FUZZ_ARGS ?=
+SESSIONS_ARGS ?=
 
 .PHONY: help
 help: ## list the targets
@@ -45,6 +46,10 @@ torture: .make/dev ## kill rollovers and rotations at random, KILLS times (5000:
 .PHONY: fuzz
 fuzz: .make/dev ## change signed and encrypted assertions at random: none may be read as another (5 minutes)
 	$(BIN)/python -m tests.fuzz $(FUZZ_ARGS)
+
+.PHONY: sessions
+sessions: .make/dev ## 10,000 messages of WS-Trust, half of them bad: what memory they leave, that none fails (2 minutes)
+	$(BIN)/python -m tests.sessions $(SESSIONS_ARGS)
 
 .PHONY: pictures
 pictures: .make/dev debian ## take the pictures of docs/pictures anew, with the browser tests
