@@ -62,14 +62,15 @@ def authenticated(caller: Caller, call: Call) -> Party:
 
 def message_uses(caller: Caller) -> Iterator[TokenUse]:
     """What must be on record before a message is answered: its id, its nonce, the digest of its password."""
-    message = caller.message
+    message, proof = caller.message, caller.proof
+    made_at = message.remember_until - FRESH - _SECOND
     if message.id is not None:
-        yield TokenUse(_MESSAGE, message.id, message.remember_until, None)
+        yield TokenUse(_MESSAGE, message.id, message.remember_until, made_at)
     if message.nonce is not None:
-        yield TokenUse(_NONCE, message.nonce, message.remember_until, None)
-    if isinstance(caller.proof, DigestProof):  # itself, not its nonce: bytes could move from that to Created
-        until = caller.proof.created_at + FRESH + _SECOND
-        yield TokenUse(_DIGEST, caller.proof.digest.hex(), max(until, message.remember_until), None)
+        yield TokenUse(_NONCE, message.nonce, message.remember_until, made_at)
+    if isinstance(proof, DigestProof):  # itself, not its nonce: bytes could move from that to Created
+        until = max(proof.created_at + FRESH + _SECOND, message.remember_until)
+        yield TokenUse(_DIGEST, proof.digest.hex(), until, min(proof.created_at, made_at))
 
 
 def _by_token(caller: Caller, proof: TokenProof, call: Call) -> Party:

@@ -130,7 +130,7 @@ class VerifyPossession(Protocol):
 class MessageIdentity(NamedTuple):
     """What makes a message one that is answered once."""
 
-    remember_until: datetime  # the end of the message's window, skew included
+    remember_until: datetime  # a second after the end of the five minutes in which the message is fresh
     id: str | None = None  # MessageID
     nonce: str | None = None  # of a UsernameToken, base64
 

@@ -26,7 +26,7 @@ def answer(caller: Caller, requests: Sequence[TrustRequest], desk: TrustDesk, no
 
     Who asks is settled before what for. The message, its nonce and the tokens in it are used up in one transaction,
     before anything is issued, validated or cancelled; what is refused earlier leaves no record. If one request is
-    refused, all are. Raises the StsError of the first step that refuses.
+    refused, all are, and only what was cancelled before stays so. Raises the StsError of the first step that refuses.
     """
     namespace = desk.parts.directory.namespace(caller.namespace)
     uses = PendingUses()
