@@ -100,6 +100,9 @@ def _rest(answer: TrustAnswer, dialect: Dialect, prefix: str) -> str:
     written += f"<{prefix}:RequestType>{dialect.namespace}/{action}</{prefix}:RequestType>"
     if issued is not None and answer.key is not None:
         written += f"<{prefix}:KeyType>{dialect.key_type(answer.key)}</{prefix}:KeyType>"
+    if issued is not None and answer.request.renewing is not None:  # what is granted, whatever was asked (5.2)
+        renewable = "false" if issued.encrypted else "true"  # nobody but the relying party can show it to us again
+        written += f'<{prefix}:Renewing Allow="{renewable}" OK="false"/>'
     if answer.status is not None:
         written += _status(answer.status, dialect, prefix)
     if action is TrustAction.CANCEL:

@@ -9,7 +9,7 @@ from lxml import etree
 
 from sts.core.exchange import IssuedToken
 from sts.core.model import TokenFormat
-from sts.core.trust import KeyKind, ProofKey, Status, StatusCode, TrustAction, TrustAnswer, TrustRequest
+from sts.core.trust import KeyKind, ProofKey, Renewing, Status, StatusCode, TrustAction, TrustAnswer, TrustRequest
 from sts.protocols.token_elements import cut_out, token_element
 from sts.protocols.wstrust.names import FEBRUARY_2005, WS_TRUST_13, WSP2004, WSU, Dialect
 from sts.protocols.wstrust.response import render
@@ -35,8 +35,8 @@ ASSERTIONS = {
 }
 ORDER = (  # in which ACS wrote them; each at most once
     *("Entropy", "KeySize", "Lifetime", "AppliesTo", "RequestedSecurityToken", "RequestedProofToken"),
-    *("RequestedAttachedReference", "RequestedUnattachedReference", "TokenType", "RequestType", "KeyType", "Status"),
-    "RequestedTokenCancelled",
+    *("RequestedAttachedReference", "RequestedUnattachedReference", "TokenType", "RequestType", "KeyType"),
+    *("Renewing", "Status", "RequestedTokenCancelled"),
 )
 
 
@@ -68,6 +68,7 @@ def every_answer(dialect: Dialect) -> list[TrustAnswer]:
         status(StatusCode.INVALID, dialect),
         answer(issued(TokenFormat.JWT), TrustAction.VALIDATE)._replace(status=Status(StatusCode.VALID, "it is valid")),
         answer(action=TrustAction.CANCEL),
+        answer(issued(TokenFormat.SAML20))._replace(request=TrustRequest(TrustAction.ISSUE, renewing=Renewing.REFUSED)),
     ]
 
 
@@ -129,16 +130,16 @@ def test_a_response_with_a_computed_key_is_written_byte_for_byte(dialect: Dialec
 
 
 @DIALECTS
-@pytest.mark.parametrize("number", range(15))
+@pytest.mark.parametrize("number", range(16))
 def test_elements_stand_in_the_order_of_acs_and_once(dialect: Dialect, number: int) -> None:
     (response,) = responses(render((every_answer(dialect)[number],), dialect), dialect)
     names = [etree.QName(child).localname for child in response]
     assert names == sorted(set(names), key=ORDER.index)
     assert {child.tag for child in response} <= {f"{{{WSP2004}}}AppliesTo", *map(dialect.tag, ORDER)}
-    assert len(every_answer(dialect)) == 15
+    assert len(every_answer(dialect)) == 16
 
 
-@pytest.mark.parametrize("number", range(15))
+@pytest.mark.parametrize("number", range(16))
 def test_the_published_schema_of_ws_trust_13_takes_every_answer(number: int) -> None:
     validate(render((every_answer(WS_TRUST_13)[number],), WS_TRUST_13), *SCHEMAS)
 
@@ -247,3 +248,18 @@ def test_a_token_that_is_cancelled_is_said_to_be(dialect: Dialect) -> None:
     (response,) = responses(render((answer(action=TrustAction.CANCEL),), dialect), dialect)
     assert response.find(dialect.tag("RequestedTokenCancelled")) is not None
     assert response.find(dialect.tag("TokenType")) is None
+
+
+@DIALECTS
+@pytest.mark.parametrize("asked", Renewing)
+@pytest.mark.parametrize(
+    ("token", "renewable"), [(issued(TokenFormat.JWT), "true"), (encrypted(TokenFormat.SAML20), "false")]
+)
+def test_who_asks_about_renewing_is_told_what_is_granted(
+    dialect: Dialect, asked: Renewing, token: IssuedToken, renewable: str
+) -> None:
+    request = TrustRequest(TrustAction.ISSUE, renewing=asked)
+    (response,) = responses(render((answer(token)._replace(request=request),), dialect), dialect)
+    granted = response.find(dialect.tag("Renewing"))
+    assert granted is not None
+    assert dict(granted.items()) == {"Allow": renewable, "OK": "false"}
