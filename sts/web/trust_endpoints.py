@@ -51,7 +51,9 @@ class TrustDoor:
         try:
             if request.method != "POST":
                 raise MethodNotAllowed("POST")
-            envelope = soap.read(request)
+            root = soap.document(request)
+            reply = Reply(soap.version_spoken(root))
+            envelope = soap.opened(root)
             reply = addressing.reply_to(envelope)
             known = desk.parts.directory.namespace(namespace)
             read = self._read(request, envelope, known, now)
@@ -104,7 +106,7 @@ def _outcome(read: _Read, answers: Sequence[TrustAnswer], answered: Answer) -> O
     """The answer, with all that the log says of it: every token that is handed out."""
     issued = [told.issued for told in answers if told.issued is not None]
     noted: dict[str, object] = {"action": read.addressed.action}
-    statuses = [told.status.code for told in answers if told.status is not None]
+    statuses = [{"status": told.status.code, "detail": told.status.detail} for told in answers if told.status]
     if statuses:
         noted["validated"] = statuses
     if len(issued) > 1:

@@ -83,8 +83,13 @@ def signed_message(world: World, body: str | None = None) -> tuple[TrustMessage,
     """A message of the service identity that has a certificate, and its signed bytes."""
     name = f"_t{next(_numbers)}"  # of its own, or what is signed would be the same
     stamp = timestamp(world.now).replace("_0", name)
-    message = good(world, body, endpoint="certificate", token=binary_token(mechanic()), stamp=stamp)
+    message = mechanic_message(world, body).changed(stamp=stamp)
     return message, signed(message.xml(), replace(by_rsa(rsa_key("mechanic")), references=(name, "_1")))
+
+
+def mechanic_message(world: World, body: str | None = None) -> TrustMessage:
+    """A message of the same service identity, not signed yet."""
+    return good(world, body, endpoint="certificate", token=binary_token(mechanic()))
 
 
 def deliver(world: World, message: TrustMessage, body: bytes | None = None, **headers: str) -> TestResponse:

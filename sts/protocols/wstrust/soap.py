@@ -66,11 +66,27 @@ def version_of_media_type(content_type: str) -> SoapVersion:
     return SoapVersion.SOAP11 if content_type.strip().lower().startswith("text/xml") else SoapVersion.SOAP12
 
 
+class Opened(NamedTuple):
+    """An envelope, whatever its body holds."""
+
+    version: SoapVersion
+    headers: tuple[etree._Element, ...]  # those that are for us
+    body: etree._Element
+
+
 def read(request: HttpRequest) -> Envelope:
     """Read a message: an envelope of either version with one element in its body.
 
     No DTD, comment or processing instruction, no attachment (MTOM, XOP). Raises BadEnvelope, PayloadTooLarge.
     """
+    version, headers, body = opened(request)
+    if len(body) != 1 or (body.text or "").strip() or (body[0].tail or "").strip():
+        raise BadEnvelope(f"a body holds one request, this one {len(body)} elements")
+    return Envelope(version, headers, body, body[0])
+
+
+def opened(request: HttpRequest) -> Opened:
+    """The same of a message whose body may also be empty, as WS-Transfer has it."""
     if media_type(request) not in _MEDIA_TYPES:
         raise BadEnvelope(
             "the Content-Type of a message is application/soap+xml (SOAP 1.2) or text/xml (SOAP 1.1)",
@@ -88,13 +104,11 @@ def read(request: HttpRequest) -> Envelope:
     header, body = _halves(root, version)
     if next(root.iter(f"{{{XOP}}}Include"), None) is not None:
         raise BadEnvelope("attachments (MTOM, XOP) are not read here")
-    if len(body) != 1 or (body.text or "").strip() or (body[0].tail or "").strip():
-        raise BadEnvelope(f"a body holds one request, this one {len(body)} elements")
     headers = () if header is None else tuple(entry for entry in header if _is_ours(entry, version))
-    return Envelope(version, headers, body, body[0])
+    return Opened(version, headers, body)
 
 
-def require_understood(envelope: Envelope, understood: Collection[str]) -> None:
+def require_understood(envelope: Envelope | Opened, understood: Collection[str]) -> None:
     """Return if every header that must be understood has one of these tags; raises HeaderNotUnderstood."""
     name = envelope.version.tag("mustUnderstand")
     unknown = [
