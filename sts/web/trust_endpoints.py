@@ -53,7 +53,7 @@ class TrustDoor:
                 raise MethodNotAllowed("POST")
             root = soap.document(request)
             reply = Reply(soap.version_spoken(root))
-            envelope = soap.opened(root)
+            envelope = soap.with_content(soap.taken_apart(root))
             reply = addressing.reply_to(envelope)
             known = desk.parts.directory.namespace(namespace)
             read = self._read(request, envelope, known, now)
@@ -68,7 +68,7 @@ class TrustDoor:
 
     def _read(self, request: HttpRequest, envelope: Envelope, namespace: Namespace, now: datetime) -> _Read:
         soap.require_understood(envelope, _UNDERSTOOD)
-        endpoint = Endpoint(self.dialect, self.credential, _roots(namespace))
+        endpoint = Endpoint(self.dialect, self.credential, roots(namespace))
         addressed = addressing.read(envelope, endpoint, request)
         message = Message(envelope, addressed, request.client_certificate)
         secured = security.read(message, self.credential, now)
@@ -96,7 +96,7 @@ class TrustDoor:
         return faults.refuse(error, faults.Circumstances(self.dialect, reply, trace_id, now))
 
 
-def _roots(namespace: Namespace) -> tuple[str, ...]:
+def roots(namespace: Namespace) -> tuple[str, ...]:
     """What the addresses of a namespace begin with, by every host name; a port is the issuer's own."""
     scheme = urlsplit(namespace.issuer).scheme
     return (namespace.issuer, *(f"{scheme}://{host}/" for host in namespace.hosts))

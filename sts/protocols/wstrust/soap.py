@@ -49,7 +49,11 @@ class Envelope(NamedTuple):
     version: SoapVersion
     headers: tuple[etree._Element, ...]  # those that are for us
     body: etree._Element
-    content: etree._Element  # the one child of the body
+
+    @property
+    def content(self) -> etree._Element:
+        """The one child of the body of a message that `read` has read."""
+        return self.body[0]
 
     def named(self, *tags: str) -> list[etree._Element]:
         """The headers of these tags."""
@@ -66,41 +70,45 @@ def version_of_media_type(content_type: str) -> SoapVersion:
     return SoapVersion.SOAP11 if content_type.strip().lower().startswith("text/xml") else SoapVersion.SOAP12
 
 
-class Opened(NamedTuple):
-    """An envelope, whatever its body holds."""
-
-    version: SoapVersion
-    headers: tuple[etree._Element, ...]  # those that are for us
-    body: etree._Element
-
-
 def read(request: HttpRequest) -> Envelope:
     """Read a message: an envelope of either version with one element in its body.
 
     No DTD, comment or processing instruction, no attachment (MTOM, XOP). Raises BadEnvelope, PayloadTooLarge.
     """
-    version, headers, body = opened(request)
-    if len(body) != 1 or (body.text or "").strip() or (body[0].tail or "").strip():
-        raise BadEnvelope(f"a body holds one request, this one {len(body)} elements")
-    return Envelope(version, headers, body, body[0])
+    return with_content(opened(request))
 
 
 def opened(request: HttpRequest) -> Opened:
     """The same of a message whose body may also be empty, as WS-Transfer has it."""
+    return taken_apart(document(request))
+
+
+def document(request: HttpRequest) -> etree._Element:
+    """The root of a message, whatever it is; raises BadEnvelope for what is not read here, and PayloadTooLarge."""
     if media_type(request) not in _MEDIA_TYPES:
         raise BadEnvelope(
             "the Content-Type of a message is application/soap+xml (SOAP 1.2) or text/xml (SOAP 1.1)",
             detail=f"Content-Type: {media_type(request)[:100]!r}",
         )
     try:
-        root = parse(request.body)
+        return parse(request.body)
     except PayloadTooLarge:
         raise
     except BadRequest as error:
         raise BadEnvelope("the message is not XML that is read here", detail=error.detail) from error
+
+
+def version_spoken(root: etree._Element) -> SoapVersion:
+    """The version of an envelope; raises OtherSoapVersion, and BadEnvelope for what is none."""
     version = _VERSIONS.get(str(root.tag))
     if version is None:
         raise _no_envelope(root)
+    return version
+
+
+def taken_apart(root: etree._Element) -> Opened:
+    """What is in an envelope; raises BadEnvelope."""
+    version = version_spoken(root)
     header, body = _halves(root, version)
     if next(root.iter(f"{{{XOP}}}Include"), None) is not None:
         raise BadEnvelope("attachments (MTOM, XOP) are not read here")
@@ -108,7 +116,15 @@ def opened(request: HttpRequest) -> Opened:
     return Opened(version, headers, body)
 
 
-def require_understood(envelope: Envelope | Opened, understood: Collection[str]) -> None:
+def with_content(envelope: Opened) -> Envelope:
+    """An envelope whose body holds exactly one element; raises BadEnvelope."""
+    body = envelope.body
+    if len(body) != 1 or (body.text or "").strip() or (body[0].tail or "").strip():
+        raise BadEnvelope(f"a body holds one request, this one {len(body)} elements")
+    return Envelope(envelope.version, envelope.headers, body, body[0])
+
+
+def require_understood(envelope: Envelope, understood: Collection[str]) -> None:
     """Return if every header that must be understood has one of these tags; raises HeaderNotUnderstood."""
     name = envelope.version.tag("mustUnderstand")
     unknown = [
