@@ -78,7 +78,7 @@ def read(request: HttpRequest) -> Envelope:
     return with_content(opened(request))
 
 
-def opened(request: HttpRequest) -> Opened:
+def opened(request: HttpRequest) -> Envelope:
     """The same of a message whose body may also be empty, as WS-Transfer has it."""
     return taken_apart(document(request))
 
@@ -106,22 +106,22 @@ def version_spoken(root: etree._Element) -> SoapVersion:
     return version
 
 
-def taken_apart(root: etree._Element) -> Opened:
+def taken_apart(root: etree._Element) -> Envelope:
     """What is in an envelope; raises BadEnvelope."""
     version = version_spoken(root)
     header, body = _halves(root, version)
     if next(root.iter(f"{{{XOP}}}Include"), None) is not None:
         raise BadEnvelope("attachments (MTOM, XOP) are not read here")
     headers = () if header is None else tuple(entry for entry in header if _is_ours(entry, version))
-    return Opened(version, headers, body)
+    return Envelope(version, headers, body)
 
 
-def with_content(envelope: Opened) -> Envelope:
-    """An envelope whose body holds exactly one element; raises BadEnvelope."""
+def with_content(envelope: Envelope) -> Envelope:
+    """The same envelope if its body holds exactly one element; raises BadEnvelope."""
     body = envelope.body
     if len(body) != 1 or (body.text or "").strip() or (body[0].tail or "").strip():
         raise BadEnvelope(f"a body holds one request, this one {len(body)} elements")
-    return Envelope(envelope.version, envelope.headers, body, body[0])
+    return envelope
 
 
 def require_understood(envelope: Envelope, understood: Collection[str]) -> None:
