@@ -96,9 +96,9 @@ def _require_recoverable(identity: ServiceIdentity) -> None:
 def _by_certificate(namespace: Namespace, proof: CertificateProof, parts: Parts, now: datetime) -> Principal:
     """The certificate pinned to the service identity, or one that a CA of the namespace issued in its name.
 
-    TLS has proved that the caller holds the private key (RFC 8705, 2.1 and 2.2).
+    TLS or a message's signature has proved that the caller holds the private key (RFC 8705, 2.1 and 2.2).
     """
-    claimed = proof.name if proof.name is not None else parts.client_certificates.claimed_name(proof.certificate)
+    claimed = proof.name if proof.name is not None else _meant(namespace, proof.certificate, parts)
     identity = parts.directory.service_identity(namespace, claimed)
     if identity is None or not _is_pinned(identity, proof, now):
         certified = parts.client_certificates.certified_client(proof.certificate, authorities(namespace, now), now)
@@ -106,6 +106,18 @@ def _by_certificate(namespace: Namespace, proof: CertificateProof, parts: Parts,
             raise AuthenticationFailed(detail=f"the certificate names '{certified.name}', the request '{claimed}'")
         _require_later_than_secrets(namespace, identity, certified)
     return principal_of(namespace, enabled(identity), AuthenticationMethod.X509, now)
+
+
+def _meant(namespace: Namespace, certificate: bytes, parts: Parts) -> str:
+    """Whose certificate it is, where nobody says: the one service identity that it is pinned to, or whom it names.
+
+    Of several, disabled ones do not count.
+    """
+    owners = parts.directory.certificate_owners(namespace, certificate)
+    if len(owners) > 1:
+        known = (parts.directory.service_identity(namespace, name) for name in owners)
+        owners = [identity.name for identity in known if identity is not None and identity.enabled]
+    return owners[0] if len(owners) == 1 else parts.client_certificates.claimed_name(certificate)
 
 
 def _require_later_than_secrets(

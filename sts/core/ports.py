@@ -105,6 +105,9 @@ class Directory(Protocol):
     def service_identity(self, namespace: Namespace, name: str) -> ServiceIdentity | None:
         """The service identity of this name."""
 
+    def certificate_owners(self, namespace: Namespace, certificate: bytes) -> Sequence[str]:
+        """The names of the service identities that this certificate (DER) is pinned to; from the database."""
+
     def identity_providers(self, namespace: Namespace) -> Sequence[IdentityProvider]:
         """The identity providers of the namespace by name, disabled ones too."""
 

@@ -62,6 +62,14 @@ class SqlDirectory:
         """Answer the service identity of this name, None if there is none; raises StoreUnavailable."""
         return self._service_identities.get((namespace.id, name)) or self._load_service_identity(namespace, name)
 
+    def certificate_owners(self, namespace: Namespace, certificate: bytes) -> tuple[str, ...]:
+        """Answer the names of the service identities with this certificate (DER); raises StoreUnavailable.
+
+        Not kept: whoever asks this is about to write to the database anyway.
+        """
+        with self._database.reading() as connection:
+            return service_identities.with_certificate(connection, namespace, certificate)
+
     def identity_providers(self, namespace: Namespace) -> tuple[IdentityProvider, ...]:
         """Answer the identity providers of the namespace by name, disabled ones too; raises StoreUnavailable."""
         known = self._identity_providers.get(namespace.id)

@@ -25,6 +25,11 @@ def by_owner(
     return {owner_id: tuple(certificates) for owner_id, certificates in found.items()}
 
 
+def owned_by(owners: sa.Table, certificate: bytes) -> sa.ColumnElement[bool]:
+    """The condition that an owner has this certificate (DER)."""
+    return sa.exists().where(_owner(owners) == owners.c.id, _TABLE.c.der == certificate)
+
+
 def save(
     connection: sa.Connection, owners: sa.Table, owner_id: int, certificates: Sequence[PartnerCertificate]
 ) -> None:

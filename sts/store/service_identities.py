@@ -35,6 +35,13 @@ def list_all(connection: sa.Connection, namespace: Namespace) -> tuple[ServiceId
     return _load(connection, namespace, sa.true())
 
 
+def with_certificate(connection: sa.Connection, namespace: Namespace, certificate: bytes) -> tuple[str, ...]:
+    """Answer the names of the service identities that have this certificate (DER), in order."""
+    owned = partner_certificates.owned_by(_TABLE, certificate)
+    found = sa.select(_TABLE.c.name).where(_TABLE.c.namespace_id == namespace.id, owned).order_by(_TABLE.c.name)
+    return tuple(connection.scalars(found))
+
+
 def save(change: Change, namespace: Namespace, identity: ServiceIdentity) -> ServiceIdentity:
     """Store the service identity; one with id 0 is new and is answered with its id; raises Conflict, NotFound.
 

@@ -56,6 +56,14 @@ class MemoryDirectory:
     def service_identity(self, namespace: Namespace, name: str) -> ServiceIdentity | None:
         return self.service_identities.get((namespace.id, name))
 
+    def certificate_owners(self, namespace: Namespace, certificate: bytes) -> tuple[str, ...]:
+        owned = (
+            identity.name
+            for (owner, _), identity in self.service_identities.items()
+            if owner == namespace.id and identity.certificate and identity.certificate.der == certificate
+        )
+        return tuple(sorted(owned))
+
     def identity_providers(self, namespace: Namespace) -> tuple[IdentityProvider, ...]:
         return tuple(self.providers[key] for key in sorted(self.providers) if key[0] == namespace.id)
 

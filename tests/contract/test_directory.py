@@ -11,6 +11,7 @@ from sts.core.model import (
     ClaimPattern,
     IdentityProvider,
     Namespace,
+    PartnerCertificate,
     RelyingParty,
     Rule,
     RuleGroup,
@@ -98,6 +99,18 @@ def test_service_identity_is_found_by_its_exact_name(backend: Backend) -> None:
     assert backend.directory.service_identity(contoso, "worker") == stored
     for name in ("Worker", "", "worker\0", "\ud800", "w" * 100_000):
         assert backend.directory.service_identity(contoso, name) is None
+
+
+def test_certificate_leads_to_the_service_identities_of_the_namespace_that_have_it(backend: Backend) -> None:
+    contoso = backend.save_namespace(CONTOSO)
+    fabrikam = backend.save_namespace(replace(CONTOSO, name="fabrikam", issuer="https://sts.example/fabrikam/"))
+    pinned = PartnerCertificate(b"der", "CN=robot", "0" * 40, builders.NOW, builders.NOW)
+    for owner, name in ((contoso, "robot"), (contoso, "android"), (fabrikam, "other")):
+        backend.save_service_identity(owner, ServiceIdentity(0, name, certificate=pinned))
+    backend.save_service_identity(contoso, ServiceIdentity(0, "worker"))
+    assert list(backend.directory.certificate_owners(contoso, b"der")) == ["android", "robot"]
+    assert list(backend.directory.certificate_owners(fabrikam, b"der")) == ["other"]
+    assert list(backend.directory.certificate_owners(contoso, b"another")) == []
 
 
 def test_identity_providers_are_the_namespaces_by_name_disabled_ones_too(backend: Backend) -> None:

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from lxml import etree
 
+from tests.crypto.identities import certificate
 from tests.flows.test_database_away import database_away
 from tests.flows.world import SECRET, World
 from tests.protocols.wstrust.messages import (
@@ -15,12 +16,16 @@ from tests.protocols.wstrust.messages import (
     TRUST_13,
     TRUST_2005,
     applies_to,
+    binary_token,
+    by_rsa,
     digest_token,
     nonce,
     request,
+    signed,
     timestamp,
     username_token,
 )
+from tests.threats.encryption import rsa_key
 from tests.threats.identity_providers import assertion, stage, unsigned
 from tests.threats.trust_door import (
     POSSESSED,
@@ -78,6 +83,19 @@ def test_every_token_of_a_collection_is_written_down(service: World) -> None:
 def test_a_certificate_in_a_signed_message_names_its_service_identity(service: World) -> None:
     granted(service, *signed_message(service))
     assert service.records()[-1]["principal"] == "mechanic"
+
+
+def test_a_pinned_certificate_names_its_service_identity_whatever_it_says_itself(service: World) -> None:
+    token = binary_token(certificate("rsa2048", "robot"))
+    message = good(service, endpoint="certificate", token=token)
+    granted(service, message, signed(message.xml(), by_rsa(rsa_key("robot"))))
+    assert service.records()[-1]["principal"] == "robot"
+
+
+def test_a_certificate_that_is_pinned_to_nobody_names_nobody(service: World) -> None:
+    token = binary_token(certificate("rsa2048", "attacker"))
+    message = good(service, endpoint="certificate", token=token)
+    assert fault(service, message, signed(message.xml(), by_rsa(rsa_key("attacker")))).subcode == REFUSED
 
 
 def test_t01_message_without_a_timestamp_is_refused(service: World) -> None:
