@@ -15,6 +15,7 @@ from sts.core.ring_defaults import MAX_AGE, RingDefaults
 from sts.core.rollover import RingName
 from sts.protocols import discovery, federation_metadata
 from sts.protocols.federation_metadata import MetadataDescription
+from sts.protocols.wstrust import wsdl
 
 MAX_KEPT: Final = 1000
 
@@ -26,6 +27,7 @@ class DocumentKind(StrEnum):
     OPENID_CONFIGURATION = "openid-configuration"
     AUTHORIZATION_SERVER = "authorization-server"
     JWKS = "jwks"
+    TRUST_DESCRIPTION = "trust-description"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +98,17 @@ def _jwks(namespace: Namespace, means: _Means, now: datetime) -> bytes:
     return discovery.jwks(published_signing(namespace, now))
 
 
+def _trust_description(namespace: Namespace, means: _Means, now: datetime) -> bytes:
+    return wsdl.document(namespace.issuer)
+
+
 _Renderer = Callable[[Namespace, _Means, datetime], bytes]
 _RENDERERS: Final[Mapping[DocumentKind, tuple[_Renderer, str]]] = {
     DocumentKind.FEDERATION_METADATA: (_federation_metadata, "application/xml"),
     DocumentKind.OPENID_CONFIGURATION: (_openid_configuration, "application/json"),
     DocumentKind.AUTHORIZATION_SERVER: (_authorization_server, "application/json"),
     DocumentKind.JWKS: (_jwks, "application/jwk-set+json"),
+    DocumentKind.TRUST_DESCRIPTION: (_trust_description, "text/xml"),
 }
 
 

@@ -14,6 +14,7 @@ WS_TRUST_13: Final = (
     "v2/wstrust/13/issuedtoken-symmetric",
     "v2/wstrust/13/issuedtoken-asymmetric",
 )
+WS_TRUST_MEX: Final = "v2/wstrust/mex"
 WRAP: Final = "WRAPv0.9"
 OAUTH2_ACS: Final = "v2/OAuth2-13"
 OAUTH2: Final = "oauth2/token"

@@ -13,7 +13,7 @@ from sts.core.uris import JWT_TOKEN, SAML11_TOKEN, SAML20_TOKEN, SWT_TOKEN
 from sts.crypto.encrypted_element import CONTENT_METHODS, RSA_OAEP
 from sts.crypto.xml import NS, escape_attribute, escape_text, parse
 from sts.crypto.xmldsig import sign_element
-from sts.protocols.addresses import WS_FEDERATION, WS_TRUST_13
+from sts.protocols.addresses import WS_FEDERATION, WS_TRUST_13, WS_TRUST_MEX
 
 TOKEN_TYPES: Final = (SAML20_TOKEN, SAML11_TOKEN, JWT_TOKEN, SWT_TOKEN)
 
@@ -30,6 +30,7 @@ _SAML20_PROTOCOL = "urn:oasis:names:tc:SAML:2.0:protocol"
 _PASSIVE_2003 = "http://schemas.xmlsoap.org/ws/2003/07/secext"
 _SAML20_BINDINGS = "urn:oasis:names:tc:SAML:2.0:bindings:"
 _BINDINGS = (_PASSIVE_2003, f"{_SAML20_BINDINGS}HTTP-Redirect", f"{_SAML20_BINDINGS}HTTP-POST")
+_MEX = "http://schemas.xmlsoap.org/ws/2004/09/mex"
 _UNSPECIFIED_NAME = "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified"
 _SIGNATURE_START, _SIGNATURE_END = b"<ds:Signature ", b"</ds:Signature>"
 
@@ -72,13 +73,14 @@ def _token_service(description: MetadataDescription) -> str:
     offered_tokens = _each("fed:TokenType", description.token_types)
     offered_claims = _each("auth:ClaimType", description.claim_types, ' Optional="true"')
     services = (description.issuer + path for path in WS_TRUST_13)
+    described = _described_at(description.issuer + WS_TRUST_MEX)
     return _role(
         "fed:SecurityTokenServiceType",
         _keys("signing", description.signing_certificates),
         f"<fed:TokenTypesOffered>{offered_tokens}</fed:TokenTypesOffered>",
         f"<fed:ClaimTypesOffered>{offered_claims}</fed:ClaimTypesOffered>",
         _endpoint("fed:TargetScopes", description.issuer),
-        *(_endpoint("fed:SecurityTokenServiceEndpoint", service) for service in services),
+        *(_endpoint("fed:SecurityTokenServiceEndpoint", service, described) for service in services),
         _endpoint("fed:PassiveRequestorEndpoint", description.issuer + WS_FEDERATION),
     )
 
@@ -129,8 +131,17 @@ def _each(element: str, uris: Iterable[str], attributes: str = "") -> str:
     return "".join(f'<{element} Uri="{escape_attribute(uri)}"{attributes}/>' for uri in uris)
 
 
-def _endpoint(element: str, address: str) -> str:
+def _endpoint(element: str, address: str, metadata: str = "") -> str:
     return (
-        f"<{element}><wsa:EndpointReference><wsa:Address>{escape_text(address)}</wsa:Address>"
+        f"<{element}><wsa:EndpointReference><wsa:Address>{escape_text(address)}</wsa:Address>{metadata}"
         f"</wsa:EndpointReference></{element}>"
+    )
+
+
+def _described_at(address: str) -> str:
+    """Where an endpoint is described (WS-Addressing 1.0 Core, 2.1; WS-MetadataExchange 2004/09, 3)."""
+    return (
+        f'<wsa:Metadata><mex:Metadata xmlns:mex="{_MEX}"><mex:MetadataSection Dialect="{_MEX}"><mex:MetadataReference>'
+        f"<wsa:Address>{escape_text(address)}</wsa:Address></mex:MetadataReference></mex:MetadataSection>"
+        "</mex:Metadata></wsa:Metadata>"
     )

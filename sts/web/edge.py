@@ -32,6 +32,7 @@ _CANONICAL: Final = {  # ACS's addresses, which do not depend on case or a trail
         addresses.LOCAL_SIGN_IN,
         addresses.IDENTITY_PROVIDERS,
         addresses.FEDERATION_METADATA,
+        addresses.WS_TRUST_MEX,
     )
 }
 _LONGEST_LOGGED: Final = 512  # characters; an address may have 65,000

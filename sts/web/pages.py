@@ -15,6 +15,7 @@ from sts.protocols import addresses
 from sts.protocols.http import MAX_BODY, MAX_FIELDS
 from sts.web.context import current_arrival, current_service, refused
 from sts.web.enrolment import enrolment
+from sts.web.metadata_exchange import metadata_exchange
 from sts.web.metrics import Metrics
 from sts.web.problem import problem
 from sts.web.sign_in import sign_in
@@ -33,6 +34,7 @@ def create_pages(service: Service, metrics: Metrics) -> Flask:
     app.register_blueprint(documents)
     app.register_blueprint(enrolment)
     app.register_blueprint(health)
+    app.register_blueprint(metadata_exchange)
     app.register_blueprint(sign_in)
     app.register_blueprint(start_page)
     app.register_error_handler(StsError, _refuse)
@@ -92,6 +94,12 @@ def authorization_server(namespace: str) -> BaseResponse:
 def jwks(namespace: str) -> BaseResponse:
     """The public keys that verify tokens."""
     return _publish(namespace, DocumentKind.JWKS)
+
+
+@documents.get(f"/<namespace>/{addresses.WS_TRUST_MEX}")
+def trust_description(namespace: str) -> BaseResponse:
+    """What a WS-Trust client is generated from (WS-MetadataExchange 1.1, 4: the metadata of an address by GET)."""
+    return _publish(namespace, DocumentKind.TRUST_DESCRIPTION)
 
 
 @health.get("/health/live")

@@ -19,7 +19,8 @@ ISSUER = "http://127.0.0.1:8000/contoso/"
 METADATA = "FederationMetadata/2007-06/FederationMetadata.xml"
 OPENID = ".well-known/openid-configuration"
 JWKS = ".well-known/jwks.json"
-DOCUMENTS = (METADATA, OPENID, JWKS)
+MEX = "v2/wstrust/mex"
+DOCUMENTS = (METADATA, OPENID, JWKS, MEX)
 EVERY_DOCUMENT = pytest.mark.parametrize("document", DOCUMENTS)
 NS = {"md": "urn:oasis:names:tc:SAML:2.0:metadata", "ds": "http://www.w3.org/2000/09/xmldsig#"}
 
@@ -96,14 +97,14 @@ def test_a_document_of_an_unknown_namespace_is_not_found(still_world: World, doc
 
 @EVERY_DOCUMENT
 def test_a_document_is_not_to_be_written(still_world: World, document: str) -> None:
-    answer = still_world.post(document, {})
+    answer = still_world.client.put(f"/contoso/{document}", base_url="http://127.0.0.1:8000")
     assert answer.status_code == 405
     assert "GET" in answer.headers["Allow"]
 
 
 def test_media_types_are_what_readers_expect(still_world: World) -> None:
     types = [still_world.get(document).headers["Content-Type"].partition(";")[0] for document in DOCUMENTS]
-    assert types == ["application/xml", "application/json", "application/jwk-set+json"]
+    assert types == ["application/xml", "application/json", "application/jwk-set+json", "text/xml"]
 
 
 def test_discovery_names_the_issuer_and_its_addresses(still_world: World) -> None:

@@ -13,7 +13,7 @@ hosts: [contoso.sts.example, old.contoso.example]
 """
 ISSUER = "http://127.0.0.1:8000/contoso/"
 METADATA = "FederationMetadata/2007-06/FederationMetadata.xml"
-DOCUMENTS = (METADATA, ".well-known/openid-configuration", ".well-known/jwks.json")
+DOCUMENTS = (METADATA, ".well-known/openid-configuration", ".well-known/jwks.json", "v2/wstrust/mex")
 
 
 @pytest.fixture(scope="module")

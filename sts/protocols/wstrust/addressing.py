@@ -1,6 +1,6 @@
 """WS-Addressing, 1.0 and of August 2004: whom a message is for, what it wants, and where its answer goes."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Final, NamedTuple
 
 from lxml import etree
@@ -22,6 +22,22 @@ UNDERSTOOD: Final = frozenset(
 )
 
 
+class Place(NamedTuple):
+    """Where messages go: a path below each of the roots of a namespace, and the Actions that are taken there."""
+
+    path: str
+    roots: tuple[str, ...]
+    actions: Collection[str]
+
+    def is_at(self, destination: str) -> bool:
+        """Whether an address is this one's; what is below the root depends on neither case nor a trailing slash."""
+        path = self.path.lower()
+        return any(
+            destination.startswith(root) and destination[len(root) :].lower() in (path, path + "/")
+            for root in self.roots
+        )
+
+
 class Endpoint(NamedTuple):
     """One of our addresses: what is spoken and taken there, and the roots of the namespace that it is below."""
 
@@ -29,13 +45,10 @@ class Endpoint(NamedTuple):
     credential: Credential
     roots: tuple[str, ...]
 
-    def is_at(self, destination: str) -> bool:
-        """Whether an address is this one's; what is below the root depends on neither case nor a trailing slash."""
-        path = address(self.dialect, self.credential).lower()
-        return any(
-            destination.startswith(root) and destination[len(root) :].lower() in (path, path + "/")
-            for root in self.roots
-        )
+    @property
+    def place(self) -> Place:
+        """Where its messages go."""
+        return Place(address(self.dialect, self.credential), self.roots, self.dialect.request_actions)
 
 
 class Reply(NamedTuple):
@@ -84,39 +97,52 @@ def read(envelope: Envelope, endpoint: Endpoint, request: HttpRequest) -> Addres
     is there; whatever goes back goes back by the same connection. Raises BadAddressing, AddressingRequired,
     UnreachableDestination, UnsupportedAction (WS-Addressing 1.0 Core, 3; SOAP Binding, 6.4).
     """
-    ours = tuple(header for header in envelope.headers if header.tag in UNDERSTOOD)
-    namespaces = {etree.QName(header).namespace for header in ours}
-    if len(namespaces) > 1:
-        raise BadAddressing("InvalidAddress", "the headers of two versions of WS-Addressing are in one message")
-    namespace = namespaces.pop() if namespaces else WSA10
-    _require_destination(_text(_required(envelope, _tags(namespace, "To"))), endpoint)
-    action = _action(_text(_required(envelope, _tags(namespace, "Action"))), endpoint, request)
-    for name in ("ReplyTo", "FaultTo"):
-        _require_anonymous(_optional(envelope, _tags(namespace, name)), namespace)
-    identifier = _required(envelope, _tags(namespace, "MessageID", _OTHER_CASE))
+    action = endpoint.dialect.request_actions[arrived(envelope, endpoint.place, request)]
+    identifier = _required(envelope, _tags(_namespace(envelope), "MessageID", _OTHER_CASE))
     if not 0 < len(_text(identifier)) <= LONGEST_ID:
         raise BadAddressing("InvalidAddress", f"a MessageID has 1 to {LONGEST_ID} characters")
-    return Addressed(action, _text(identifier), ours, identifier)
+    return Addressed(action, _text(identifier), _ours(envelope), identifier)
 
 
-def _require_destination(destination: str, endpoint: Endpoint) -> None:
-    if not endpoint.is_at(destination):
-        expected = endpoint.roots[0] + address(endpoint.dialect, endpoint.credential)
+def arrived(envelope: Envelope, place: Place, request: HttpRequest) -> str:
+    """The Action of a message that is where it belongs; the errors are those of `read`."""
+    namespace = _namespace(envelope)
+    _require_destination(_text(_required(envelope, _tags(namespace, "To"))), place)
+    action = _text(_required(envelope, _tags(namespace, "Action")))
+    _require_action(action, place, request)
+    for name in ("ReplyTo", "FaultTo"):
+        _require_anonymous(_optional(envelope, _tags(namespace, name)), namespace)
+    return action
+
+
+def _ours(envelope: Envelope) -> tuple[etree._Element, ...]:
+    return tuple(header for header in envelope.headers if header.tag in UNDERSTOOD)
+
+
+def _namespace(envelope: Envelope) -> str:
+    """The version of WS-Addressing that a message uses."""
+    namespaces = {etree.QName(header).namespace or "" for header in _ours(envelope)}
+    if len(namespaces) > 1:
+        raise BadAddressing("InvalidAddress", "the headers of two versions of WS-Addressing are in one message")
+    return namespaces.pop() if namespaces else WSA10
+
+
+def _require_destination(destination: str, place: Place) -> None:
+    if not place.is_at(destination):
         raise UnreachableDestination(
-            f"the message is not for this endpoint, whose address is {expected}", detail=f"To: {destination[:200]!r}"
+            f"the message is not for this endpoint, whose address is {place.roots[0] + place.path}",
+            detail=f"To: {destination[:200]!r}",
         )
 
 
-def _action(action: str, endpoint: Endpoint, request: HttpRequest) -> TrustAction:
-    found = endpoint.dialect.request_actions.get(action)
-    if found is None:
+def _require_action(action: str, place: Place, request: HttpRequest) -> None:
+    if action not in place.actions:
         raise UnsupportedAction(
-            f"the Action is none of this endpoint's, such as {next(iter(endpoint.dialect.request_actions))}",
+            f"the Action is none of this endpoint's, such as {next(iter(place.actions))}",
             detail=f"Action: {action[:200]!r}",
         )
     if any(told != action for told in _told_by_http(request)):
         raise BadAddressing("ActionMismatch", "HTTP names another action than the Action header")
-    return found
 
 
 def _told_by_http(request: HttpRequest) -> Iterable[str]:

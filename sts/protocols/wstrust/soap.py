@@ -75,12 +75,7 @@ def read(request: HttpRequest) -> Envelope:
 
     No DTD, comment or processing instruction, no attachment (MTOM, XOP). Raises BadEnvelope, PayloadTooLarge.
     """
-    return with_content(opened(request))
-
-
-def opened(request: HttpRequest) -> Envelope:
-    """The same of a message whose body may also be empty, as WS-Transfer has it."""
-    return taken_apart(document(request))
+    return with_content(taken_apart(document(request)))
 
 
 def document(request: HttpRequest) -> etree._Element:
@@ -107,7 +102,7 @@ def version_spoken(root: etree._Element) -> SoapVersion:
 
 
 def taken_apart(root: etree._Element) -> Envelope:
-    """What is in an envelope; raises BadEnvelope."""
+    """What is in an envelope, whose body may also be empty, as WS-Transfer has it; raises BadEnvelope."""
     version = version_spoken(root)
     header, body = _halves(root, version)
     if next(root.iter(f"{{{XOP}}}Include"), None) is not None:

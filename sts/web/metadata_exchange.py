@@ -1,0 +1,39 @@
+"""The description of the WS-Trust endpoints, asked for by a SOAP message."""
+
+from typing import Final
+
+from flask import Blueprint, Response, request
+
+from sts.core.errors import StsError
+from sts.operations.publish import DocumentKind
+from sts.protocols import addresses
+from sts.protocols.wstrust import addressing, faults, mex, soap
+from sts.protocols.wstrust.addressing import Reply
+from sts.protocols.wstrust.names import WS_TRUST_13
+from sts.web.arrival import read_request
+from sts.web.context import current_arrival, current_service, refused, response
+from sts.web.trust_endpoints import roots
+
+metadata_exchange: Final = Blueprint("metadata_exchange", __name__)
+
+
+@metadata_exchange.post(f"/<namespace>/{addresses.WS_TRUST_MEX}")
+def exchange_metadata(namespace: str) -> Response:
+    """The description in an envelope (WS-MetadataExchange, WS-Transfer Get); every refusal is a SOAP fault."""
+    service, arrival = current_service(), current_arrival()
+    now = service.clock()
+    reply = Reply(soap.version_of_media_type(arrival.content_type))
+    try:
+        asked = read_request(arrival, request.environ)
+        root = soap.document(asked)
+        reply = Reply(soap.version_spoken(root))
+        envelope = soap.taken_apart(root)
+        reply = addressing.reply_to(envelope)
+        soap.require_understood(envelope, addressing.UNDERSTOOD)
+        known = service.directory.namespace(namespace)
+        action = addressing.arrived(envelope, mex.place(roots(known)), asked)
+        document = service.publications.document(known, DocumentKind.TRUST_DESCRIPTION, now)
+        return response(mex.answer(envelope, action, document.body))
+    except StsError as error:
+        circumstances = faults.Circumstances(WS_TRUST_13, reply, arrival.trace_id, now)
+        return refused(error, faults.refuse(error, circumstances))
