@@ -97,9 +97,10 @@ class TrustDoor:
 
 
 def roots(namespace: Namespace) -> tuple[str, ...]:
-    """What the addresses of a namespace begin with, by every host name; a port is the issuer's own."""
-    scheme = urlsplit(namespace.issuer).scheme
-    return (namespace.issuer, *(f"{scheme}://{host}/" for host in namespace.hosts))
+    """What the addresses of a namespace begin with, by every host name, there also with the issuer's own port."""
+    issuer = urlsplit(namespace.issuer)
+    ports = ("",) if issuer.port is None else ("", f":{issuer.port}")
+    return (namespace.issuer, *(f"{issuer.scheme}://{host}{port}/" for host in namespace.hosts for port in ports))
 
 
 def _outcome(read: _Read, answers: Sequence[TrustAnswer], answered: Answer) -> Outcome:

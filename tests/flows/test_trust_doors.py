@@ -8,7 +8,9 @@ import pytest
 from lxml import etree
 from werkzeug.test import TestResponse
 
+from sts.core.model import Namespace
 from sts.settings import Settings
+from sts.web.trust_endpoints import roots
 from tests.flows.certified import HEADER, PROXY, behind_a_proxy, byte_sequence
 from tests.flows.world import CONTOSO, SECRET, World, lend, make_world
 from tests.protocols.wstrust.messages import SOAP11, TrustMessage, request, username_token
@@ -86,6 +88,17 @@ def test_https_is_served_by_each_of_the_names_of_the_namespace(secure: World) ->
 def test_a_message_to_plain_http_is_not_for_a_service_that_promised_https(secure: World) -> None:
     answer = sent(secure, to(secure, "http://sts.example/contoso/"), "https://sts.example")
     assert "DestinationUnreachable" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("issuer", "expected"),
+    [
+        ("https://sts.example/contoso/", [f"https://{HOST}/"]),
+        ("http://127.0.0.1:8000/contoso/", [f"http://{HOST}/", f"http://{HOST}:8000/"]),
+    ],
+)
+def test_a_host_name_is_a_root_with_and_without_the_issuers_port(issuer: str, expected: list[str]) -> None:
+    assert roots(Namespace(1, "contoso", issuer, (HOST,))) == (issuer, *expected)
 
 
 @pytest.mark.parametrize("soap", [None, SOAP11])
