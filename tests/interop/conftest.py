@@ -25,6 +25,10 @@ relying_parties:
      encryption: required, encryption_certificate: sealed.cer, encryption_algorithm: aes256-cbc}
   - {name: saml20-gcm, realm: "https://saml20-gcm.example/", token_format: saml20, rule_groups: [all],
      encryption: required, encryption_certificate: sealed.cer, encryption_algorithm: aes256-gcm}
+  - {name: saml11-pop, realm: "https://saml11-pop.example/", token_format: saml11, rule_groups: [all],
+     encryption: required, encryption_certificate: sealed.cer, proof_of_possession: true}
+  - {name: saml20-pop, realm: "https://saml20-pop.example/", token_format: saml20, rule_groups: [all],
+     encryption: required, encryption_certificate: sealed.cer, proof_of_possession: true}
 """
 CURVES = {"p256": KeyType.P256, "p384": KeyType.P384}
 

@@ -43,23 +43,34 @@ _CREDENTIALS: Final[Mapping[Credential, str]] = {
     Credential.SYMMETRIC: "IssuedTokenSymmetric",
     Credential.ASYMMETRIC: "IssuedTokenAsymmetric",
 }
-_ANY: Final = '<xs:any namespace="##any" processContents="lax" minOccurs="0" maxOccurs="unbounded"/>'
 _MORE: Final = '<xs:anyAttribute namespace="##other" processContents="lax"/>'
-_OPEN: Final = (
-    f'<xs:sequence>{_ANY}</xs:sequence><xs:attribute name="Context" type="xs:anyURI"/>{_MORE}'  # WS-Trust 1.3, 3.1
+_OTHERS: Final = '<xs:any namespace="##other" processContents="lax"/>'  # AppliesTo, ActAs
+_HOLDER: Final = (  # of a token, a key, or a reference to one
+    '<xs:sequence><xs:any namespace="##any" processContents="lax" minOccurs="0" maxOccurs="unbounded"/></xs:sequence>'
+    "<xs:anyAttribute/>"
 )
-_HOLDERS: Final = (  # what holds a token, a key, or a reference to one
-    *("OnBehalfOf", "ValidateTarget", "RenewTarget", "CancelTarget", "Entropy", "UseKey"),
-    *("RequestedSecurityToken", "RequestedProofToken", "RequestedAttachedReference", "RequestedUnattachedReference"),
-    *("RequestedTokenCancelled", "Claims", "Lifetime"),
-)
-_SIMPLE: Final[Mapping[str, str]] = {
+_KEYED: Final = ("Entropy", "RequestedProofToken")  # hold a key, or say how it is computed
+_BOTH: Final[Mapping[str, str | None]] = {  # what requests and responses hold; None: an element that holds others
     "TokenType": "xs:anyURI",
     "RequestType": "xs:anyURI",
     "KeyType": "xs:anyURI",
     "KeySize": "xs:unsignedInt",
+    "Lifetime": None,
+    "Entropy": None,
+}
+_ASKED: Final[Mapping[str, str | None]] = {
+    **_BOTH,
     "ComputedKeyAlgorithm": "xs:anyURI",
-    "ComputedKey": "xs:anyURI",
+    **dict.fromkeys(("Claims", "OnBehalfOf", "UseKey", "ValidateTarget", "RenewTarget", "CancelTarget")),
+    **dict.fromkeys(("SecondaryParameters", "Renewing", "Issuer")),
+    **dict.fromkeys(("Forwardable", "Delegatable"), "xs:boolean"),
+    **dict.fromkeys(("SignWith", "EncryptWith", "SignatureAlgorithm", "EncryptionAlgorithm"), "xs:anyURI"),
+    **dict.fromkeys(("CanonicalizationAlgorithm", "KeyWrapAlgorithm"), "xs:anyURI"),
+}
+_ANSWERED: Final[Mapping[str, str | None]] = {
+    **_BOTH,
+    **dict.fromkeys(("RequestedSecurityToken", "RequestedProofToken", "RequestedTokenCancelled")),
+    **dict.fromkeys(("RequestedAttachedReference", "RequestedUnattachedReference")),
 }
 _SECRET: Final = (
     '<xs:element name="BinarySecret"><xs:complexType><xs:simpleContent><xs:extension base="xs:base64Binary">'
@@ -122,20 +133,39 @@ _ENDPOINTS: Final = tuple((dialect, credential) for dialect in DIALECTS for cred
 
 
 def _schema(dialect: Dialect) -> str:
+    """The messages of a version, their elements in any order, as WS-Trust 1.3, 3.1 and 3.2 have them."""
     prefix = _PREFIXES[dialect.namespace]
     response = f"{prefix}:RequestSecurityTokenResponse"
     collection = (
         '<xs:element name="RequestSecurityTokenResponseCollection"><xs:complexType><xs:sequence>'
         f'<xs:element ref="{response}" maxOccurs="unbounded"/></xs:sequence>{_MORE}</xs:complexType></xs:element>'
     )
-    simple = "".join(f'<xs:element name="{name}" type="{kind}"/>' for name, kind in _SIMPLE.items())
-    holders = "".join(_element(name, f"<xs:sequence>{_ANY}</xs:sequence><xs:anyAttribute/>") for name in _HOLDERS)
     return (
         f'<xs:schema xmlns:xs="{_XSD}" xmlns:{prefix}="{dialect.namespace}" targetNamespace="{dialect.namespace}" '
-        'elementFormDefault="qualified">'
-        f"{_element('RequestSecurityToken', _OPEN)}{_element('RequestSecurityTokenResponse', _OPEN)}"
-        f"{collection if dialect.namespace == TRUST_13 else ''}{simple}{holders}{_SECRET}{_STATUS}</xs:schema>"
+        f'elementFormDefault="qualified">{_message("RequestSecurityToken", prefix, _ASKED)}'
+        f"{_message('RequestSecurityTokenResponse', prefix, (*_ANSWERED, 'Status'))}"
+        f"{collection if dialect.namespace == TRUST_13 else ''}"
+        f"{''.join(_part(name, prefix, kind) for name, kind in {**_ASKED, **_ANSWERED}.items())}"
+        f'<xs:element name="ComputedKey" type="xs:anyURI"/>{_SECRET}{_STATUS}</xs:schema>'
     )
+
+
+def _message(name: str, prefix: str, parts: Iterable[str]) -> str:
+    choices = "".join(f'<xs:element ref="{prefix}:{part}"/>' for part in parts)
+    return _element(
+        name,
+        f'<xs:choice minOccurs="0" maxOccurs="unbounded">{choices}{_OTHERS}</xs:choice>'
+        f'<xs:attribute name="Context" type="xs:anyURI"/>{_MORE}',
+    )
+
+
+def _part(name: str, prefix: str, kind: str | None) -> str:
+    if kind is not None:
+        return f'<xs:element name="{name}" type="{kind}"/>'
+    if name not in _KEYED:
+        return _element(name, _HOLDER)
+    choices = "".join(f'<xs:element ref="{prefix}:{key}"/>' for key in ("BinarySecret", "ComputedKey"))
+    return _element(name, f'<xs:choice minOccurs="0">{choices}{_OTHERS}</xs:choice><xs:anyAttribute/>')
 
 
 def _element(name: str, content: str) -> str:
