@@ -30,7 +30,7 @@ from sts.core.sign_in_steps import (
     Visit,
     Wish,
 )
-from sts.core.uris import AuthenticationMethod
+from sts.core.uris import AuthenticationMethod, authentication_method
 
 EVERY_FORMAT: Final = frozenset(TokenFormat)
 
@@ -108,21 +108,38 @@ def by_home_realm(providers: Sequence[IdentityProvider], home_realm: str | None)
 
 
 def _usable_session(visit: Visit, wish: Wish, desk: Desk) -> Session | None:
-    """The browser's session, unless the relying party wants a choice or a fresher sign-in."""
+    """The browser's session, unless the relying party wants a choice, a fresher sign-in or another way of it."""
     if wish.choose or not visit.browser.session:
         return None
     session = desk.sessions.find(visit.namespace, visit.browser.session, visit.now)
-    if session is None or wish.fresh is None:
+    if session is None or not _is_as_asked(wish.authentication, session.principal.method):
+        return None
+    if wish.fresh is None:
         return session
     return session if visit.now - session.principal.authenticated_at < wish.fresh else None
 
 
+def _is_as_asked(asked: str | None, method: AuthenticationMethod) -> bool:
+    """Whether somebody signed in by the method that is asked for; one that we do not know is met by none."""
+    if asked in (None, AuthenticationMethod.UNSPECIFIED):
+        return True
+    wanted = authentication_method(asked or "")
+    if wanted is AuthenticationMethod.PASSWORD:
+        return method in (wanted, AuthenticationMethod.PASSWORD_PROTECTED_TRANSPORT)
+    return method is wanted is not AuthenticationMethod.UNSPECIFIED
+
+
 def _still_good(visit: Visit, session: Session, providers: Sequence[IdentityProvider], desk: Desk) -> bool:
-    """Whether the session is of one of these identity providers, and its local account may still sign in."""
-    provider = _named(providers, session.provider)
-    if provider is None or provider.kind is not ProviderKind.LOCAL:
-        return provider is not None
-    return _may_sign_in(desk.parts.directory.service_identity(visit.namespace, session.principal.name))
+    """Whether the session is of one of these identity providers as they are now, and its account may still sign in."""
+    provider, principal = _named(providers, session.provider), session.principal
+    if provider is None:
+        return False
+    if provider.kind is not ProviderKind.LOCAL:
+        return provider.issuer == principal.identity_provider
+    identity = desk.parts.directory.service_identity(visit.namespace, principal.name)
+    if principal.identity_provider != provider.name or identity is None or not _may_sign_in(identity):
+        return False
+    return identity.secrets_since is None or principal.authenticated_at >= identity.secrets_since
 
 
 def _may_sign_in(identity: ServiceIdentity | None) -> bool:

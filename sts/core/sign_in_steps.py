@@ -34,6 +34,10 @@ class Wish(Protocol):
         """How old the sign-in may be; zero: begin anew."""
 
     @property
+    def authentication(self) -> str | None:
+        """How the person is to sign in, a URI; None: it does not matter."""
+
+    @property
     def choose(self) -> bool:
         """Whether to let the person choose even where there is nothing to choose from."""
 

@@ -42,6 +42,20 @@ def test_session_of_an_account_ends_with_the_account(people: World, change: str)
     assert person.type(page).status == 401
 
 
+def test_session_of_an_account_ends_when_its_password_changes(people: World) -> None:
+    person = Person(people)
+    person.type(person.sign_in("form"))
+    people.move(minutes=1)
+    text = "namespace: contoso\nservice_identities: [{name: ann, password: 'env:NEW', interactive: true}]"
+    people.apply(text, {"NEW": SECRET})
+    assert person.sign_in("form").action == REPLY.format("form")
+    people.apply(text, {"NEW": "another password"})
+    page = person.sign_in("form")
+    assert page.heading == "Sign in to form"
+    assert person.type(page, password="another password").action == REPLY.format("form")
+    assert person.sign_in("form").action == REPLY.format("form")
+
+
 def test_form_asks_again_after_a_wrong_password(still_people: World) -> None:
     person = Person(still_people)
     again = person.type(person.sign_in("form"), password="wrong password")

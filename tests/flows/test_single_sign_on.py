@@ -1,13 +1,15 @@
 """Sessions at the service: one sign-in for every relying party of a namespace, and none after signing out."""
 
+from dataclasses import replace
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
 from sts.core.claims import NAME_IDENTIFIER
+from sts.core.uris import AuthenticationMethod
 from sts.store import sessions, tables
 from tests.flows.people import Page, Person
-from tests.flows.signing_in import ADFS, OTHER, REPLY, signed_in
+from tests.flows.signing_in import ADFS, ADFS_CONFIGURATION, OTHER, REPLY, signed_in
 from tests.flows.tokens import content_of
 from tests.flows.world import World
 from tests.threats.endpoints import rows_of
@@ -59,6 +61,44 @@ def test_session_is_not_used_where_a_fresher_sign_in_is_asked_for(people: World)
     assert person.sign_in("jwt", wfresh="6").action == REPLY.format("jwt")
     for minutes in ("5", "0"):
         assert person.sign_in("jwt", wfresh=minutes).asked["wfresh"] == minutes
+
+
+@pytest.mark.parametrize(
+    ("asked", "is_met"),
+    [
+        (AuthenticationMethod.PASSWORD, True),
+        ("urn:oasis:names:tc:SAML:1.0:am:password", True),
+        (AuthenticationMethod.UNSPECIFIED, True),
+        (AuthenticationMethod.PASSWORD_PROTECTED_TRANSPORT, False),
+        (AuthenticationMethod.X509, False),
+        ("urn:example:second-factor", False),
+    ],
+)
+def test_session_is_not_used_where_another_way_of_signing_in_is_asked_for(
+    still_people: World, asked: str, is_met: bool
+) -> None:
+    person = Person(still_people)
+    signed_in(person, "jwt")
+    page = person.sign_in("jwt", wauth=asked)
+    if is_met:
+        assert page.action == REPLY.format("jwt")
+    else:
+        assert page.asked["wauth"] == asked
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        ADFS_CONFIGURATION.replace('https://adfs.example/"', 'https://new.example/"'),
+        "name: adfs, kind: local",
+    ],
+    ids=["another issuer", "a form of our own"],
+)
+def test_session_ends_when_its_identity_provider_becomes_somebody_else(people: World, changed: str) -> None:
+    person = Person(people)
+    signed_in(person, "jwt", replace(ADFS, claims=((NAME_IDENTIFIER, "ann"),)))
+    people.apply(f"namespace: contoso\nidentity_providers: [{{{changed}}}]")
+    assert "wresult" not in person.sign_in("jwt").answer.text
 
 
 def test_session_ends_when_the_namespace_says_so(people: World) -> None:
