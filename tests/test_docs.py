@@ -28,6 +28,7 @@ from sts.operations.configuration.faults import Faults
 from sts.operations.configuration.schema import SCHEMA
 from sts.protocols.refusals import refusal
 from sts.tokens import saml20, swt
+from sts.web.metadata_thread import MetadataMetrics
 from sts.web.metrics import Metrics
 from sts.web.rollover_thread import RolloverMetrics
 from sts.web.rotation_thread import RotationMetrics
@@ -214,6 +215,7 @@ def served_metrics() -> set[str]:
     metrics = Metrics()
     RolloverMetrics(metrics.registry)
     RotationMetrics(metrics.registry)
+    MetadataMetrics(metrics.registry)
     return {
         f"{family.name}_total" if family.type == "counter" else family.name for family in metrics.registry.collect()
     }
