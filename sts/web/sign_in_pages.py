@@ -14,6 +14,7 @@ from sts.core.errors import (
     AccessDenied,
     AuthenticationFailed,
     BadRequest,
+    InvalidSignInResponse,
     InvalidState,
     InvalidToken,
     RelyingPartyNotFound,
@@ -109,11 +110,13 @@ class _Words(NamedTuple):
 
 
 _APPLICATION: Final = "The application sent a request that cannot be answered. Tell the people who look after it."
+_NOT_ACCEPTED: Final = "What your identity provider sent was not accepted."  # whatever was wrong with it
 _WORDS: Final = {
     InvalidState: _Words("Please sign in again", "Go back to the application and begin again, in this browser."),
     RelyingPartyNotFound: _Words("This application is not known here", _APPLICATION),
     BadRequest: _Words("This request is not understood", _APPLICATION),
-    InvalidToken: _Words("You could not be signed in", "What your identity provider sent was not accepted."),
+    InvalidSignInResponse: _Words("You could not be signed in", _NOT_ACCEPTED),
+    InvalidToken: _Words("You could not be signed in", _NOT_ACCEPTED),
     AuthenticationFailed: _Words("You could not be signed in", "Go back to the application and try again."),
     AccessDenied: _Words("You have no access", "You are signed in, but this application is not open to you."),
     TooManyRequests: _Words("Too many attempts", "Wait a while and try again."),
