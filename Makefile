@@ -65,7 +65,7 @@ clean: ## remove .venv and what was built; keys, database and metadata stay
 	exit 1
 
 .make/run: setup.cfg pyproject.toml .venv/pyvenv.cfg
-	$(PIP) --editable .
+	$(PIP) --editable '.[demo]'
 	@mkdir -p .make && touch $@
 
 .make/dev: setup.cfg pyproject.toml .venv/pyvenv.cfg
