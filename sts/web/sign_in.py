@@ -197,6 +197,7 @@ def _ask_password(call: _Call, step: AskPassword) -> Response:
         action=call.visit.namespace.issuer + addresses.LOCAL_SIGN_IN,
         state=call.service.desk.states.seal(step.pending),
         refused=step.refused,
+        name=step.name,
     )
     return pages.password_page(shown)
 

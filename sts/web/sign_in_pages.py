@@ -17,6 +17,8 @@ from sts.core.errors import (
     InvalidSignInResponse,
     InvalidState,
     InvalidToken,
+    MethodNotAllowed,
+    NamespaceNotFound,
     RelyingPartyNotFound,
     StoreUnavailable,
     StsError,
@@ -90,6 +92,7 @@ class PasswordForm(NamedTuple):
     action: str
     state: str
     refused: StsError | None
+    name: str  # as it was typed the last time
 
     def __repr__(self) -> str:
         """What is no secret."""
@@ -110,11 +113,14 @@ class _Words(NamedTuple):
 
 
 _APPLICATION: Final = "The application sent a request that cannot be answered. Tell the people who look after it."
+_AGAIN: Final = "Go back to the application and begin again, in this browser."
 _NOT_ACCEPTED: Final = "What your identity provider sent was not accepted."  # whatever was wrong with it
 _WORDS: Final = {
-    InvalidState: _Words("Please sign in again", "Go back to the application and begin again, in this browser."),
+    InvalidState: _Words("Please sign in again", _AGAIN),
     RelyingPartyNotFound: _Words("This application is not known here", _APPLICATION),
+    NamespaceNotFound: _Words("There is nothing at this address", _APPLICATION),
     BadRequest: _Words("This request is not understood", _APPLICATION),
+    MethodNotAllowed: _Words("Please sign in again", _AGAIN),
     InvalidSignInResponse: _Words("You could not be signed in", _NOT_ACCEPTED),
     InvalidToken: _Words("You could not be signed in", _NOT_ACCEPTED),
     AuthenticationFailed: _Words("You could not be signed in", "Go back to the application and try again."),

@@ -95,3 +95,5 @@ def test_pages_fit_a_telephone(visitors: Visitors, demo: Demo) -> None:
     for address in (f"{demo.base_url}/", demo.orders, f"{demo.orders}sign-in"):
         visitor.go(address)
         assert visitor.page.evaluate("document.documentElement.scrollWidth") <= 320
+    visitor.sign_in(demo.orders, "The partner", "bob")
+    assert visitor.page.evaluate("document.documentElement.scrollWidth") <= 320
