@@ -5,19 +5,10 @@ from contextlib import contextmanager
 from hmac import compare_digest
 from typing import Final, NamedTuple
 
-from sts.core.acceptance import examine
+from sts.core.acceptance import accept
 from sts.core.addresses import check_url, origin_of
 from sts.core.claims import LOCAL_AUTHORITY, NAME_IDENTIFIER
-from sts.core.errors import (
-    AuthenticationFailed,
-    InvalidReply,
-    InvalidState,
-    IssuingFailed,
-    ReplayedToken,
-    StoreUnavailable,
-    StsError,
-    TooManyRequests,
-)
+from sts.core.errors import AuthenticationFailed, InvalidReply, InvalidState, IssuingFailed, StsError, TooManyRequests
 from sts.core.exchange import PasswordAttempt, Principal, TokenProof
 from sts.core.issue import TokenOrder, find_relying_party, issue_to
 from sts.core.model import Claim, IdentityProvider, Namespace, ProviderKind, RelyingParty, ServiceIdentity, TokenFormat
@@ -27,7 +18,6 @@ from sts.core.sign_in_steps import (
     AskPassword,
     AtProvider,
     Choose,
-    Completed,
     Deliver,
     Desk,
     PendingSignIn,
@@ -170,20 +160,16 @@ def _order(visit: Visit, pending: PendingSignIn) -> TokenOrder:
 def take(visit: Visit, returned: Returned, desk: Desk) -> Deliver:
     """Take an identity provider's answer to a sign-in that this browser began; raises InvalidState, SignInRefused.
 
-    One sign-in is good for one answer, whatever becomes of that (threats.md, 7.3): what is refused uses it up too.
+    The state is used up before the token is decrypted: one sign-in, one decryption (threats.md, 7.3).
     """
     pending = _own(visit, returned.state, desk)
     relying_party = _still_there(visit, pending, desk)
-    if returned.proof.format is None:
-        desk.states.require_unused(visit.namespace, pending)  # before anything is decrypted for it
+    desk.states.use(visit.namespace, pending, visit.now)
     with _telling(pending, relying_party):
-        try:
-            return _completed(visit, pending, returned.proof, desk)
-        except (InvalidState, ReplayedToken, StoreUnavailable):
-            raise  # what is on record is, and what could not be recorded is not
-        except StsError:
-            desk.states.use(visit.namespace, pending)
-            raise
+        provider = _required(visit.namespace, pending.provider, desk.parts)
+        principal = accept(_presented(visit, returned.proof), provider, desk.parts, visit.now)
+        _require_fresh(pending, principal)
+        return _signed_in(visit, pending, principal, desk)
 
 
 def take_unsolicited(visit: Visit, unsolicited: Unsolicited, desk: Desk) -> Deliver:
@@ -197,18 +183,12 @@ def take_unsolicited(visit: Visit, unsolicited: Unsolicited, desk: Desk) -> Deli
     now, realm = visit.now.replace(microsecond=0), unsolicited.realm
     pending = PendingSignIn(visit.namespace.name, realm, reply, None, provider.name, "", visit.browser.mark, now)
     with _telling(pending, relying_party):
-        return _completed(visit, pending, unsolicited.proof, desk)
+        principal = accept(_presented(visit, unsolicited.proof), provider, desk.parts, visit.now)
+        return _signed_in(visit, pending, principal, desk)
 
 
-def _completed(visit: Visit, pending: PendingSignIn, proof: TokenProof, desk: Desk) -> Deliver:
-    """A token for what an identity provider sent, and a session; handed out only once both are on record."""
-    provider = _required(visit.namespace, pending.provider, desk.parts)
-    presented = Presented.at_sign_in(visit.namespace, proof, visit.browser.source)
-    principal, use = examine(presented, provider, desk.parts, visit.now)
-    _require_fresh(pending, principal)
-    issued = issue_to(principal, _order(visit, pending), desk.parts, visit.now)
-    completed = Completed(pending, use, _session(visit, pending, principal, desk))
-    return Deliver(issued, pending, desk.records.complete(visit.namespace, completed, visit.now))
+def _presented(visit: Visit, proof: TokenProof) -> Presented:
+    return Presented.at_sign_in(visit.namespace, proof, visit.browser.source)
 
 
 def _issuer(namespace: Namespace, proof: TokenProof, parts: Parts) -> IdentityProvider:
@@ -247,14 +227,19 @@ def _require_fresh(pending: PendingSignIn, principal: Principal) -> None:
         raise AuthenticationFailed(detail=f"a fresh sign-in was asked for, and '{principal.name}' signed in at {at}")
 
 
-def _session(visit: Visit, pending: PendingSignIn, principal: Principal, desk: Desk) -> Session:
-    """The session that begins: a new one, so that no token from before the sign-in is worth anything after it."""
+def _signed_in(visit: Visit, pending: PendingSignIn, principal: Principal, desk: Desk) -> Deliver:
+    """A token, and a session under a new id, so that no id from before the sign-in is worth anything after it."""
+    issued = issue_to(principal, _order(visit, pending), desk.parts, visit.now)
     token = visit.browser.session
     known = desk.sessions.find(visit.namespace, token, visit.now) if token else None
     replaced, parties = (0, ()) if known is None else (known.id, known.relying_parties)
     here = (pending.realm, pending.reply)
     parties = parties if here in parties else (*parties, here)
-    return Session(replaced, pending.provider, principal, parties)
+    return Deliver(
+        issued,
+        pending,
+        desk.sessions.start(visit.namespace, Session(replaced, pending.provider, principal, parties), visit.now),
+    )
 
 
 def sign_in_locally(visit: Visit, typed: Typed, desk: Desk) -> Deliver | AskPassword:
@@ -264,7 +249,7 @@ def sign_in_locally(visit: Visit, typed: Typed, desk: Desk) -> Deliver | AskPass
     """
     pending = _own(visit, typed.state, desk)
     relying_party = _still_there(visit, pending, desk)
-    desk.states.use(visit.namespace, pending)
+    desk.states.use(visit.namespace, pending, visit.now)
     with _telling(pending, relying_party):
         provider = _required(visit.namespace, pending.provider, desk.parts)
         if provider.kind is not ProviderKind.LOCAL:
@@ -278,9 +263,7 @@ def sign_in_locally(visit: Visit, typed: Typed, desk: Desk) -> Deliver | AskPass
         method = AuthenticationMethod.PASSWORD_PROTECTED_TRANSPORT
         principal = Principal(typed.name, provider.name, claims, visit.now, method)
         device = desk.devices.remember(visit.namespace, typed.name)
-        issued = issue_to(principal, _order(visit, pending), desk.parts, visit.now)
-        begun = desk.sessions.start(visit.namespace, _session(visit, pending, principal, desk), visit.now)
-        return Deliver(issued, pending, begun, device)
+        return _signed_in(visit, pending, principal, desk)._replace(device=device)
 
 
 def _check_password(visit: Visit, typed: Typed, desk: Desk) -> None:
@@ -341,10 +324,8 @@ def usable_address(address: str, namespace: Namespace) -> str:
 
 @contextmanager
 def _telling(pending: PendingSignIn, relying_party: RelyingParty) -> Iterator[None]:
-    """Have the relying party hear of what is refused from here on, but for a sign-in that is none of its browser's."""
+    """Have the relying party hear of what is refused from here on."""
     try:
         yield
-    except InvalidState:
-        raise
     except StsError as error:
         raise SignInRefused(error, pending, relying_party) from error
