@@ -198,9 +198,9 @@ def _check_shape(root: etree._Element, limits: Limits) -> None:
     elements = list(islice(root.iter(), limits.elements + 1))  # held: lxml frees deep ones alone at the cost of depth
     if len(elements) > limits.elements:
         raise _refusal(f"shape: more than {limits.elements} elements")
+    if next(root.iter(etree.Comment, etree.ProcessingInstruction, etree.Entity), None) is not None:
+        raise _refusal("shape: a node that is no element")
     for element in elements:
-        if not isinstance(element.tag, str):
-            raise _refusal("shape: a node that is no element")
         names = element.keys()
         attributes += len(names)
         if len(names) > limits.attributes or attributes > limits.all_attributes:

@@ -39,7 +39,7 @@ _SIGNATURE_METHODS = {
 
 _CURVES = (SECP256R1, SECP384R1, SECP521R1)
 
-_ASSERTION_NAMES = frozenset({"Assertion", "EncryptedAssertion", "EncryptedData"})
+_ANY_ASSERTION = ("{*}Assertion", "{*}EncryptedAssertion", "{*}EncryptedData")  # of any namespace, or of none
 _ID_ATTRIBUTES = {f"{{{NS['saml11']}}}Assertion": "AssertionID", f"{{{NS['saml20']}}}Assertion": "ID"}
 _NO_IDS = ("#", "xpointer(")  # after the # of a reference they would mean something else
 _WHITE_SPACE = " \t\n"
@@ -218,8 +218,7 @@ def _checked(root: etree._Element, tag: str, id_attribute: str) -> str:
 def _check_root(root: etree._Element, tag: str, id_attribute: str) -> str:
     if root.tag != tag:
         raise _malformed(f"root: {root.tag}")
-    elements = list(root.iterdescendants())  # held: lxml frees deep ones alone at the cost of their depth
-    nested = [tag for tag in map(_tag, elements) if tag.rpartition("}")[2] in _ASSERTION_NAMES]
+    nested = list(root.iterdescendants(*_ANY_ASSERTION))  # held: lxml frees deep ones alone at the cost of their depth
     if nested:
         raise _malformed(f"assertion count: {len(nested)} nested in {root.tag}")
     reference_id = root.get(id_attribute)
@@ -295,10 +294,6 @@ def _frame(algorithm: SignatureAlgorithm, certificate: bytes | None) -> _Frame:
 
 def _tags(element: etree._Element) -> list[str]:
     return [str(child.tag) for child in element]
-
-
-def _tag(element: etree._Element) -> str:
-    return str(element.tag)
 
 
 def _malformed(detail: str) -> InvalidSamlToken:

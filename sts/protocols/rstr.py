@@ -35,7 +35,7 @@ _TOKENS: Final[Mapping[str, TokenFormat | None]] = {
     _ENCRYPTED_ASSERTION: None,
     f"{{{NS['xenc']}}}EncryptedData": None,
 }
-_TOKEN_NAMES: Final = frozenset({"Assertion", "EncryptedAssertion", "EncryptedData"})
+_ANY_TOKEN: Final = ("{*}Assertion", "{*}EncryptedAssertion", "{*}EncryptedData")  # of any namespace, or of none
 _MAX_TOLD: Final = 200  # characters of what a stranger wrote, in the log
 
 
@@ -120,7 +120,8 @@ def _response(root: etree._Element) -> etree._Element:
 
 def _token(response: etree._Element) -> etree._Element:
     """What RequestedSecurityToken holds, which is a token that can be read."""
-    places = response.findall(f"{{{etree.QName(response).namespace}}}RequestedSecurityToken")
+    namespace = str(response.tag).rpartition("}")[0]
+    places = list(response.iterchildren(f"{namespace}}}RequestedSecurityToken"))
     if len(places) != 1:
         raise _refused(f"shape: {len(places)} of RequestedSecurityToken")
     place = places[0]
@@ -136,9 +137,9 @@ def _token(response: etree._Element) -> etree._Element:
 
 def _refuse_more(root: etree._Element, token: etree._Element) -> None:
     """Whatever looks like an assertion, in any namespace, is the token or the content of an EncryptedAssertion."""
-    found = [element for element in root.iter() if etree.QName(element).localname in _TOKEN_NAMES]
+    found = list(root.iter(*_ANY_TOKEN))
     expected = (
-        [token, *token.findall(f"{{{NS['xenc']}}}EncryptedData")] if token.tag == _ENCRYPTED_ASSERTION else [token]
+        [token, *token.iterchildren(f"{{{NS['xenc']}}}EncryptedData")] if token.tag == _ENCRYPTED_ASSERTION else [token]
     )
     if found != expected or len(expected) > 2:
         raise _refused(f"assertion count: {len(found)}, where {len(expected)} belong")
