@@ -280,9 +280,10 @@ def test_the_saml_of_the_guide_verifies_ours_and_no_other() -> None:
 
 def metadata_of(token: bytes) -> bytes:
     """Metadata with the certificate of a token as its only one."""
-    found = re.search(rb"<ds:X509Certificate>([^<]+)</ds:X509Certificate>", token)
+    found = re.search(rb"<X509Certificate>([^<]+)</X509Certificate>", token)
     assert found is not None
     return (
         b'<EntityDescriptor xmlns="urn:oasis:names:tc:SAML:2.0:metadata" xmlns:ds="http://www.w3.org/2000/09/xmldsig#">'
-        b'<KeyDescriptor use="signing">%b</KeyDescriptor></EntityDescriptor>' % found.group(0)
+        b'<KeyDescriptor use="signing"><ds:X509Certificate>%b</ds:X509Certificate></KeyDescriptor></EntityDescriptor>'
+        % found.group(1)
     )

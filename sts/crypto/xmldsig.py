@@ -65,7 +65,10 @@ _PLACEHOLDER = f'<ds:Signature xmlns:ds="{NS["ds"]}"></ds:Signature>'
 
 
 class _Frame(NamedTuple):
-    """What surrounds reference, digest and signature value in every signature of one key."""
+    """What surrounds reference, digest and signature value in every signature of one key.
+
+    KeyInfo has no prefix: there is software that looks for the certificate by that name alone (acs.md, 4.5).
+    """
 
     before_reference: str
     after_value: str
@@ -286,9 +289,9 @@ def _frame(algorithm: SignatureAlgorithm, certificate: bytes | None) -> _Frame:
     return _Frame(
         f'><ds:CanonicalizationMethod Algorithm="{EXCLUSIVE_C14N}"></ds:CanonicalizationMethod>'
         f'<ds:SignatureMethod Algorithm="{_SIGNATURE_METHODS[algorithm]}"></ds:SignatureMethod><ds:Reference URI="#',
-        "</ds:SignatureValue><ds:KeyInfo><ds:X509Data><ds:X509Certificate>"
+        f'</ds:SignatureValue><KeyInfo xmlns="{NS["ds"]}"><X509Data><X509Certificate>'
         + b2a_base64(certificate, newline=False).decode()
-        + "</ds:X509Certificate></ds:X509Data></ds:KeyInfo></ds:Signature>",
+        + "</X509Certificate></X509Data></KeyInfo></ds:Signature>",
     )
 
 
