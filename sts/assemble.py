@@ -24,6 +24,7 @@ from sts.store.master_key_opening import open_master_keys
 from sts.store.passwords import LimitedPasswords
 from sts.store.replay import SqlReplayCache
 from sts.store.sessions import SqlSessions
+from sts.store.sign_in_records import SqlSignInRecords
 from sts.store.sign_in_states import SqlSignInStates
 from sts.tokens import jwt, saml11, saml20, swt
 
@@ -91,6 +92,7 @@ def assemble(settings: Settings, clock: Clock = utc_now) -> Service:
         parts=parts,
         states=SqlSignInStates(database, installation.key_ring),
         sessions=SqlSessions(database),
+        records=SqlSignInRecords(database),
         devices=SealedDevices(installation.key_ring),
     )
     return Service(settings, installation, directory, parts, publications, clock, desk)

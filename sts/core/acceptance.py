@@ -1,38 +1,69 @@
 """Whom an identity provider's token is about: decrypted, verified and used up in one strict order (threats.md, 1)."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple, TypeVar
 
 from sts.core.claims import NAME_IDENTIFIER, RESERVED_TYPES
 from sts.core.decryption import opened, within_budget
 from sts.core.errors import InvalidEncryptedToken, InvalidToken
-from sts.core.exchange import Principal, Trusted, VerificationKey, VerifiedToken
+from sts.core.exchange import Principal, TokenUse, Trusted, VerificationKey, VerifiedToken
 from sts.core.model import Claim, IdentityProvider, Kind, ProviderKind
 from sts.core.parts import Parts
 from sts.core.presented import SKEW, Presented
 from sts.core.rules import refuse_excess
 from sts.core.uris import AuthenticationMethod, authentication_method
 
+T = TypeVar("T")
+
 LONGEST_ASSERTION: Final = timedelta(hours=12)  # what may be left of its life
 
 
-def accept(presented: Presented, provider: IdentityProvider, parts: Parts, now: datetime) -> Principal:
-    """Whom the token of one identity provider is about, with its claims under that identity provider's name.
+class Examined(NamedTuple):
+    """Whom a token is about, and the use of it that must be on record before anything is given for it."""
 
-    The identity provider is the caller's choice, never the token's, and its keys alone may verify it. The token's use
-    is recorded last, in the same breath as it is accepted. Raises a subclass of InvalidToken with the true reason in
-    `detail`, TooManyRequests, RulesFailed for more claims than any rule takes, StoreUnavailable.
+    principal: Principal
+    use: TokenUse
+
+
+class Case(NamedTuple):
+    """A token, and the identity provider that must have made it: the caller's choice, never the token's."""
+
+    presented: Presented
+    provider: IdentityProvider
+
+
+def accept(presented: Presented, provider: IdentityProvider, parts: Parts, now: datetime) -> Principal:
+    """Whom the token of one identity provider is about; its use is recorded in the same breath as it is accepted.
+
+    Raises as `examine` does, StoreUnavailable.
     """
+
+    def use(examined: Examined) -> Principal:
+        parts.replays.use(presented.namespace, examined.use, now)
+        return examined.principal
+
+    return examine(Case(presented, provider), use, parts, now)
+
+
+def examine(case: Case, use: Callable[[Examined], T], parts: Parts, now: datetime) -> T:
+    """What `use` makes of a token: whom it is about, with its claims under its identity provider's name.
+
+    The identity provider's keys alone may verify it. That it was not used before is for `use` to settle, by recording
+    the use. Raises a subclass of InvalidToken with the true reason in `detail`, TooManyRequests, RulesFailed for more
+    claims than any rule takes.
+    """
+    presented, provider = case
     issuer = _issuer(provider)
     if presented.proof.format is not None:
-        return _accepted(presented, provider, parts, now)
+        return use(_examined(presented, provider, parts, now))
     if provider.decryption is None:
         raise InvalidEncryptedToken(detail=f"identity provider '{provider.name}' ({issuer}) has no decryption pinned")
     algorithms = (provider.decryption,)
 
-    def read() -> Principal:
+    def read() -> T:
         proof = opened(presented, algorithms, parts, now).proof
-        return _accepted(presented._replace(proof=proof), provider, parts, now)
+        return use(_examined(presented._replace(proof=proof), provider, parts, now))
 
     return within_budget(presented, provider.name, read, parts, now)
 
@@ -52,17 +83,17 @@ def _untrusted(provider: IdentityProvider, why: str) -> InvalidToken:
     return InvalidToken("The token is not valid.", detail=f"identity provider '{provider.name}' {why}")
 
 
-def _accepted(presented: Presented, provider: IdentityProvider, parts: Parts, now: datetime) -> Principal:
+def _examined(presented: Presented, provider: IdentityProvider, parts: Parts, now: datetime) -> Examined:
     token = _verified(presented, provider, parts, now)
     claims = _claims(token, provider)
     refuse_excess(claims)
     ends = token.expires_at or now + LONGEST_ASSERTION  # which no reader lets it lack
-    parts.replays.use(presented.namespace, token.issuer, token.id, ends + SKEW, now)
     method = AuthenticationMethod.UNSPECIFIED
     if token.authentication_method is not None:
         method = authentication_method(token.authentication_method)
     signed_in = now if token.authenticated_at is None else min(token.authenticated_at, now)
-    return Principal(_name(claims, provider), token.issuer, claims, signed_in, method)
+    principal = Principal(_name(claims, provider), token.issuer, claims, signed_in, method)
+    return Examined(principal, TokenUse(token.issuer, token.id, ends + SKEW, token.issued_at))
 
 
 def _verified(presented: Presented, provider: IdentityProvider, parts: Parts, now: datetime) -> VerifiedToken:

@@ -69,6 +69,16 @@ class VerifiedToken:
     key: VerificationKey
     authenticated_at: datetime | None = None
     authentication_method: str | None = None  # the URI in the token's own words
+    issued_at: datetime | None = None  # never in the future; None where the format or the token does not say
+
+
+class TokenUse(NamedTuple):
+    """The use of a token that is good for one use: what must be on record before anything is given for it."""
+
+    issuer: str
+    token_id: str
+    expires_at: datetime  # from when on nobody takes the token any more
+    issued_at: datetime | None  # None: the token does not say
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,15 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-from sts.core.exchange import CertifiedClient, PasswordAttempt, TokenDescriptor, TokenView, Trusted, VerifiedToken
+from sts.core.exchange import (
+    CertifiedClient,
+    PasswordAttempt,
+    TokenDescriptor,
+    TokenUse,
+    TokenView,
+    Trusted,
+    VerifiedToken,
+)
 from sts.core.model import (
     ContentEncryption,
     Credential,
@@ -155,5 +163,5 @@ class ClientCertificates(Protocol):
 class ReplayCache(Protocol):
     """Remembers what may be used once, in every process."""
 
-    def use(self, namespace: Namespace, issuer: str, token_id: str, expires_at: datetime, now: datetime) -> None:
+    def use(self, namespace: Namespace, used: TokenUse, now: datetime) -> None:
         """Record the use; raises ReplayedToken on the second, StoreUnavailable when it cannot be recorded."""

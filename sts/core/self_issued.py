@@ -6,7 +6,7 @@ from typing import Final, NamedTuple, NoReturn
 
 from sts.core.claims import LOCAL_AUTHORITY, NAME_IDENTIFIER
 from sts.core.errors import AuthenticationFailed, InvalidAudience, InvalidSignature, InvalidToken
-from sts.core.exchange import ClientAssertion, Principal, TokenView, Trusted, VerificationKey, VerifiedToken
+from sts.core.exchange import ClientAssertion, Principal, TokenUse, TokenView, Trusted, VerificationKey, VerifiedToken
 from sts.core.model import Claim, Kind, Namespace, ServiceIdentity, TokenFormat, Use
 from sts.core.parts import Parts
 from sts.core.presented import SKEW, Presented
@@ -105,7 +105,8 @@ def _read(presented: Presented, view: TokenView, parts: Parts, now: datetime) ->
     if simple and token.audience is not None and token.audience != presented.audience:
         raise InvalidAudience("the token is for another audience", detail=f"audience {token.audience[:200]!r}")
     if token.expires_at is not None:
-        parts.replays.use(presented.namespace, identity.name, token.id, token.expires_at + SKEW, now)
+        used = TokenUse(identity.name, token.id, token.expires_at + SKEW, token.issued_at)
+        parts.replays.use(presented.namespace, used, now)
     return _Read(identity, token)
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from sts.core.errors import InvalidToken, StsError
-from sts.core.exchange import TokenProof, TokenView
+from sts.core.exchange import TokenProof, TokenUse, TokenView
 from sts.core.model import Namespace
 from sts.core.parts import Parts
 from sts.core.presented import Presented
@@ -29,7 +29,7 @@ class Verdict(NamedTuple):
 class _Unrecorded:
     """Records no use and counts no failure: an operator looks at a token, and nobody presents it."""
 
-    def use(self, namespace: Namespace, issuer: str, token_id: str, expires_at: datetime, now: datetime) -> None:
+    def use(self, namespace: Namespace, used: TokenUse, now: datetime) -> None:
         """Let it pass, used before or not."""
 
     def check(self, namespace: Namespace, name: str, source: str, now: datetime) -> None:

@@ -6,58 +6,70 @@ from typing import Final
 import sqlalchemy as sa
 
 from sts.core.errors import ReplayedToken
+from sts.core.exchange import TokenUse
 from sts.core.model import Namespace
 from sts.store import installation, upsert
 from sts.store.bounded import bounded
+from sts.store.columns import seconds
 from sts.store.database import Database
+from sts.store.prepared import Prepared
 from sts.store.tables import replay as _TABLE
 
 KEPT_AFTER_EXPIRY: Final = timedelta(hours=1)
-PURGED_EVERY: Final = timedelta(hours=1)
+_SIGN_INS: Final = ""  # stands where the issuer of a token does, which is never empty
+
+_INSERT: Final = Prepared(lambda connection: upsert.insert(connection, _TABLE).on_conflict_do_nothing())
 
 
 class SqlReplayCache:
     """Remembers uses as rows: the database lets exactly one process insert each.
 
     Records are purged a while after they expired. What expires before the latest record that was ever purged is
-    refused from then on, so that a clock set back opens no replay window.
+    refused from then on, so that a clock set back opens no replay window; so is what may have been used while the uses
+    were recorded in a database that is lost.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._insert: sa.Executable | None = None
-        self._purged_at: datetime | None = None
 
-    def use(self, namespace: Namespace, issuer: str, token_id: str, expires_at: datetime, now: datetime) -> None:
+    def use(self, namespace: Namespace, used: TokenUse, now: datetime) -> None:
         """Record the use; raises ReplayedToken on the second, StoreUnavailable when it cannot be recorded."""
-        expires_at = expires_at.replace(microsecond=0)
-        key = {"namespace_id": namespace.id, "issuer": bounded(issuer), "token_id": bounded(token_id)}
-        token = f"token {key['token_id']} of {key['issuer']}"
         with self._database.recording() as connection:
-            if self._insert is None:
-                self._insert = _unless_known(connection)
-            first = connection.execute(self._insert, {**key, "expires_at": expires_at}).first()
-            horizon = installation.replay_horizon(connection)
-        if first is None:
-            raise ReplayedToken("The token was used before.", detail=token)
-        if self._purged_at is None or abs(now - self._purged_at) >= PURGED_EVERY:
-            self._purged_at = now
-            self.purge(now)
-        if horizon is not None and expires_at <= horizon:
-            detail = f"{token} expires at {expires_at:%FT%TZ}, and uses are on record only after {horizon:%FT%TZ}"
-            raise ReplayedToken("The token may have been used before.", detail=detail)
-
-    def purge(self, now: datetime) -> int:
-        """Forget what expired an hour ago or earlier; answers how many records went."""
-        old = _TABLE.c.expires_at <= now - KEPT_AFTER_EXPIRY
-        with self._database.recording() as connection:
-            newest: datetime | None = connection.scalar(sa.select(sa.func.max(_TABLE.c.expires_at)).where(old))
-            if newest is None:
-                return 0
-            installation.raise_replay_horizon(connection, newest)
-            return connection.execute(sa.delete(_TABLE).where(old)).rowcount
+            refusal = record(connection, namespace, used)
+        if refusal is not None:
+            raise refusal
 
 
-def _unless_known(connection: sa.Connection) -> sa.Executable:
-    """The statement that answers a row only the first time; made once, since making it costs more than running it."""
-    return upsert.insert(connection, _TABLE).on_conflict_do_nothing().returning(_TABLE.c.token_id)
+def record(connection: sa.Connection, namespace: Namespace, used: TokenUse) -> ReplayedToken | None:
+    """Record the use of a token, and answer why it must be taken for another than the first."""
+    issuer, token_id, expires_at = bounded(used.issuer), bounded(used.token_id), used.expires_at.replace(microsecond=0)
+    token = f"token {token_id} of {issuer}"
+    if not _insert(connection, namespace, issuer, token_id, expires_at):
+        return ReplayedToken("The token was used before.", detail=token)
+    known = installation.known_uses(connection)
+    if known.purged is not None and expires_at <= known.purged:
+        detail = f"{token} expires at {expires_at:%FT%TZ}, and uses are on record only after {known.purged:%FT%TZ}"
+    elif known.lost is not None and known.lost.may_hold(used):
+        issued = "at an unknown time" if used.issued_at is None else f"at {used.issued_at:%FT%TZ}"
+        detail = f"{token} was issued {issued}, and uses until {known.lost.issued_by:%FT%TZ} were lost to a restore"
+    else:
+        return None
+    return ReplayedToken("The token may have been used before.", detail=detail)
+
+
+def record_sign_in(connection: sa.Connection, namespace: Namespace, nonce: str, expires_at: datetime) -> bool:
+    """Record that a sign-in is over; answers whether it was not before."""
+    return _insert(connection, namespace, _SIGN_INS, nonce, expires_at)
+
+
+def knows_sign_in(connection: sa.Connection, namespace: Namespace, nonce: str) -> bool:
+    """Answer whether it is on record that a sign-in is over."""
+    key = (_TABLE.c.namespace_id == namespace.id, _TABLE.c.issuer == _SIGN_INS, _TABLE.c.token_id == nonce)
+    return connection.scalar(sa.select(_TABLE.c.token_id).where(*key)) is not None
+
+
+def _insert(connection: sa.Connection, namespace: Namespace, issuer: str, token_id: str, expires_at: datetime) -> bool:
+    inserted = _INSERT.run(
+        connection, namespace_id=namespace.id, issuer=issuer, token_id=token_id, expires_at=seconds(expires_at)
+    )
+    return inserted.rowcount == 1

@@ -102,6 +102,7 @@ def read(token: bytes, trusted: Trusted, now: datetime) -> VerifiedToken:
         expires_at=content.lifetime.expires_at,
         claims=content.claims,
         key=key,
+        issued_at=content.issued_at,
     )
 
 

@@ -246,6 +246,7 @@ def _accepted(assertion: Assertion, key: VerificationKey, trusted: Trusted, now:
         key=key,
         authenticated_at=authentication.instant,
         authentication_method=authentication.method,
+        issued_at=assertion.issued_at,
     )
 
 

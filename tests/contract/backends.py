@@ -11,7 +11,7 @@ from typing import Protocol, Self
 
 from sts.core.model import Credential, IdentityProvider, Namespace, RelyingParty, RuleGroup, ServiceIdentity
 from sts.core.ports import Directory, KeyRing, ReplayCache
-from sts.core.sign_in_steps import Sessions, SignInStates
+from sts.core.sign_in_steps import Sessions, SignInRecords, SignInStates
 from sts.store import credentials, identity_providers, namespaces, relying_parties, rule_groups, service_identities
 from sts.store.changes import Change
 from sts.store.database import Database
@@ -20,6 +20,7 @@ from sts.store.keyring import SealedKeyRing
 from sts.store.master_key_files import MasterKeyFiles
 from sts.store.replay import SqlReplayCache
 from sts.store.sessions import SqlSessions
+from sts.store.sign_in_records import SqlSignInRecords
 from sts.store.sign_in_states import SqlSignInStates
 from tests.core.builders import NOW
 
@@ -52,6 +53,8 @@ class Backend(Protocol):
     def states(self) -> SignInStates: ...
     @property
     def sessions(self) -> Sessions: ...
+    @property
+    def records(self) -> SignInRecords: ...
 
     def other_process(self) -> "Backend":
         """The same data, seen from another process."""
@@ -86,6 +89,7 @@ class SqlBackend:
         self.replays = SqlReplayCache(self.database)
         self.states = SqlSignInStates(self.database, self.key_ring)
         self.sessions = SqlSessions(self.database)
+        self.records = SqlSignInRecords(self.database)
 
     def other_process(self) -> Self:
         return type(self)(self.url)

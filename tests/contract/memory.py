@@ -8,6 +8,7 @@ from itertools import count
 from typing import Self
 
 from sts.core.errors import KeyUnreadable, NamespaceNotFound, ReplayedToken
+from sts.core.exchange import TokenUse
 from sts.core.model import (
     INSTALLATION,
     INSTALLATION_SCOPE,
@@ -24,7 +25,7 @@ from sts.core.model import (
 from sts.crypto.authority import SoftwareAuthority
 from sts.crypto.decrypter import SoftwareDecrypter
 from sts.crypto.signer import SoftwareSigner, load_private_key
-from tests.contract.sign_in import MemorySessions, MemorySignInStates
+from tests.contract.sign_in import MemorySessions, MemorySignInRecords, MemorySignInStates
 
 
 class MemoryDirectory:
@@ -103,9 +104,9 @@ class MemoryReplayCache:
     def __init__(self) -> None:
         self.uses: dict[tuple[int, str, str], object] = {}
 
-    def use(self, namespace: Namespace, issuer: str, token_id: str, expires_at: datetime, now: datetime) -> None:
+    def use(self, namespace: Namespace, used: TokenUse, now: datetime) -> None:
         mine = object()
-        if self.uses.setdefault((namespace.id, issuer, token_id), mine) is not mine:
+        if self.uses.setdefault((namespace.id, used.issuer, used.token_id), mine) is not mine:
             raise ReplayedToken("The token was used before.")
 
 
@@ -118,6 +119,7 @@ class MemoryBackend:
         self.replays = MemoryReplayCache()
         self.states = MemorySignInStates()
         self.sessions = MemorySessions()
+        self.records = MemorySignInRecords(self.states, self.replays, self.sessions)
         self._ids = count(1)
 
     def other_process(self) -> Self:

@@ -8,6 +8,7 @@ import pytest
 from sts.core.claims import NAME_IDENTIFIER
 from sts.core.uris import AuthenticationMethod
 from sts.store import sessions, tables
+from sts.store.purging import purge
 from tests.flows.people import Page, Person
 from tests.flows.signing_in import ADFS, ADFS_CONFIGURATION, OTHER, REPLY, signed_in
 from tests.flows.tokens import content_of
@@ -264,10 +265,14 @@ def test_sessions_that_are_over_are_forgotten(people: World) -> None:
     for _ in range(3):
         signed_in(Person(people), "jwt")
     people.move(hours=9)
-    signed_in(Person(people), "jwt")
+    person = Person(people)
+    signed_in(person, "jwt")
+    assert person.sign_in("swt").status == 200
+    assert purge(people.service.installation.database, people.now) == 3 * 3  # a sign-in, a token and a session each
     assert len(rows_of(people, tables.browser_session)) == 1
     assert len(rows_of(people, tables.browser_session_relying_party)) == 1
-    assert len(rows_of(people, tables.sign_in_use)) == 1
+    assert len(rows_of(people, tables.replay)) == 2
+    assert person.sign_in("saml20").status == 200
 
 
 def test_page_after_signing_out_may_only_show_the_relying_parties(people: World) -> None:

@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from sts.core.errors import NamespaceNotFound, StoreUnavailable
+from sts.core.exchange import TokenUse
 from sts.core.model import (
     ClaimPattern,
     IdentityProvider,
@@ -333,7 +334,7 @@ def test_warm_snapshots_serve_while_the_database_is_away(tmp_path: Path) -> None
         lambda: sql.directory.namespace("fabrikam"),
         lambda: sql.directory.service_identity(contoso, "worker"),
         lambda: names(sql, contoso, "https://b.example/"),
-        lambda: sql.replays.use(contoso, "i", "t", builders.NOW, builders.NOW),
+        lambda: sql.replays.use(contoso, TokenUse("i", "t", builders.NOW, None), builders.NOW),
     ]
     for need in cold:
         with pytest.raises(StoreUnavailable):

@@ -8,6 +8,7 @@ import pytest
 from sts.assemble import utc_now
 from sts.core.credentials import published_signing
 from sts.operations import ring_status, watch
+from sts.store.purging import purge
 from tests.cli.console import Console
 from tests.flows.operators import NAMESPACE, first, revoke
 from tests.flows.self_issued import present, self_issued
@@ -75,7 +76,7 @@ def test_f04_no_replay_window_opens(rolling: World, jump: timedelta) -> None:
     assertion = self_issued(rolling, 600)
     assert present(rolling, assertion).status_code == 200
     rolling.move(hours=3)
-    rolling.service.parts.replays.use(rolling.namespace, "other", "1", rolling.now + MINUTE, rolling.now)  # purges
+    purge(rolling.service.installation.database, rolling.now)
     for now in (START, START + MINUTE, START + jump):
         rolling.clock.now = now
         assert present(rolling, assertion).status_code == 401
@@ -141,7 +142,7 @@ def test_a_clock_that_was_ahead_does_not_shut_assertions_out_for_years(rolling: 
     look(rolling, wrong + MINUTE)
     assertion = self_issued(rolling, 600)
     assert present(rolling, assertion).status_code == 200
-    rolling.service.parts.replays.use(rolling.namespace, "other", "1", wrong + 5 * HOUR, wrong + 4 * HOUR)  # purges
+    purge(rolling.service.installation.database, wrong + 4 * HOUR)
     rolling.clock.now = START + HOUR
     assert present(rolling, self_issued(rolling, 600)).status_code == 401
     assert watch.accept_restore(rolling.service.installation, rolling.now)

@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from sts.core.errors import KeyUnreadable, ReplayedToken, StoreUnavailable
+from sts.core.exchange import TokenUse
 from sts.core.model import Credential, Namespace, Use
 from sts.store import tables
 from tests.contract.backends import SqlBackend
@@ -17,6 +18,7 @@ from tests.core.builders import DAY, NOW
 
 CONTOSO = Namespace(id=0, name="contoso", issuer="https://sts.example/contoso/")
 TABLE = tables.credential
+USE = TokenUse("issuer", "1", NOW + DAY, NOW)
 
 
 @pytest.fixture
@@ -51,9 +53,9 @@ def test_f03_database_away_cached_keys_sign_and_what_checks_replay_refuses(sql: 
     assert sql.directory.namespace("contoso") is namespace
     assert sql.key_ring.signer(namespace, stored).sign(b"data")
     with pytest.raises(StoreUnavailable):
-        sql.replays.use(namespace, "issuer", "1", NOW + DAY, NOW)
+        sql.replays.use(namespace, USE, NOW)
     home.with_name("away").rename(home)
-    sql.replays.use(namespace, "issuer", "1", NOW + DAY, NOW)
+    sql.replays.use(namespace, USE, NOW)
 
 
 def test_f07_row_copied_to_another_namespace_does_not_open(sql: SqlBackend) -> None:
@@ -115,7 +117,7 @@ def test_f10_one_of_sixteen_simultaneous_replays_wins(sql: SqlBackend) -> None:
     def use(number: int) -> int:
         barrier.wait()
         try:
-            processes[number % 2].replays.use(contoso, "issuer", "1", NOW + DAY, NOW)
+            processes[number % 2].replays.use(contoso, USE, NOW)
         except ReplayedToken:
             return 0
         return 1
