@@ -63,12 +63,12 @@ class Edge:
         began = perf_counter()
         arrival = self._reception.receive(environ)
         door = DOORS.get(arrival.route.lower()) if arrival.namespace else None
+        if door is None or arrival.namespace is None:
+            return self._page(arrival, environ, start_response, began)
         if arrival.fault is not None:
             outcome = self._refused(arrival.fault, door, arrival)
-        elif door is not None and arrival.namespace is not None:
-            outcome = self._exchanged(door, arrival.namespace, arrival, environ)
         else:
-            return self._page(arrival, environ, start_response, began)
+            outcome = self._exchanged(door, arrival.namespace, arrival, environ)
         answer = self._recorded(arrival, outcome, door, began).answer
         headers = [*answer.headers, *self._common(arrival), ("Content-Length", str(len(answer.body)))]
         start_response(_REASONS[answer.status], headers)

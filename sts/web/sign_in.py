@@ -107,6 +107,8 @@ def refuse_anything(error: Exception) -> Response:
 def ws_federation(namespace: str) -> Response:
     """Sign in, take an identity provider's answer, sign out."""
     call = _call(namespace)
+    if call.message.method == "HEAD":  # which changes nothing (RFC 9110, 9.2.1), so that nobody signs in or out by it
+        raise MethodNotAllowed(*_BOTH)
     arrival = current_arrival()
     if arrival.path.lower() == f"/{addresses.WS_FEDERATION}":  # at a host name of the namespace's own
         query = f"?{call.message.query}" if call.message.query else ""
