@@ -41,7 +41,7 @@ torture: .make/dev ## kill rollovers and rotations at random, KILLS times (5000:
 	KILLS=$(KILLS) $(BIN)/python -m pytest -m torture $(PYTEST_ARGS) tests/torture
 
 .PHONY: fuzz
-fuzz: .make/dev ## change signed and encrypted assertions at random: none may be read as another (5 minutes)
+fuzz: .make/dev ## change tokens, requests and metadata at random, at the readers and at the doors: nothing is forged (5 minutes)
 	$(BIN)/python -m tests.fuzz $(FUZZ_ARGS)
 
 .PHONY: pictures
