@@ -21,7 +21,7 @@ from sts.core.presented import SKEW
 from sts.core.self_issued import SELF_ISSUED_LIFETIME
 from sts.crypto.sealing import sync_folder
 from sts.operations.installation import Installation
-from sts.store import audit
+from sts.store import audit, sessions
 from sts.store import installation as table
 from sts.store.changes import Change
 from sts.store.connection import Connection
@@ -81,12 +81,14 @@ def look(installation: Installation, now: datetime) -> Look:
 def _distrust_uses(connection: Connection, missing: tuple[int, str], now: datetime) -> None:
     """Refuse from now on what may have been used while the uses were recorded in a database that is lost (F13).
 
-    Once for each restore: what is used later is on record.
+    Nobody is signed in any more: who signed out since the copy was made would be signed in again. Once for each
+    restore: what is used later is on record.
     """
     name = "{} {}".format(*missing)
     if table.noticed_restore(connection) != name:
         table.save_noticed_restore(connection, name)
         table.lose_uses(connection, _lost_by(now))
+        sessions.end_all(connection)
 
 
 def _lost_by(now: datetime) -> table.LostUses:

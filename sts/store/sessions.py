@@ -91,6 +91,11 @@ def start(connection: sa.Connection, namespace: Namespace, session: Session, now
     return token
 
 
+def end_all(connection: sa.Connection) -> None:
+    """End every session of every namespace."""
+    connection.execute(sa.delete(_TABLE))
+
+
 def end_of_provider(change: Change, namespace: Namespace, provider: str) -> None:
     """End every session of those who signed in at an identity provider."""
     change.connection.execute(
