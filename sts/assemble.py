@@ -10,7 +10,6 @@ from sts.core.parts import Parts
 from sts.core.sign_in_steps import Desk
 from sts.crypto import issued
 from sts.crypto.roots import load_roots
-from sts.crypto.xmlenc import decrypt
 from sts.operations.installation import Installation
 from sts.operations.publish import Publications
 from sts.protocols.discovery import BY_CERTIFICATE, BY_MESSAGE
@@ -26,7 +25,7 @@ from sts.store.replay import SqlReplayCache
 from sts.store.sessions import SqlSessions
 from sts.store.sign_in_records import SqlSignInRecords
 from sts.store.sign_in_states import SqlSignInStates
-from sts.tokens import jwt, saml11, saml20, swt
+from sts.tokens import jwt, saml, saml11, saml20, swt
 
 Clock = Callable[[], datetime]
 
@@ -84,7 +83,7 @@ def assemble(settings: Settings, clock: Clock = utc_now) -> Service:
         encryptions={TokenFormat.SAML11: saml11.encrypt, TokenFormat.SAML20: saml20.encrypt},
         new_token_id=lambda: os.urandom(16).hex(),
         client_certificates=issued,
-        decrypt=decrypt,
+        decrypt=saml.decrypted,
         decryption_failures=FailureCounters(database, DECRYPTIONS),
     )
     publications = Publications(installation.key_ring, _client_authentication(settings), settings.ring_defaults)

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple, TypeVar
 
 from sts.core.claims import NAME_IDENTIFIER, RESERVED_TYPES
-from sts.core.decryption import opened, within_budget
+from sts.core.decryption import after_opening, opened, within_budget
 from sts.core.errors import InvalidEncryptedToken, InvalidToken
 from sts.core.exchange import Principal, TokenUse, Trusted, VerificationKey, VerifiedToken
 from sts.core.model import Claim, IdentityProvider, Kind, ProviderKind
@@ -62,8 +62,11 @@ def examine(case: Case, use: Callable[[Examined], T], parts: Parts, now: datetim
     algorithms = (provider.decryption,)
 
     def read() -> T:
-        proof = opened(presented, algorithms, parts, now).proof
-        return use(_examined(presented._replace(proof=proof), provider, parts, now))
+        found = opened(presented, algorithms, parts, now)
+        with after_opening(found):
+            examined = _examined(presented._replace(proof=found.proof), provider, parts, now)
+            principal = examined.principal._replace(decrypted_by=found.credential_id)
+            return use(examined._replace(principal=principal))
 
     return within_budget(presented, provider.name, read, parts, now)
 

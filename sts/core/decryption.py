@@ -1,13 +1,14 @@
 """Opens what partners encrypt to a namespace, so that its refusals tell nothing and guessing is bounded."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import NamedTuple, TypeVar
 
 from sts.core.credentials import decryption_credentials
-from sts.core.errors import InvalidEncryptedToken, InvalidToken, KeyUnreadable
+from sts.core.errors import NO_CREDENTIAL, InvalidEncryptedToken, InvalidToken, KeyUnreadable
 from sts.core.exchange import TokenProof
-from sts.core.model import ContentEncryption, Namespace, TokenFormat
+from sts.core.model import ContentEncryption, KeyTransport, Namespace
 from sts.core.parts import Parts
 from sts.core.ports import Decrypter
 from sts.core.presented import Presented
@@ -16,10 +17,26 @@ T = TypeVar("T")
 
 
 class Opened(NamedTuple):
-    """What was encrypted, and how."""
+    """What was encrypted, how, and the credential whose key opened it."""
 
     proof: TokenProof
     algorithm: ContentEncryption
+    credential_id: int | None
+
+
+class _Tried:
+    """The decrypter of a credential, which remembers whether its key fitted."""
+
+    def __init__(self, credential_id: int, decrypter: Decrypter) -> None:
+        self.credential_id = credential_id
+        self.fitted: bool | None = None  # None: it was not tried
+        self._decrypter = decrypter
+
+    def unwrap(self, wrapped: bytes, transport: KeyTransport) -> bytes | None:
+        """As the decrypter does."""
+        content_key = self._decrypter.unwrap(wrapped, transport)
+        self.fitted = content_key is not None
+        return content_key
 
 
 def within_budget(presented: Presented, sender: str, read: Callable[[], T], parts: Parts, now: datetime) -> T:
@@ -49,31 +66,39 @@ def opened(presented: Presented, algorithms: Sequence[ContentEncryption], parts:
     reasons = []
     for algorithm in algorithms:
         try:
-            plaintext = parts.decrypt(presented.proof.token, decrypters, algorithm)
+            proof = parts.decrypt(presented.proof.token, decrypters, algorithm)
         except InvalidEncryptedToken as error:
             reasons.append(error.detail or error.message)
             continue
-        return Opened(_proof(plaintext, parts), algorithm)
-    raise InvalidEncryptedToken(detail="; ".join(reasons) or "no identity provider sends encrypted tokens")
+        return Opened(proof, algorithm, _opener(decrypters))
+    detail = "; ".join(reasons) or "no identity provider sends encrypted tokens"
+    raise InvalidEncryptedToken(detail=detail, decrypted_by=_opener(decrypters))
 
 
-def _decrypters(namespace: Namespace, parts: Parts, now: datetime) -> Sequence[Decrypter]:
+@contextmanager
+def after_opening(opened: Opened) -> Iterator[None]:
+    """Whatever is refused within names the credential that opened the token, for the log."""
+    try:
+        yield
+    except InvalidToken as error:
+        detail = f"{error.codes} ({error.detail})"
+        raise InvalidEncryptedToken(detail=detail, decrypted_by=opened.credential_id) from error
+
+
+def _opener(decrypters: Sequence[_Tried]) -> int | None:
+    """The credential whose key fitted, NO_CREDENTIAL where none did, None where none was tried."""
+    tried = [each for each in decrypters if each.fitted is not None]
+    return next((each.credential_id for each in tried if each.fitted), NO_CREDENTIAL if tried else None)
+
+
+def _decrypters(namespace: Namespace, parts: Parts, now: datetime) -> Sequence[_Tried]:
     """The namespace's keys, the primary first; raises KeyUnreadable if there are some and none can be read."""
     found, unreadable = [], []
     for credential in decryption_credentials(namespace, now):
         try:
-            found.append(parts.key_ring.decrypter(namespace, credential))
+            found.append(_Tried(credential.id, parts.key_ring.decrypter(namespace, credential)))
         except KeyUnreadable as error:
             unreadable.append(error)
     if unreadable and not found:
         raise unreadable[0]
     return found
-
-
-def _proof(plaintext: bytes, parts: Parts) -> TokenProof:
-    """The assertion with its version, which only its plaintext shows; raises InvalidToken."""
-    try:
-        parts.formats[TokenFormat.SAML11].view(plaintext)
-    except InvalidToken:
-        return TokenProof(TokenFormat.SAML20, plaintext)  # or nothing that is one, as its reader will say
-    return TokenProof(TokenFormat.SAML11, plaintext)

@@ -5,7 +5,9 @@ error names and SOAP faults are chosen in `sts.protocols`, from the class.
 """
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, Final
+
+NO_CREDENTIAL: Final = 0  # in place of the number of one
 
 
 class StsError(Exception):
@@ -165,12 +167,15 @@ class InvalidEncryptedToken(InvalidToken):
     """An encrypted token that is refused, for whatever reason: before, while or after it was decrypted.
 
     One answer for all of them, the reason in `detail`: the difference would be an oracle for its content.
+    `decrypted_by` is for the log as well: the credential whose key fitted, NO_CREDENTIAL where none of ours did, None
+    where none was tried.
     """
 
     code = "ACS50008"
 
-    def __init__(self, *, detail: str) -> None:
+    def __init__(self, *, detail: str, decrypted_by: int | None = None) -> None:
         super().__init__("The encrypted token is not valid.", detail=detail)
+        self.decrypted_by = decrypted_by
 
 
 class InvalidSwtToken(InvalidToken):

@@ -157,6 +157,7 @@ class Principal(NamedTuple):
     claims: tuple[Claim, ...]
     authenticated_at: datetime
     method: AuthenticationMethod
+    decrypted_by: int | None = None  # the credential that opened what says so, where that was encrypted
 
 
 class TokenRequest(NamedTuple):
@@ -184,6 +185,7 @@ class IssuedToken(NamedTuple):
     principal: str
     credential_id: int
     encrypted: bool = False
+    decrypted_by: int | None = None  # the credential that opened the token for which this one is given
 
     def __repr__(self) -> str:
         """Everything but the token."""

@@ -150,6 +150,7 @@ def _mint(order: _Order, parts: Parts, now: datetime) -> IssuedToken:
         principal=order.principal.name,
         credential_id=credential.id,
         encrypted=encrypt is not None,
+        decrypted_by=order.principal.decrypted_by,
     )
 
 

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from sts.core.acceptance import accept
-from sts.core.decryption import opened, within_budget
+from sts.core.decryption import after_opening, opened, within_budget
 from sts.core.errors import InvalidSamlToken, InvalidToken
 from sts.core.exchange import Principal, TokenProof, TokenView
 from sts.core.model import ContentEncryption, IdentityProvider, TokenFormat
@@ -65,14 +65,17 @@ def _encrypted(presented: Presented, parts: Parts, now: datetime) -> Redeemed:
     known = parts.directory.identity_providers(presented.namespace)
     pinned = {provider.decryption for provider in known if provider.enabled}
     algorithms = tuple(algorithm for algorithm in ContentEncryption if algorithm in pinned)
-    proof, algorithm = opened(presented, algorithms, parts, now)
-    view = _view(proof, parts)
-    provider = _provider(presented, view, parts)
-    if provider is None:
-        raise _refusal(f"no identity provider is '{view.issuer}', and encrypted assertions are theirs alone")
-    if provider.decryption is not algorithm:
-        raise _refusal(f"identity provider '{provider.name}' is held to {provider.decryption}, not {algorithm}")
-    return Redeemed(accept(presented.addressed(view)._replace(proof=proof), provider, parts, now), provider.name)
+    found = opened(presented, algorithms, parts, now)
+    with after_opening(found):
+        view = _view(found.proof, parts)
+        provider = _provider(presented, view, parts)
+        if provider is None:
+            raise _refusal(f"no identity provider is '{view.issuer}', and encrypted assertions are theirs alone")
+        if provider.decryption is not found.algorithm:
+            held_to = f"is held to {provider.decryption}, not {found.algorithm}"
+            raise _refusal(f"identity provider '{provider.name}' {held_to}")
+        principal = accept(presented.addressed(view)._replace(proof=found.proof), provider, parts, now)
+        return Redeemed(principal._replace(decrypted_by=found.credential_id), provider.name)
 
 
 def _provider(presented: Presented, view: TokenView, parts: Parts) -> IdentityProvider | None:

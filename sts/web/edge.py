@@ -8,7 +8,7 @@ from http import HTTPStatus
 from time import perf_counter
 from typing import Any, Final
 
-from sts.core.errors import StoreUnavailable, StsError
+from sts.core.errors import InvalidEncryptedToken, StoreUnavailable, StsError
 from sts.core.parts import Parts
 from sts.protocols import addresses
 from sts.protocols.http import Answer
@@ -153,10 +153,13 @@ class Edge:
             record["token_id"] = issued.id
             record["credential_id"] = issued.credential_id
             record["encrypted"] = issued.encrypted or None
+            record["decrypted_by"] = issued.decrypted_by
         record |= outcome.noted
         if error is not None:
             record |= {"error": error.code, "message": error.message, "detail": error.detail}
             record["alarm"] = error.needs_operator or None
+        if isinstance(error, InvalidEncryptedToken):
+            record["decrypted_by"] = error.decrypted_by
         self._books.log.write(self._clock(), record)
 
 

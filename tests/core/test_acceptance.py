@@ -11,6 +11,7 @@ import pytest
 from sts.core.acceptance import accept
 from sts.core.claims import NAME_IDENTIFIER, ROLE
 from sts.core.errors import (
+    NO_CREDENTIAL,
     InvalidAudience,
     InvalidEncryptedToken,
     InvalidSamlToken,
@@ -251,6 +252,30 @@ def test_an_encrypted_assertion_opens_with_any_key_of_the_namespace(
     principal = door.accept_encrypted(written(token_format), by, token_format=token_format, owner=owner)
     assert principal.name == "alice"
     assert door.failures.seen == []
+
+
+@pytest.mark.parametrize(("owner", "number"), [("sts", 10), ("old", 11)])
+def test_who_opened_a_token_is_told_for_the_log(door: Door, owner: str, number: int) -> None:
+    assert door.accept_encrypted(written(), provider(decryption=GCM), owner=owner).decrypted_by == number
+    assert door.accept(said(id="1" * 32)).decrypted_by is None
+
+
+@pytest.mark.parametrize(
+    ("plaintext", "how", "opener"),
+    [
+        (b"what is no XML", {}, 10),
+        (b"what is no XML", {"owner": "old"}, 11),
+        (b"", {"owner": "stranger"}, NO_CREDENTIAL),
+        (b"", {"algorithm": CBC}, None),
+    ],
+    ids=["content", "content under the other", "nobody's", "refused before a key is used"],
+)
+def test_a_refusal_tells_the_log_whose_key_fitted(
+    door: Door, plaintext: bytes, how: dict[str, Any], opener: int | None
+) -> None:
+    with pytest.raises(InvalidEncryptedToken) as refused:
+        door.accept_encrypted(plaintext, provider(decryption=GCM), **how)
+    assert refused.value.decrypted_by == opener
 
 
 def test_without_an_algorithm_pinned_nothing_is_decrypted(door: Door) -> None:
