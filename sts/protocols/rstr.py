@@ -1,6 +1,6 @@
 """RequestSecurityTokenResponse, which carries a token in WS-Federation: written and taken apart (acs.md, 4.3, 4.4)."""
 
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from typing import Final
 
@@ -35,6 +35,9 @@ _TOKENS: Final[Mapping[str, TokenFormat | None]] = {
     _ENCRYPTED_ASSERTION: None,
     f"{{{NS['xenc']}}}EncryptedData": None,
 }
+_RESPONSES: Final = frozenset(
+    f"{{{trust}}}RequestSecurityTokenResponse{more}" for trust in (TRUST_2005, TRUST_13) for more in ("", "Collection")
+)
 _ANY_TOKEN: Final = ("{*}Assertion", "{*}EncryptedAssertion", "{*}EncryptedData")  # of any namespace, or of none
 _MAX_TOLD: Final = 200  # characters of what a stranger wrote, in the log
 
@@ -103,6 +106,26 @@ def cut(wresult: bytes) -> TokenProof:
     token = _token(_response(root))
     _refuse_more(root, token)
     return TokenProof(_TOKENS[str(token.tag)], serialise(token))
+
+
+def carried(response: bytes) -> bytes | None:
+    """Answer the token in a response that somebody wants to look at, whichever way it went; None where this is none.
+
+    SAML is as `cut` has it, SWT and JWT are out of their BinarySecurityToken. Raises InvalidSignInResponse.
+    """
+    try:
+        root = parse(response.strip())
+    except BadRequest:
+        return None
+    if root.tag not in _RESPONSES:
+        return None
+    binary = root.find(f".//{{{NS['wsse']}}}BinarySecurityToken")
+    if binary is None:
+        return cut(response).token
+    try:
+        return b64decode("".join((binary.text or "").split()), validate=True)
+    except ValueError as error:
+        raise _refused(f"a BinarySecurityToken that is no base64: {error}") from error
 
 
 def _response(root: etree._Element) -> etree._Element:
