@@ -6,6 +6,7 @@ from sts.core.model import Namespace
 from sts.core.sign_in_steps import Completed
 from sts.store import replay, sessions, sign_in_states
 from sts.store.database import Database
+from sts.store.faultpoints import faultpoint
 
 
 class SqlSignInRecords:
@@ -23,9 +24,12 @@ class SqlSignInRecords:
         with self._database.recording() as connection:
             if completed.pending.nonce:
                 sign_in_states.record_use(connection, namespace, completed.pending)
+            faultpoint("sign-in.used")
             refusal = replay.record(connection, namespace, completed.use)
             if refusal is None:
                 token = sessions.start(connection, namespace, completed.session, now)
+            faultpoint("sign-in.recorded")
+        faultpoint("sign-in.committed")
         if refusal is not None:
             raise refusal
         return token
