@@ -35,11 +35,6 @@ from sts.web.rotation_thread import RotationMetrics
 from sts.web.token_endpoints import DOORS
 
 PAGES_BY_KIND = ("sign-in", "documents", "enrolment", "operators")  # the addresses that are no token door
-    "sign-in",
-    "documents",
-    "enrolment",
-    "operators",
-)  # what the edge calls the addresses that are no token door
 ROOT = Path(__file__).resolve().parent.parent
 GUIDES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 PAGES = [
