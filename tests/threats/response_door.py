@@ -4,7 +4,7 @@ from sts.protocols.addresses import WS_FEDERATION
 from tests.flows.people import Page, Person
 from tests.flows.world import World
 from tests.protocols.wresults import adfs as response
-from tests.threats.endpoints import Refusal, seen_refused, stranger
+from tests.threats.endpoints import Refusal, require_no_secret, seen_refused, stranger
 from tests.threats.identity_providers import CONFIGURATION, NAMESPACE, Stage, stage, trust
 
 PARTIES = ("swt", "jwt", "saml11", "saml20")
@@ -73,6 +73,8 @@ def refused(world: World, wresult: bytes, provider: str = "adfs") -> Refusal:
     assert (pages[0].action, pages[0].fields, pages[0].location) == ("", {}, "")
     assert person.cookies() == cookies
     assert not ISSUED & found.record.keys()
+    secret = [value for value in cookies.values() if len(value) > 20]  # all but the last choice
+    require_no_secret(world, pages[0].answer, state, *secret)
     return found
 
 
