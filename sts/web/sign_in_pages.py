@@ -8,7 +8,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from flask import Response, render_template
+from flask import Response, current_app
 
 from sts.core.addresses import origin_of
 from sts.core.errors import (
@@ -130,7 +130,10 @@ _WORDS: Final = {
     InvalidSignInResponse: _Words("You could not be signed in", _NOT_ACCEPTED),
     InvalidToken: _Words("You could not be signed in", _NOT_ACCEPTED),
     AuthenticationFailed: _Words("You could not be signed in", "Go back to the application and try again."),
-    AccessDenied: _Words("You have no access", "You are signed in, but this application is not open to you."),
+    AccessDenied: _Words(
+        "You have no access",
+        "It is known who you are, but this application is not open to you. Its owners can change that.",
+    ),
     TooManyRequests: _Words("Too many attempts", "Wait a while and try again."),
     StoreUnavailable: _Words("Try again in a moment", "The service is busy or being looked after."),
     StsError: _Words("You could not be signed in", "Tell the people who look after this service, with the trace ID."),
@@ -234,7 +237,7 @@ def plain_page(template: str) -> Response:
 
 def _page(template: str, policy: Policy, status: int = 200, **values: object) -> Response:
     script = _text(policy.script) if policy.script else ""
-    body = render_template(template, style=_text("sign_in.css"), script=script, **values)
+    body = current_app.jinja_env.get_template(template).render(style=_text("sign_in.css"), script=script, **values)
     page = Response(body, status, [*_HEADERS, ("Content-Security-Policy", policy.header)], mimetype="text/html")
     if policy.framed_by == "'none'":
         page.headers["X-Frame-Options"] = "DENY"
