@@ -136,7 +136,8 @@ def nested(depth: int) -> bytes:
     "document",
     [
         pytest.param(b"<a " + b" ".join(b'xmlns:p%d="urn:x"' % n for n in range(64)) + b"/>", id="64 namespaces"),
-        pytest.param(b"<a>" + b"<b/>" * 3999 + b"</a>", id="4000 elements"),
+        pytest.param(b"<a>" + b"<b/>" * 1999 + b"</a>", id="2000 elements"),
+        pytest.param(b"<a>" + b"<b c='' d='' e='' f=''/>" * 1000 + b"</a>", id="4000 attributes"),
         pytest.param(b"<a " + b" ".join(b'p%d=""' % n for n in range(32)) + b"/>", id="32 attributes"),
         pytest.param(nested(256), id="256 levels"),
         pytest.param(b"<a>" + b"x" * (256 * 1024 - 7) + b"</a>", id="256 KiB"),
