@@ -1,4 +1,4 @@
-"""A load generator: one process, many kept-alive connections, the same request on each as soon as the last is answered.
+"""A load generator: one process, many kept-alive connections, the next request on each as soon as the last is answered.
 
 It speaks just enough HTTP/1.1 (Content-Length, no chunks) to cost a small part of what an answer costs.
 """
@@ -11,6 +11,7 @@ import statistics
 import time
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from itertools import repeat
 
 CONTENT_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)\r\n", re.IGNORECASE)
 GOOD = b"HTTP/1.1 200 "
@@ -18,11 +19,14 @@ GOOD = b"HTTP/1.1 200 "
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What to send, over how many connections, for how many seconds."""
+    """What to send, over how many connections, for how many seconds at most.
+
+    One request is sent again and again; several are sent once each.
+    """
 
     host: str
     port: int
-    request: bytes = field(repr=False)
+    requests: tuple[bytes, ...] = field(repr=False)
     connections: int
     seconds: float
 
@@ -76,6 +80,8 @@ class _Exchange:
 class _Traffic:
     def __init__(self, load: Load) -> None:
         self.load = load
+        self.requests = repeat(load.requests[0]) if len(load.requests) == 1 else iter(load.requests)
+        self.under_way = 0
         self.ready = select.epoll()
         self.exchanges: dict[int, _Exchange] = {}
         self.latencies: list[float] = []
@@ -85,7 +91,7 @@ class _Traffic:
         """Open the connections, keep them busy, close them."""
         for _ in range(self.load.connections):
             self._open()
-        while time.perf_counter() < until:
+        while time.perf_counter() < until and self.under_way:
             for descriptor, _ in self.ready.poll(0.1):
                 self._receive(self.exchanges[descriptor])
         for exchange in list(self.exchanges.values()):
@@ -111,9 +117,13 @@ class _Traffic:
         exchange.socket.close()
 
     def _send(self, exchange: _Exchange) -> None:
+        request = next(self.requests, None)
+        if request is None:
+            return
+        self.under_way += 1
         exchange.received = b""
         exchange.sent_at = time.perf_counter()
-        exchange.socket.sendall(self.load.request)
+        exchange.socket.sendall(request)
 
     def _receive(self, exchange: _Exchange) -> None:
         try:
@@ -122,6 +132,7 @@ class _Traffic:
             received = b""
         if not received:
             self.failures.append("the server closed the connection")
+            self.under_way -= 1
             self._close(exchange)
             self._open()
             return
@@ -135,4 +146,5 @@ class _Traffic:
         else:
             status = exchange.received.partition(b"\r\n")[0].decode("latin-1")
             self.failures.append(status if length else f"{status}, without Content-Length")
+        self.under_way -= 1
         self._send(exchange)

@@ -19,6 +19,7 @@ class Target:
     name: str
     request: bytes
     operation: Operation | None
+    fresh: Callable[[], tuple[bytes, ...]] | None = None  # makes the requests of one load where each is good once
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +78,10 @@ def middle(runs: list[Run], figure: Callable[[Run], float | None]) -> float | No
 
 
 def _run(server: Server, target: Target, raw: RawRate, span: Measure) -> Run:
+    load = _load(server, target, raw.processes * CONNECTIONS_PER_WORKER, span.seconds)
     before = raw.measure(target.operation, span.raw_seconds) if target.operation else None
     used = processes.cpu_seconds(server.pid)
-    answers = send(_load(server, target, raw.processes * CONNECTIONS_PER_WORKER, span.seconds))
+    answers = send(load)
     used = processes.cpu_seconds(server.pid) - used
     if answers.failures:
         raise RuntimeError(f"{target.name}: {len(answers.failures)} failures, the first: {answers.failures[0]}")
@@ -89,7 +91,8 @@ def _run(server: Server, target: Target, raw: RawRate, span: Measure) -> Run:
 
 
 def _load(server: Server, target: Target, connections: int, seconds: float) -> Load:
-    return Load(HOST, server.port, target.request, connections, seconds)
+    requests = (target.request,) if target.fresh is None else target.fresh()
+    return Load(HOST, server.port, requests, connections, seconds)
 
 
 def _mean(rates: tuple[Rate, Rate], figure: Callable[[Rate], float]) -> float:
