@@ -16,6 +16,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from sts.core.errors import StoreUnavailable
 from sts.store.changes import Change, ChangeFeed
+from sts.store.prepared import run_driver_sql
 
 _BUSY_TIMEOUT: Final = 10_000  # milliseconds
 _WRITERS: Final = 0x737473  # the advisory lock that lets one configuration transaction in at a time
@@ -137,7 +138,7 @@ def _prepare_sqlite(connection: sqlite3.Connection, record: Any) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    connection.exec_driver_sql(connection.get_execution_options().get(_BEGIN, "BEGIN"))
+    run_driver_sql(connection, connection.get_execution_options().get(_BEGIN, "BEGIN"))
 
 
 def _create_private_file(path: str | None) -> None:

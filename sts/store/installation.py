@@ -115,7 +115,7 @@ class KnownUses:
 
 def known_uses(connection: sa.Connection) -> KnownUses:
     """Answer what is known to be missing among the uses on record."""
-    found = {row.name: bytes(row.value) for row in _KNOWN_USES.run(connection)}
+    found = {name: bytes(value) for name, value in _KNOWN_USES.rows(connection)}
     purged, lost = found.get(_REPLAY_HORIZON), found.get(_LOST_USES)
     return KnownUses(None if purged is None else _at(purged), None if lost is None else _lost_uses(lost))
 

@@ -1,9 +1,10 @@
-"""Statements of the path that every sign-in takes: compiled once for each kind of database."""
+"""Statements of the path that every sign-in takes: compiled once, and run by the driver itself."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
 
 
 class _Text(NamedTuple):
@@ -15,19 +16,26 @@ class _Text(NamedTuple):
 
 
 class Prepared:
-    """An expression whose compiling, looking up and converting would cost more than running it."""
+    """An expression whose compiling, looking up and converting would cost several times as much as running it."""
 
     def __init__(self, express: Callable[[sa.Connection], sa.ClauseElement]) -> None:
         self._express: Final = express
         self._texts: dict[str, _Text] = {}
 
-    def run(self, connection: sa.Connection, **values: int | str) -> sa.CursorResult[Any]:
-        """Run it with these values, which are what the columns hold: instants as seconds."""
+    def count(self, connection: sa.Connection, **values: int | str) -> int:
+        """Run it with these values, which are what the columns hold, and answer how many rows it made."""
+        return int(self._run(connection, values).rowcount)
+
+    def rows(self, connection: sa.Connection, **values: int | str) -> list[tuple[Any, ...]]:
+        """Run it with these values, and answer the rows as the columns hold them."""
+        return list(self._run(connection, values).fetchall())
+
+    def _run(self, connection: sa.Connection, values: Mapping[str, int | str]) -> Any:
         text = self._texts.get(connection.dialect.name) or self._compile(connection)
-        if text.names is None:
-            return connection.exec_driver_sql(text.sql, {**text.fixed, **values})
-        given = {**text.fixed, **values} if text.fixed else values
-        return connection.exec_driver_sql(text.sql, tuple([given[name] for name in text.names]))
+        given = {**text.fixed, **values}
+        return run_driver_sql(
+            connection, text.sql, given if text.names is None else tuple([given[name] for name in text.names])
+        )
 
     def _compile(self, connection: sa.Connection) -> _Text:
         compiled = self._express(connection).compile(dialect=connection.dialect)
@@ -36,3 +44,16 @@ class Prepared:
         text = _Text(str(compiled), None if order is None else tuple(order), fixed)
         self._texts[connection.dialect.name] = text
         return text
+
+
+def run_driver_sql(connection: sa.Connection, sql: str, parameters: Any = ()) -> Any:
+    """Have the driver run a statement, and answer its cursor; errors are those that SQLAlchemy raises."""
+    driver: Any = connection.dialect.dbapi
+    try:
+        cursor = connection.connection.cursor()
+        cursor.execute(sql, parameters)
+    except driver.Error as error:
+        raise DBAPIError.instance(
+            sql, None, error, driver.Error, hide_parameters=True, dialect=connection.dialect
+        ) from error
+    return cursor

@@ -69,7 +69,7 @@ def knows_sign_in(connection: sa.Connection, namespace: Namespace, nonce: str) -
 
 
 def _insert(connection: sa.Connection, namespace: Namespace, issuer: str, token_id: str, expires_at: datetime) -> bool:
-    inserted = _INSERT.run(
+    made = _INSERT.count(
         connection, namespace_id=namespace.id, issuer=issuer, token_id=token_id, expires_at=seconds(expires_at)
     )
-    return inserted.rowcount == 1
+    return made == 1

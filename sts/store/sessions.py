@@ -76,7 +76,7 @@ class SqlSessions:
 def start(connection: sa.Connection, namespace: Namespace, session: Session, now: datetime) -> str:
     """Begin a session, and answer its token."""
     token = secrets.token_urlsafe(32)
-    _START.run(
+    _START.count(
         connection,
         namespace_id=namespace.id,
         token_hash=hash_of(token),
