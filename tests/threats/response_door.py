@@ -1,5 +1,9 @@
 """The door where browsers bring the answers of identity providers, and its one answer to every bad one."""
 
+from collections.abc import Mapping
+
+from werkzeug.test import TestResponse
+
 from sts.protocols.addresses import WS_FEDERATION
 from tests.flows.people import Page, Person
 from tests.flows.world import World
@@ -17,7 +21,7 @@ _PARTY = """  - {{name: {name}, realm: "https://{name}.example/", token_format: 
 """
 
 
-def _configuration() -> str:
+def _configuration(unsolicited: str) -> str:
     """The trusted identity providers, each with an address to sign in at, and a relying party for each format."""
     head, _, rest = CONFIGURATION.partition("relying_parties:\n")
     _, _, groups = rest.partition("rule_groups:\n")
@@ -25,7 +29,8 @@ def _configuration() -> str:
     for line in head.replace("service_identities:", _CURVE + "service_identities:").splitlines():
         name = line.partition("{name: ")[2].partition(",")[0]
         is_provider = name in PROVIDERS and "issuer:" in line
-        lines.append(line.replace("}", f', sign_in_url: "https://{name}.example/ls"}}') if is_provider else line)
+        more = f', sign_in_url: "https://{name}.example/ls", unsolicited: {str(name == unsolicited).lower()}}}'
+        lines.append(line.replace("}", more) if is_provider else line)
     parties = "".join(_PARTY.format(name=name, providers=", ".join(PROVIDERS)) for name in PARTIES)
     curve = "      - {input: {issuer: curve}}\n"
     return (
@@ -35,9 +40,9 @@ def _configuration() -> str:
     )
 
 
-def open_door(world: World) -> World:
-    """Let people sign in at the service by the identity providers that it trusts."""
-    return trust(world, _configuration())
+def open_door(world: World, unsolicited: str = "") -> World:
+    """Let people sign in at the service by the identity providers that it trusts; by one of them also unasked."""
+    return trust(world, _configuration(unsolicited))
 
 
 def staged(world: World, **changes: str) -> Stage:
@@ -62,23 +67,43 @@ def brought(world: World, token: bytes, provider: str = "adfs", party: str = "jw
 def refused(world: World, wresult: bytes, provider: str = "adfs") -> Refusal:
     """Sign in with any answer of an identity provider, and see that refused: no token, no session, nobody named."""
     person, state = begun(world, provider)
-    cookies = person.cookies()
-    pages: list[Page] = []
+    return _refused(person, {"wctx": state, "wresult": wresult})
 
-    def bring() -> Page:
-        pages.append(person.bring(state, wresult))
-        return pages[0]
 
-    found = seen_refused(world, lambda: bring().answer)
+def refused_unasked(world: World, token: bytes, party: str = "jwt") -> Refusal:
+    """Bring a token that nobody asked for, and see that refused."""
+    fields: dict[str, str | bytes] = {"wtrealm": f"https://{party}.example/", "wresult": _around(token)}
+    return _refused(Person(world, source=stranger()), fields)
+
+
+def brought_unasked(world: World, token: bytes, party: str = "jwt") -> Page:
+    """Bring a token that nobody asked for."""
+    person = Person(world, source=stranger())
+    wanted: dict[str, str | bytes] = {"wa": "wsignin1.0", "wtrealm": f"https://{party}.example/"}
+    return person.post(person.at(), {**wanted, "wresult": _around(token)})
+
+
+def _refused(person: Person, fields: Mapping[str, str | bytes]) -> Refusal:
+    cookies, pages = person.cookies(), list[Page]()
+
+    def bring() -> TestResponse:
+        pages.append(person.post(person.at(), {"wa": "wsignin1.0", **fields}))
+        return pages[0].answer
+
+    found = seen_refused(person.world, bring)
     assert (pages[0].action, pages[0].fields, pages[0].location) == ("", {}, "")
     assert person.cookies() == cookies
     assert not ISSUED & found.record.keys()
-    secret = [value for value in cookies.values() if len(value) > 20]  # all but the last choice
-    require_no_secret(world, pages[0].answer, state, *secret)
+    secret = [str(fields.get("wctx", "")), *cookies.values()]
+    require_no_secret(person.world, pages[0].answer, *(value for value in secret if len(value) > 20))
     return found
+
+
+def _around(token: bytes) -> bytes:
+    before, after = response("@").encode().split(b"@")
+    return before + token + after
 
 
 def refused_token(world: World, token: bytes, provider: str = "adfs") -> Refusal:
     """The same for a token in a response as AD FS writes it."""
-    before, after = response("@").encode().split(b"@")
-    return refused(world, before + token + after, provider)
+    return refused(world, _around(token), provider)
