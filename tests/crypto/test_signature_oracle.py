@@ -1,5 +1,6 @@
 """Whatever our verifier accepts signxml accepts too, and both say that the same element was signed."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from random import Random
 
@@ -177,6 +178,20 @@ def test_any_key_info_is_accepted_by_both_or_not_by_us(seed: int) -> None:
         recipe = Recipe(key_info=f"<ds:KeyInfo {declared}>{parts}</ds:KeyInfo>")
         accepted += agreed(signed(recipe), certificate("rsa2048"), EXPECTED)
     assert accepted > 30
+
+
+def test_threads_do_not_disturb_each_other() -> None:
+    bad = GOOD["plain"].replace(b"</ds:Signature>", key_info("<ds:X509Data/>").encode() + b"</ds:Signature>")
+    documents = [*GOOD.values(), bad] * 40
+
+    def accepted(document: bytes) -> bool:
+        try:
+            return verify(document, [certificate("rsa2048")], EXPECTED) is not None
+        except InvalidSignature:
+            return False
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(accepted, documents)) == [document is not bad for document in documents]
 
 
 def test_metadata_is_accepted_by_both() -> None:
