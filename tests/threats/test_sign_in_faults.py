@@ -2,7 +2,9 @@
 
 import signal
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 
 import pytest
@@ -182,3 +184,18 @@ def test_f03_record_that_cannot_be_finished_is_not_begun(people: World, table: s
     state = provider.asked_by(again.sign_in(party))
     assert [again.bring(state, wresult).status for _ in range(2)] == [200, 400]
     assert tokens(people) == len(rows_of(people, tables.browser_session)) == 1
+
+
+def test_n04_budget_holds_against_many_at_once(people: World) -> None:
+    """Those that are under way when the limit is reached are not called back: sixteen here."""
+    provider = provider_of(people, "sealed")
+    persons = [Person(people, source="192.0.2.99") for _ in range(64)]
+    states = [provider.asked_by(person.sign_in("sealed")) for person in persons]
+    head, separator, tail = provider.answer(people).rpartition("</xenc:CipherValue>")
+    wresult = f"{head[:-12]}AAAAAAAAAAA={separator}{tail}"
+    with ThreadPoolExecutor(16) as pool:
+        statuses = Counter(pool.map(lambda person, state: person.bring(state, wresult).status, persons, states))
+    assert set(statuses) == {400, 429}
+    assert 20 <= statuses[400] < 20 + 16
+    late = Person(people, source="192.0.2.99")
+    assert late.bring(provider.asked_by(late.sign_in("sealed")), provider.answer(people)).status == 429
