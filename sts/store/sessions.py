@@ -17,6 +17,7 @@ from sts.store.bounded import bounded
 from sts.store.changes import Change
 from sts.store.columns import seconds
 from sts.store.database import Database
+from sts.store.faultpoints import faultpoint
 from sts.store.prepared import Prepared
 from sts.store.tables import browser_session as _TABLE
 from sts.store.tables import browser_session_relying_party as _JOINED
@@ -54,7 +55,9 @@ class SqlSessions:
         It takes the place of the stored one whose id it bears, if any.
         """
         with self._database.recording() as connection:
-            return start(connection, namespace, session, now)
+            token = start(connection, namespace, session, now)
+        faultpoint("session.begun")
+        return token
 
     def join(self, session: Session, realm: str, reply: str) -> None:
         """Remember that a relying party got a token; raises StoreUnavailable."""
