@@ -10,7 +10,7 @@ from sts.core.clock import ClockMarks
 from sts.core.exchange import TokenUse
 from sts.store import upsert
 from sts.store.changes import Change
-from sts.store.prepared import Prepared
+from sts.store.prepared import Driven, Prepared
 from sts.store.tables import installation as _TABLE
 
 _MASTER_KEY: Final = "master-key"
@@ -113,7 +113,7 @@ class KnownUses:
     lost: LostUses | None
 
 
-def known_uses(connection: sa.Connection) -> KnownUses:
+def known_uses(connection: Driven) -> KnownUses:
     """Answer what is known to be missing among the uses on record."""
     found = {name: bytes(value) for name, value in _KNOWN_USES.rows(connection)}
     purged, lost = found.get(_REPLAY_HORIZON), found.get(_LOST_USES)

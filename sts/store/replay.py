@@ -12,7 +12,7 @@ from sts.store import installation, upsert
 from sts.store.bounded import bounded
 from sts.store.columns import seconds
 from sts.store.database import Database
-from sts.store.prepared import Prepared
+from sts.store.prepared import Driven, Prepared
 from sts.store.tables import replay as _TABLE
 
 KEPT_AFTER_EXPIRY: Final = timedelta(hours=1)
@@ -34,13 +34,13 @@ class SqlReplayCache:
 
     def use(self, namespace: Namespace, used: TokenUse, now: datetime) -> None:
         """Record the use; raises ReplayedToken on the second, StoreUnavailable when it cannot be recorded."""
-        with self._database.recording() as connection:
+        with self._database.recording_at_once() as connection:
             refusal = record(connection, namespace, used)
         if refusal is not None:
             raise refusal
 
 
-def record(connection: sa.Connection, namespace: Namespace, used: TokenUse) -> ReplayedToken | None:
+def record(connection: Driven, namespace: Namespace, used: TokenUse) -> ReplayedToken | None:
     """Record the use of a token, and answer why it must be taken for another than the first."""
     issuer, token_id, expires_at = bounded(used.issuer), bounded(used.token_id), used.expires_at.replace(microsecond=0)
     token = f"token {token_id} of {issuer}"
@@ -57,7 +57,7 @@ def record(connection: sa.Connection, namespace: Namespace, used: TokenUse) -> R
     return ReplayedToken("The token may have been used before.", detail=detail)
 
 
-def record_sign_in(connection: sa.Connection, namespace: Namespace, nonce: str, expires_at: datetime) -> bool:
+def record_sign_in(connection: Driven, namespace: Namespace, nonce: str, expires_at: datetime) -> bool:
     """Record that a sign-in is over; answers whether it was not before."""
     return _insert(connection, namespace, _SIGN_INS, nonce, expires_at)
 
@@ -68,7 +68,7 @@ def knows_sign_in(connection: sa.Connection, namespace: Namespace, nonce: str) -
     return connection.scalar(sa.select(_TABLE.c.token_id).where(*key)) is not None
 
 
-def _insert(connection: sa.Connection, namespace: Namespace, issuer: str, token_id: str, expires_at: datetime) -> bool:
+def _insert(connection: Driven, namespace: Namespace, issuer: str, token_id: str, expires_at: datetime) -> bool:
     made = _INSERT.count(
         connection, namespace_id=namespace.id, issuer=issuer, token_id=token_id, expires_at=seconds(expires_at)
     )

@@ -18,7 +18,7 @@ from sts.store.changes import Change
 from sts.store.columns import seconds
 from sts.store.database import Database
 from sts.store.faultpoints import faultpoint
-from sts.store.prepared import Prepared
+from sts.store.prepared import Driven, Prepared
 from sts.store.tables import browser_session as _TABLE
 from sts.store.tables import browser_session_relying_party as _JOINED
 from sts.store.tables import identity_provider
@@ -27,7 +27,7 @@ MOST_RELYING_PARTIES: Final = 200  # of one session; a page cannot sign out of m
 
 _GIVEN: Final = ("namespace_id", "token_hash", "provider", "name", "principal", "relying_parties", "expires_at")
 _START: Final = Prepared(lambda connection: sa.insert(_TABLE).values({name: sa.bindparam(name) for name in _GIVEN}))
-_END: Final = sa.delete(_TABLE).where(_TABLE.c.id == sa.bindparam("ended"))
+_END: Final = Prepared(lambda connection: sa.delete(_TABLE).where(_TABLE.c.id == sa.bindparam("ended")))
 
 
 class SqlSessions:
@@ -54,7 +54,7 @@ class SqlSessions:
 
         It takes the place of the stored one whose id it bears, if any.
         """
-        with self._database.recording() as connection:
+        with self._database.recording_at_once() as connection:
             token = start(connection, namespace, session, now)
         faultpoint("session.begun")
         return token
@@ -72,11 +72,11 @@ class SqlSessions:
 
     def end(self, session: Session) -> None:
         """End the session; raises StoreUnavailable."""
-        with self._database.recording() as connection:
-            connection.execute(_END, {"ended": session.id})
+        with self._database.recording_at_once() as connection:
+            _END.count(connection, ended=session.id)
 
 
-def start(connection: sa.Connection, namespace: Namespace, session: Session, now: datetime) -> str:
+def start(connection: Driven, namespace: Namespace, session: Session, now: datetime) -> str:
     """Begin a session, and answer its token."""
     token = secrets.token_urlsafe(32)
     _START.count(
@@ -90,7 +90,7 @@ def start(connection: sa.Connection, namespace: Namespace, session: Session, now
         expires_at=seconds(now + namespace.session),
     )
     if session.id:
-        connection.execute(_END, {"ended": session.id})
+        _END.count(connection, ended=session.id)
     return token
 
 

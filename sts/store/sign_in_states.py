@@ -5,8 +5,6 @@ import secrets
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-import sqlalchemy as sa
-
 from sts.core.errors import InvalidState
 from sts.core.model import Namespace
 from sts.core.sign_in_steps import PendingSignIn
@@ -14,6 +12,7 @@ from sts.crypto.state_sealing import open_state, seal_state
 from sts.store import replay
 from sts.store.database import Database
 from sts.store.keyring import SealedKeyRing
+from sts.store.prepared import Driven
 
 LIFETIME: Final = timedelta(minutes=10)
 _AHEAD: Final = timedelta(minutes=3)  # how far the clock of another machine may be ahead
@@ -59,14 +58,14 @@ class SqlSignInStates:
 
     def use(self, namespace: Namespace, pending: PendingSignIn) -> None:
         """Record the use; raises InvalidState on the second, StoreUnavailable when it cannot be recorded."""
-        with self._database.recording() as connection:
+        with self._database.recording_at_once() as connection:
             record_use(connection, namespace, pending)
 
     def _key(self) -> bytes:
         return self._key_ring.derived_key(_PURPOSE)
 
 
-def record_use(connection: sa.Connection, namespace: Namespace, pending: PendingSignIn) -> None:
+def record_use(connection: Driven, namespace: Namespace, pending: PendingSignIn) -> None:
     """Record that a sign-in is over; raises InvalidState if it was before."""
     if not replay.record_sign_in(connection, namespace, pending.nonce, pending.started_at + LIFETIME):
         raise over(pending)

@@ -1,5 +1,7 @@
 """What a person with a browser is told wherever a request is refused, and what software is told instead."""
 
+from typing import Any
+
 import pytest
 from werkzeug.test import TestResponse
 
@@ -28,15 +30,15 @@ REFUSED = [
 ]
 
 
-def asked(world: World, request: dict[str, object], accept: str) -> TestResponse:
+def asked(world: World, request: dict[str, Any], accept: str) -> TestResponse:
     """The answer to a request from software that wants this."""
-    given = {"base_url": OURS, "method": "GET", **request}
+    given: dict[str, Any] = {"base_url": OURS, "method": "GET", **request}
     return world.client.open(headers={"Accept": accept}, **given)
 
 
 @pytest.mark.parametrize(("request_", "status", "heading"), REFUSED)
 def test_browser_gets_a_page_with_the_code_and_the_trace_id(
-    still_people: World, request_: dict[str, object], status: int, heading: str
+    still_people: World, request_: dict[str, Any], status: int, heading: str
 ) -> None:
     page = Page(asked(still_people, request_, BROWSER))
     record = still_people.records()[-1]
@@ -52,7 +54,7 @@ def test_browser_gets_a_page_with_the_code_and_the_trace_id(
 @pytest.mark.parametrize(
     "request_", [{"path": "/", "base_url": STRANGE}, {"path": "/nowhere"}], ids=["host", "address"]
 )
-def test_software_gets_problem_details(still_people: World, request_: dict[str, object], accept: str) -> None:
+def test_software_gets_problem_details(still_people: World, request_: dict[str, Any], accept: str) -> None:
     answer = asked(still_people, request_, accept)
     assert answer.mimetype == "application/problem+json"
     assert members(answer)["trace_id"] == answer.headers["Request-Id"]
