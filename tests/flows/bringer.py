@@ -1,4 +1,4 @@
-"""A process that brings answers of identity providers to a service, all at once, and may be killed while it does.
+"""A process that sends forms of sign-ins to a service, all at once, and may be killed while it does.
 
 It reads an order as a line of JSON, says that it is ready, waits for the next line, and prints the statuses.
 """
@@ -19,8 +19,8 @@ from werkzeug.test import Client
 
 from sts.store.faultpoints import arm
 from tests.faults import ROOT, environment
-from tests.flows.people import SIGN_IN, Page, Person
-from tests.flows.world import World, open_world
+from tests.flows.people import LOCAL, Page, Person
+from tests.flows.world import SECRET, World, open_world
 
 LIMIT = 60.0  # seconds
 
@@ -29,14 +29,22 @@ class Errand(NamedTuple):
     """What one browser brings."""
 
     cookies: dict[str, str]
-    state: str
-    wresult: str
+    path: str
+    fields: dict[str, str]
     source: str
 
     @classmethod
-    def of(cls, person: Person, state: str, wresult: str) -> "Errand":
-        """What this person's browser would send."""
-        return cls(person.cookies(), state, wresult, person.source)
+    def answer(cls, person: Person, state: str, wresult: str) -> "Errand":
+        """The answer of an identity provider, as this person's browser would send it."""
+        return cls(
+            person.cookies(), person.at(), {"wa": "wsignin1.0", "wctx": state, "wresult": wresult}, person.source
+        )
+
+    @classmethod
+    def password(cls, person: Person, form: Page) -> "Errand":
+        """The form of a local identity provider, filled in."""
+        fields = {**form.fields, "username": "ann", "password": SECRET}
+        return cls(person.cookies(), person.at(LOCAL), fields, person.source)
 
 
 class Bringer:
@@ -83,8 +91,8 @@ def _bring(world: World, errand: Errand, start: Barrier) -> tuple[int, bool]:
     client = Client(world.client.application, use_cookies=False)
     start.wait()
     answer = client.post(
-        f"/contoso/{SIGN_IN}",
-        data={"wa": "wsignin1.0", "wctx": errand.state, "wresult": errand.wresult},
+        errand.path,
+        data=errand.fields,
         base_url=world.service.settings.base_url,
         headers={"Cookie": "; ".join(f"{name}={value}" for name, value in errand.cookies.items())},
         environ_overrides={"REMOTE_ADDR": errand.source},

@@ -45,7 +45,7 @@ def test_process_that_dies_on_the_way_to_its_answer_lets_nobody_in_twice(people:
     """What was not recorded yet can be brought again, once; what was, is over, and its token was never handed out."""
     person, provider = Person(people), provider_of(people, party)
     state, wresult = provider.asked_by(person.sign_in(party)), provider.answer(people)
-    with bringing(people, [Errand.of(person, state, wresult)], point) as doomed:
+    with bringing(people, [Errand.answer(person, state, wresult)], point) as doomed:
         doomed.go()
         assert doomed.ended() == -signal.SIGKILL
     assert tokens(people) == 0
@@ -65,7 +65,7 @@ def test_a14_of_sixteen_at_once_in_two_processes_one_is_let_in(people: World, br
     persons = [Person(people, source=f"192.0.2.{number}") for number in range(browsers)]
     states = [provider.asked_by(person.sign_in(party)) for person in persons]
     wresult = provider.answer(people)
-    errands = [Errand.of(*one, wresult) for one in zip(persons, states, strict=True)] * (16 // browsers)
+    errands = [Errand.answer(*one, wresult) for one in zip(persons, states, strict=True)] * (16 // browsers)
     with ExitStack() as stack:
         processes = [stack.enter_context(bringing(people, errands[half : half + 8])) for half in (0, 8)]
         for process in processes:
@@ -74,6 +74,29 @@ def test_a14_of_sixteen_at_once_in_two_processes_one_is_let_in(people: World, br
     assert sorted(answers) == [(200, True)] + [(400, False)] * 15
     assert tokens(people) == 1
     assert len(rows_of(people, tables.browser_session)) == 1
+
+
+def test_process_that_dies_after_a_password_was_right_lets_nobody_in_twice(people: World) -> None:
+    person = Person(people)
+    form = person.sign_in("form")
+    with bringing(people, [Errand.password(person, form)], "session.begun") as doomed:
+        doomed.go()
+        assert doomed.ended() == -signal.SIGKILL
+    assert [person.type(form).status for _ in range(2)] == [400] * 2
+    assert tokens(people) == 0
+    assert person.type(person.sign_in("form")).action == REPLY.format("form")
+
+
+def test_a14_of_sixteen_at_once_in_two_processes_one_form_is_taken(people: World) -> None:
+    person = Person(people)
+    errands = [Errand.password(person, person.sign_in("form"))] * 8
+    with ExitStack() as stack:
+        processes = [stack.enter_context(bringing(people, errands)) for _ in range(2)]
+        for process in processes:
+            process.go()
+        answers = [answer for process in processes for answer in process.answers()]
+    assert sorted(answers) == [(200, True)] + [(400, False)] * 15
+    assert tokens(people) == len(rows_of(people, tables.browser_session)) == 1
 
 
 Step = Callable[[World, Person], Callable[[], Page]]  # prepared while all is well, taken when it is not
