@@ -2,8 +2,10 @@
 
 import argparse
 import os
+import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 
 from tests.fuzz import documents, doors, readers
 from tests.fuzz.running import Execute, Tally, fuzz, summary
@@ -12,6 +14,14 @@ BATCHES = {readers: 2_000, doors: 200, documents: 200}  # executions; what goes 
 KINDS: dict[str, tuple[Execute, int]] = {
     name: (execute, batch) for module, batch in BATCHES.items() for name, execute in module.KINDS.items()
 }
+
+
+MEMORY = Path("/dev/shm")  # a file system in memory: thousands of commits would wait for a disk
+
+
+def use(folder: str) -> None:
+    """Have a process make its folders there."""
+    tempfile.tempdir = folder
 
 
 def run(name: str, seed: int) -> Tally:
@@ -31,7 +41,10 @@ def main() -> None:
     tallies = {name: Tally() for name in given.only or KINDS}
     print(f"seeds from {given.seed} on, for {given.seconds:.0f} s", flush=True)
     end, seed = time.monotonic() + given.seconds, given.seed
-    with ProcessPoolExecutor(given.workers) as pool:
+    with (
+        tempfile.TemporaryDirectory(prefix="sts-fuzz-", dir=MEMORY if MEMORY.is_dir() else None) as folder,
+        ProcessPoolExecutor(given.workers, initializer=use, initargs=(folder,)) as pool,
+    ):
         while time.monotonic() < end:
             seeds = range(seed, seed + given.workers)
             for name, batch in [(name, pool.submit(run, name, each)) for name in tallies for each in seeds]:

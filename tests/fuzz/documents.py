@@ -1,18 +1,15 @@
 """What is fuzzed at the import of partners' metadata: no document has a certificate trusted that nobody vouched for."""
 
 import atexit
-import shutil
-import tempfile
 from contextlib import ExitStack
 from functools import cache
-from pathlib import Path
 from random import Random
 
 from sts.core.errors import StsError
 from tests import partner_documents as documents
 from tests.crypto.identities import certificate, signer
 from tests.fuzz.mutations import Mutator
-from tests.fuzz.running import Execute, Forged
+from tests.fuzz.running import Execute, Forged, home
 from tests.operations.partners import Partnership, partnership
 from tests.partner_documents import ADFS, Shape, several, signed
 
@@ -36,10 +33,8 @@ DONORS = (
 @cache
 def _partners() -> Partnership:
     """The installation of this process, with a partner that is registered by its honest document."""
-    home = Path(tempfile.mkdtemp(prefix="sts-fuzz-"))
-    atexit.register(shutil.rmtree, home, ignore_errors=True)
     stack = ExitStack()
-    made = stack.enter_context(partnership(home))
+    made = stack.enter_context(partnership(home()))
     atexit.register(stack.close)
     made.bring(documents.adfs())
     return made

@@ -1,8 +1,12 @@
 """Runs executions and counts what became of them."""
 
+import atexit
+import shutil
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from random import Random
 
 Execute = Callable[[Random], str]  # answers why it was refused, and "" for what was taken as it was said
@@ -25,6 +29,13 @@ class Tally:
         self.executions += other.executions
         self.read += other.read
         self.refusals.update(other.refusals)
+
+
+def home() -> Path:
+    """A folder until the end of this process."""
+    made = Path(tempfile.mkdtemp(prefix="sts-fuzz-"))
+    atexit.register(shutil.rmtree, made, ignore_errors=True)
+    return made
 
 
 def fuzz(kind: tuple[str, Execute], seed: int, executions: int) -> Tally:

@@ -1,13 +1,9 @@
 """A whole service for the fuzzer, one in each process, and identity providers that sign in at it."""
 
-import atexit
 import os
-import shutil
-import tempfile
 from collections.abc import Mapping
 from functools import cache
 from itertools import count
-from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -22,7 +18,7 @@ from tests.flows.people import Page
 from tests.flows.signing_in import SIGN_IN_WORLD, party
 from tests.flows.tokens import content_of
 from tests.flows.world import World, open_world
-from tests.fuzz.running import Forged
+from tests.fuzz.running import Forged, home
 from tests.protocols.wresults import adfs as response
 
 ALICE = (
@@ -51,11 +47,10 @@ _visitors = count(1)
 @cache
 def service() -> World:
     """The service of this process."""
-    home = Path(tempfile.mkdtemp(prefix="sts-fuzz-"))
-    atexit.register(shutil.rmtree, home, ignore_errors=True)
+    folder = home()
     for name in ("adfs", "other", "sealing", "cbc"):
-        IdentityProvider(name).write_certificate(home)
-    world = open_world(home)
+        IdentityProvider(name).write_certificate(folder)
+    world = open_world(folder)
     configuration = SIGN_IN_WORLD.replace(
         "  - {name: local, kind: local}\n", f"{_CBC}  - {{name: local, kind: local}}\n"
     )
