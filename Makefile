@@ -44,7 +44,7 @@ torture: .make/dev ## kill rollovers and rotations at random, KILLS times (5000:
 	KILLS=$(KILLS) $(BIN)/python -m pytest -m torture $(PYTEST_ARGS) tests/torture
 
 .PHONY: fuzz
-fuzz: .make/dev ## change signed and encrypted assertions at random: none may be read as another (5 minutes)
+fuzz: .make/dev ## change tokens, requests and metadata at random, at the readers and at the doors: nothing is forged (5 minutes)
 	$(BIN)/python -m tests.fuzz $(FUZZ_ARGS)
 
 .PHONY: sessions
@@ -72,7 +72,7 @@ clean: ## remove .venv and what was built; keys, database and metadata stay
 	exit 1
 
 .make/run: setup.cfg pyproject.toml .venv/pyvenv.cfg
-	$(PIP) --editable .
+	$(PIP) --editable '.[demo]'
 	@mkdir -p .make && touch $@
 
 .make/dev: setup.cfg pyproject.toml .venv/pyvenv.cfg

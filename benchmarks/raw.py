@@ -10,7 +10,7 @@ from functools import cache
 from types import TracebackType
 
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
-from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hashes import SHA1, SHA256
 
 MESSAGE = bytes(600)  # about what a token signs
 BATCH = 16  # operations between two looks at the clock
@@ -21,6 +21,8 @@ class Operation(StrEnum):
 
     RSA2048 = "rsa2048"
     P256 = "p256"
+    SIGN_IN = "one rsa2048 verification and one signature"
+    ENCRYPTED_SIGN_IN = "the same and one rsa2048 decryption"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +47,34 @@ class Rate:
 @cache
 def operation(name: Operation) -> Callable[[], bytes]:
     """A function that does the operation once, with a key made for this process."""
+    if name is Operation.P256:
+        ec_key, algorithm = ec.generate_private_key(ec.SECP256R1()), ec.ECDSA(SHA256())
+        return lambda: ec_key.sign(MESSAGE, algorithm)
+    rsa_key, pad, digest = rsa.generate_private_key(65537, 2048), padding.PKCS1v15(), SHA256()
     if name is Operation.RSA2048:
-        rsa_key, pad, digest = rsa.generate_private_key(65537, 2048), padding.PKCS1v15(), SHA256()
         return lambda: rsa_key.sign(MESSAGE, pad, digest)
-    ec_key, algorithm = ec.generate_private_key(ec.SECP256R1()), ec.ECDSA(SHA256())
-    return lambda: ec_key.sign(MESSAGE, algorithm)
+    return _signing_in(rsa_key, name)
+
+
+def _signing_in(key: rsa.RSAPrivateKey, name: Operation) -> Callable[[], bytes]:
+    """What signing in costs at least: the incoming token is verified, the outgoing one signed."""
+    public_key, pad, digest = key.public_key(), padding.PKCS1v15(), SHA256()
+    signature = key.sign(MESSAGE, pad, digest)
+
+    def sign_in() -> bytes:
+        public_key.verify(signature, MESSAGE, pad, digest)
+        return key.sign(MESSAGE, pad, digest)
+
+    if name is Operation.SIGN_IN:
+        return sign_in
+    oaep = padding.OAEP(padding.MGF1(SHA1()), SHA1(), None)
+    wrapped = public_key.encrypt(bytes(32), oaep)
+
+    def sign_in_encrypted() -> bytes:
+        key.decrypt(wrapped, oaep)
+        return sign_in()
+
+    return sign_in_encrypted
 
 
 def repeat(action: Callable[[], object], seconds: float) -> Rate:

@@ -3,18 +3,25 @@
 import argparse
 import os
 import platform
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from benchmarks import inprocess, over_http, processes, scale
+from benchmarks import inprocess, over_http, processes, scale, sign_in
 from benchmarks.load import form_post
 from benchmarks.over_http import Measure, Run, Target, middle
 from benchmarks.raw import Operation, RawRate
 from benchmarks.server import HOST, Server, bare, serving, sts
 from benchmarks.service import OPERATIONS, Installation, installed, target
+from benchmarks.sign_in import Provider
+from sts.assemble import Service
 
 HTTP_GOALS = {"jwt-rs256": 0.60, "saml20": 0.55}
 IN_PROCESS_GOALS = {"jwt-rs256": 0.85, "saml20": 0.85}
+SIGN_IN_GOAL = 0.35  # of the verification, the signature and the decryption together
 IN_PROCESS_TURNS = 12
+SIGN_IN_TURNS = 6
+SIGN_INS_PER_SECOND = 800  # of each worker, to have enough of them ready
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +29,17 @@ class Options:
     """What to measure, and for how long."""
 
     formats: list[str]
+    ways: list[str]
     workers: list[int]
     span: Measure
     with_scale: bool
+
+
+class Workers(NamedTuple):
+    """So many processes of the service, and what to measure of them."""
+
+    number: int
+    options: Options
 
 
 def main() -> None:
@@ -34,50 +49,61 @@ def main() -> None:
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, {python}")
     print("ratios are to the raw private-key operation\n")
     with installed() as installation:
-        _print_in_process(installation, options)
+        service = inprocess.open_service(installation)
+        signer = sign_in.configure(installation)
+        senders = {way: sign_in.provider(service, signer, way) for way in options.ways}
+        _print_in_process(service, senders, options)
         for workers in options.workers:
-            _print_over_http(installation, workers, options)
+            _print_over_http(installation, senders, Workers(workers, options))
     if options.with_scale:
         scale.main()
 
 
 def _options() -> Options:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--formats", default=",".join(OPERATIONS), help="some of them, separated by commas")
+    everything = ",".join([*OPERATIONS, *sign_in.WAYS])
+    parser.add_argument("--formats", default=everything, help="some of them, separated by commas")
     parser.add_argument("--workers", default="1,2", help="numbers of workers, separated by commas")
     parser.add_argument("--seconds", type=float, default=3.0, help="of each load")
     parser.add_argument("--rounds", type=int, default=5, help="of all formats in turn")
     parser.add_argument("--no-scale", action="store_true", help="leave out the many relying parties and namespaces")
     given = parser.parse_args()
     return Options(
-        formats=given.formats.split(","),
+        formats=[name for name in given.formats.split(",") if name not in sign_in.WAYS],
+        ways=[name for name in given.formats.split(",") if name in sign_in.WAYS],
         workers=[int(number) for number in given.workers.split(",")],
         span=Measure(seconds=given.seconds, rounds=given.rounds),
         with_scale=not given.no_scale,
     )
 
 
-def _print_in_process(installation: Installation, options: Options) -> None:
+def _print_in_process(service: Service, senders: Mapping[str, Provider], options: Options) -> None:
     print("in process             tokens/CPU-s   CPU ratio")
-    service = inprocess.open_service(installation)
     for name in options.formats:
         rate, ratio = inprocess.measure(service, name, IN_PROCESS_TURNS)
         print(
             f"  {name:20} {rate.per_cpu_second:12.0f} {_ratio(ratio)} {_goal(IN_PROCESS_GOALS.get(name))}", flush=True
         )
+    for name, sender in senders.items():
+        rate, ratio = sign_in.measure(sender, name, SIGN_IN_TURNS)
+        print(f"  {name:20} {rate.per_cpu_second:12.0f} {_ratio(ratio)} {_goal(SIGN_IN_GOAL)}", flush=True)
     print()
 
 
-def _print_over_http(installation: Installation, workers: int, options: Options) -> None:
+def _print_over_http(installation: Installation, senders: Mapping[str, Provider], crew: Workers) -> None:
+    workers, options = crew
     heading = f"over HTTP, {workers} worker{'s' * (workers > 1)}"
     print(f"{heading:21}  tokens/s tokens/CPU-s  wall ratio   CPU ratio   p50 ms   p99 ms")
     environ = installation.environ
     with RawRate(workers) as raw:
         with serving(sts(workers, installation.port), installation.port, environ) as server:
+            count = int(SIGN_INS_PER_SECOND * workers * options.span.seconds)
             targets = [target(installation, name) for name in options.formats]
+            targets += [sign_in.target(installation, sender, name, count) for name, sender in senders.items()]
             for name, runs in over_http.measure(server, targets, raw, options.span).items():
-                _print_runs(name, runs, HTTP_GOALS.get(name))
-            _print_server(server, targets[0], options)
+                _print_runs(name, runs, SIGN_IN_GOAL if name in senders else HTTP_GOALS.get(name))
+            if options.formats:
+                _print_server(server, targets[0], options)
         with serving(bare(workers, installation.port), installation.port, environ) as server:
             peer = Target("bare Flask view", form_post(HOST, "/sign", {}, "a=b"), Operation.RSA2048)
             _print_runs(peer.name, over_http.measure(server, [peer], raw, options.span)[peer.name], None)

@@ -14,7 +14,6 @@ from sts.crypto import issued
 from sts.crypto.certificates import public_key_info
 from sts.crypto.message_signature import verify_possession
 from sts.crypto.roots import load_roots
-from sts.crypto.xmlenc import decrypt
 from sts.operations.installation import Installation
 from sts.operations.publish import Publications
 from sts.protocols.discovery import BY_CERTIFICATE, BY_MESSAGE
@@ -29,8 +28,9 @@ from sts.store.master_key_opening import open_master_keys
 from sts.store.passwords import LimitedPasswords
 from sts.store.replay import SqlReplayCache
 from sts.store.sessions import SqlSessions
+from sts.store.sign_in_records import SqlSignInRecords
 from sts.store.sign_in_states import SqlSignInStates
-from sts.tokens import jwt, saml11, saml20, swt
+from sts.tokens import jwt, saml, saml11, saml20, swt
 
 Clock = Callable[[], datetime]
 
@@ -89,7 +89,7 @@ def assemble(settings: Settings, clock: Clock = utc_now) -> Service:
         encryptions={TokenFormat.SAML11: saml11.encrypt, TokenFormat.SAML20: saml20.encrypt},
         new_token_id=lambda: os.urandom(16).hex(),
         client_certificates=issued,
-        decrypt=decrypt,
+        decrypt=saml.decrypted,
         decryption_failures=FailureCounters(database, DECRYPTIONS),
     )
     publications = Publications(installation.key_ring, _client_authentication(settings), settings.ring_defaults)
@@ -97,6 +97,7 @@ def assemble(settings: Settings, clock: Clock = utc_now) -> Service:
         parts=parts,
         states=SqlSignInStates(database, installation.key_ring),
         sessions=SqlSessions(database),
+        records=SqlSignInRecords(database),
         devices=SealedDevices(installation.key_ring),
     )
     trust = TrustDesk(

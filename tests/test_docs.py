@@ -29,11 +29,12 @@ from sts.operations.configuration.schema import SCHEMA
 from sts.protocols.refusals import refusal
 from sts.tokens import saml20, swt
 from sts.web.doors import DOORS
+from sts.web.metadata_thread import MetadataMetrics
 from sts.web.metrics import Metrics
 from sts.web.rollover_thread import RolloverMetrics
 from sts.web.rotation_thread import RotationMetrics
 
-PAGES_BY_KIND = ("documents", "enrolment", "operators")  # what the edge calls the addresses that are no token door
+PAGES_BY_KIND = ("sign-in", "documents", "enrolment", "operators")  # the addresses that are no token door
 ROOT = Path(__file__).resolve().parent.parent
 GUIDES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 PAGES = [
@@ -214,6 +215,7 @@ def served_metrics() -> set[str]:
     metrics = Metrics()
     RolloverMetrics(metrics.registry)
     RotationMetrics(metrics.registry)
+    MetadataMetrics(metrics.registry)
     return {
         f"{family.name}_total" if family.type == "counter" else family.name for family in metrics.registry.collect()
     }
@@ -278,9 +280,10 @@ def test_the_saml_of_the_guide_verifies_ours_and_no_other() -> None:
 
 def metadata_of(token: bytes) -> bytes:
     """Metadata with the certificate of a token as its only one."""
-    found = re.search(rb"<ds:X509Certificate>([^<]+)</ds:X509Certificate>", token)
+    found = re.search(rb"<X509Certificate>([^<]+)</X509Certificate>", token)
     assert found is not None
     return (
         b'<EntityDescriptor xmlns="urn:oasis:names:tc:SAML:2.0:metadata" xmlns:ds="http://www.w3.org/2000/09/xmldsig#">'
-        b'<KeyDescriptor use="signing">%b</KeyDescriptor></EntityDescriptor>' % found.group(0)
+        b'<KeyDescriptor use="signing"><ds:X509Certificate>%b</ds:X509Certificate></KeyDescriptor></EntityDescriptor>'
+        % found.group(1)
     )

@@ -3,6 +3,7 @@
 import dataclasses
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final, TypedDict, TypeVar, Unpack
 
 import click
@@ -88,18 +89,19 @@ def import_(location: str, yes: bool, as_json: bool, **arguments: Unpack[_Argume
     document does not name any more stay until then, too; a document about another entity ID is refused until then.
     Compare the thumbprint by another way (telephone) before you accept.
 
-    An https URL is read again every hour by `sts serve`; only public addresses, no redirects. Exit status: 0 done,
-    1 refused, or something waits for you.
+    A FILE that is not there is also looked for in metadata/ of STS_HOME. An https URL is read again every hour by
+    `sts serve`; only public addresses, no redirects. Exit status: 0 done, 1 refused, or something waits for you.
     """
     if location == STANDARD_INPUT:
         raise click.UsageError("name a file or an address: it is kept as the place where the document is")
     now = utc_now()
     _confirm(location, arguments, yes=yes)
-    role = arguments["role"]
+    installation, role = open_home(now), arguments["role"]
+    location = _place(location, installation.home)
     request = MetadataImport(
         namespace=arguments["namespace"],
         location=location,
-        document=None if "://" in location else read_input(location, _DOCUMENT_SIZE),
+        document=None if _is_address(location) else read_input(location, _DOCUMENT_SIZE),
         name=arguments["name"],
         role=None if role is None else PartnerRole(role),
         entity_id=arguments["entity_id"],
@@ -107,13 +109,25 @@ def import_(location: str, yes: bool, as_json: bool, **arguments: Unpack[_Argume
         token_format=TokenFormat(arguments["token_format"]),
         passes_claims=arguments["generate_rules"],
     )
-    outcome = import_metadata(open_home(now), request, now)
+    outcome = import_metadata(installation, request, now)
     if as_json:
         print_json(_value(outcome))
     else:
         _print(outcome)
     warn((*outcome.warnings, *(f"{sentence}: import again with --accept" for sentence in outcome.waiting)))
     sys.exit(NEEDS_PERSON if outcome.waiting else 0)
+
+
+def _is_address(location: str) -> bool:
+    return "://" in location
+
+
+def _place(location: str, home: Path) -> str:
+    """Where the document is: a file that is not there is also looked for in the exchange folder."""
+    exchanged = home / "metadata" / location
+    if _is_address(location) or Path(location).exists() or not exchanged.exists():
+        return location
+    return str(exchanged)
 
 
 def _confirm(location: str, arguments: _Arguments, *, yes: bool) -> None:
@@ -151,8 +165,8 @@ def _print(outcome: Outcome) -> None:
 def list_(namespace: str | None, as_json: bool) -> None:
     """List the partners that have a metadata document: where it is, when it was read, what waits for you.
 
-    Exit status 1: something waits (a new certificate, a new reply address), or a document cannot be read. Nothing is
-    fetched for it.
+    A file is read when somebody imports or applies it, and has no times here. Exit status 1: something waits (a new
+    certificate, a new reply address), or a document cannot be read. Nothing is fetched for it.
     """
     now = utc_now()
     rows = metadata_status.list_all(open_home(now), namespace)

@@ -270,8 +270,8 @@ def accept_restore(namespace: str | None, as_json: bool) -> None:
     Until then tokens are issued, and nothing is made, promoted or destroyed: what was done after the copy was made is
     not known any more. Look first: `sts certificate list` for certificates that partners know and the copy does not.
 
-    For a day from when a restore was noticed, assertions that clients signed themselves are refused, accepted or not,
-    unless they expire later than that: which of them were used before is not known either.
+    Tokens and assertions that were issued before a restore was noticed are refused, accepted or not: which of them
+    were used before is not known either. Those that do not say when they were issued are refused for a day.
     """
     now = utc_now()
     was_in_doubt = watch.accept_restore(open_home(now), now)

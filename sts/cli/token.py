@@ -34,7 +34,8 @@ def inspect_(file: str, namespace: str | None, as_json: bool) -> None:
     With --namespace, also what came from that namespace's identity providers and service identities, encrypted or not.
 
     FILE (by default the standard input) holds a SWT, a JWT, a SAML 1.1 or 2.0 assertion, also in base64url, or the
-    whole answer of a token endpoint. Exit status 1: it does not verify, or is no token. Nothing is sent anywhere.
+    whole answer of a token endpoint; of WS-Federation the `wresult`, or the form that a browser posts. Exit status 1:
+    it does not verify, or is no token. Nothing is sent anywhere.
     """
     now = utc_now()
     found = inspect(open_home(now), read_input(file), namespace, now)

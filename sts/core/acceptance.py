@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple, TypeVar
 
 from sts.core.claims import NAME_IDENTIFIER, RESERVED_TYPES
-from sts.core.decryption import opened, within_budget
+from sts.core.decryption import after_opening, opened, within_budget
 from sts.core.errors import InvalidEncryptedToken, InvalidToken
 from sts.core.exchange import Actor, ConfirmationKey, Principal, TokenUse, Trusted, VerificationKey, VerifiedToken
 from sts.core.model import Claim, IdentityProvider, Kind, ProviderKind
@@ -33,19 +33,7 @@ class Case(NamedTuple):
 
     presented: Presented
     provider: IdentityProvider
-
-
-def accept(presented: Presented, provider: IdentityProvider, parts: Parts, now: datetime) -> Principal:
-    """Whom the token of one identity provider is about; its use is recorded in the same breath as it is accepted.
-
-    Raises as `examine` does, StoreUnavailable.
-    """
-
-    def use(examined: Examined) -> Principal:
-        parts.replays.use(presented.namespace, examined.use, now)
-        return examined.principal
-
-    return examine(Case(presented, provider), use, parts, now)
+    decrypted_by: int | None = None  # the credential that opened it, where it came encrypted and is plain by now
 
 
 def examine(case: Case, use: Callable[[Examined], T], parts: Parts, now: datetime) -> T:
@@ -55,17 +43,19 @@ def examine(case: Case, use: Callable[[Examined], T], parts: Parts, now: datetim
     the use. Raises a subclass of InvalidToken with the true reason in `detail`, TooManyRequests, RulesFailed for more
     claims than any rule takes.
     """
-    presented, provider = case
+    presented, provider = case.presented, case.provider
     issuer = _issuer(provider)
     if presented.proof.format is not None:
-        return use(_examined(presented, provider, parts, now))
+        return use(_examined(case, parts, now))
     if provider.decryption is None:
         raise InvalidEncryptedToken(detail=f"identity provider '{provider.name}' ({issuer}) has no decryption pinned")
     algorithms = (provider.decryption,)
 
     def read() -> T:
-        proof = opened(presented, algorithms, parts, now).proof
-        return use(_examined(presented._replace(proof=proof), provider, parts, now))
+        found = opened(presented, algorithms, parts, now)
+        with after_opening(found.credential_id):
+            plain = Case(presented._replace(proof=found.proof), provider, found.credential_id)
+            return use(_examined(plain, parts, now))
 
     return within_budget(presented, provider.name, read, parts, now)
 
@@ -85,8 +75,9 @@ def _untrusted(provider: IdentityProvider, why: str) -> InvalidToken:
     return InvalidToken("The token is not valid.", detail=f"identity provider '{provider.name}' {why}")
 
 
-def _examined(presented: Presented, provider: IdentityProvider, parts: Parts, now: datetime) -> Examined:
-    token = _verified(presented, provider, parts, now)
+def _examined(case: Case, parts: Parts, now: datetime) -> Examined:
+    provider = case.provider
+    token = _verified(case.presented, provider, parts, now)
     claims = _claims(token, provider)
     refuse_excess(claims)
     ends = token.expires_at or now + LONGEST_ASSERTION  # which no reader lets it lack
@@ -94,8 +85,8 @@ def _examined(presented: Presented, provider: IdentityProvider, parts: Parts, no
     if token.authentication_method is not None:
         method = authentication_method(token.authentication_method)
     signed_in = now if token.authenticated_at is None else min(token.authenticated_at, now)
-    principal = Principal(_name(claims, provider), token.issuer, claims, signed_in, method)
-    use = TokenUse(token.issuer, token.id, ends + SKEW, token.issued_at)
+    principal = Principal(_name(claims, provider), token.issuer, claims, signed_in, method, case.decrypted_by)
+    use = TokenUse(token.issuer, token.id, ends + SKEW, token.issued_at, case.decrypted_by)
     return Examined(principal, use, token.holder, token.actors)
 
 

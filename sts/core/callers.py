@@ -1,12 +1,13 @@
 """Who sends a WS-Trust message, and what makes the message one that is answered once."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Final, NamedTuple
 
 from sts.core.authentication import FRESH, authenticate
-from sts.core.decryption import with_proof_key
-from sts.core.errors import AuthenticationFailed, InvalidToken
+from sts.core.decryption import after_opening, with_proof_key
+from sts.core.errors import AuthenticationFailed, InvalidEncryptedToken, InvalidToken
 from sts.core.exchange import (
     Actor,
     CertificateProof,
@@ -73,40 +74,71 @@ def message_uses(caller: Caller) -> Iterator[TokenUse]:
         yield TokenUse(_DIGEST, proof.digest.hex(), until, min(proof.created_at, made_at))
 
 
+@contextmanager
+def opened_before(credential_id: int | None, source: str, call: Call) -> Iterator[None]:
+    """Whatever is refused within is refused, and counted, as while a token is opened: that credential opened this one.
+
+    A token that came plain (None) is refused for what it is, and what was counted already is not counted again.
+    """
+    try:
+        yield
+    except InvalidEncryptedToken:
+        raise
+    except InvalidToken:
+        if credential_id is None:
+            raise
+        call.parts.decryption_failures.record(call.namespace, "", source, call.now)
+        with after_opening(credential_id):
+            raise
+
+
 def _by_token(caller: Caller, proof: TokenProof, call: Call) -> Party:
     bearer = caller.key is KeyKind.BEARER
     if bearer and caller.possession is not None:
         raise AuthenticationFailed(detail="a message with a bearer token is signed by a key that nothing in it proves")
+    if not bearer and caller.possession is None:
+        raise AuthenticationFailed(detail="the message is not signed by the key of its token")
     policy = HolderPolicy.REFUSED if bearer else HolderPolicy.REQUIRED
     presented = Presented.at_trust_endpoint(call.namespace, proof, caller.source).held_by(policy)
     redeemed = redeem(presented, call.parts, call.now)
-    if not bearer and redeemed.holder is None:
+    principal, holder = redeemed.principal, redeemed.holder
+    if caller.possession is not None:
+        with opened_before(principal.decrypted_by, caller.source, call):
+            opener = _prove(_Held(presented, holder, caller.key), caller.possession, call)
+        if principal.decrypted_by is None:
+            principal = principal._replace(decrypted_by=opener)
+    key = holder if isinstance(holder, PublicKey) else None
+    return Party(principal, caller.source, redeemed.provider, redeemed.actors, key)
+
+
+class _Held(NamedTuple):
+    """A token, the key that it asks its presenter to prove, and the kind of key that the endpoint takes."""
+
+    presented: Presented
+    key: ConfirmationKey | None  # None: it asks for none
+    kind: KeyKind
+
+
+def _prove(held: _Held, possession: Possession, call: Call) -> int | None:
+    """Return if the key of a token made the message's signature; the credential that opened it, where it is secret."""
+    if held.key is None:
         raise InvalidToken("The token is not valid.", detail="a bearer token where one must prove a key")
-    key = None if redeemed.holder is None else _proved(caller, redeemed.holder, presented, call)
-    return Party(redeemed.principal, caller.source, redeemed.provider, redeemed.actors, key)
-
-
-def _proved(caller: Caller, holder: ConfirmationKey, presented: Presented, call: Call) -> PublicKey | None:
-    """The public key of a token, None where it is secret; raises unless it made the message's signature."""
-    is_public = isinstance(holder, PublicKey)
-    if is_public is not (caller.key is KeyKind.PUBLIC):
+    is_public = isinstance(held.key, PublicKey)
+    if is_public is not (held.kind is KeyKind.PUBLIC):
         kind = "public" if is_public else "secret"
         raise InvalidToken(
             "The token is not valid.", detail=f"its key is {kind}, and this endpoint takes the other kind"
         )
-    if caller.possession is None:
-        raise AuthenticationFailed(detail="the message is not signed by the key of its token")
-    if isinstance(holder, PublicKey):
-        call.desk.verify_possession(caller.possession, holder)
-        return holder
-    _require_secret(caller.possession, holder, presented, call)
-    return None
+    if isinstance(held.key, PublicKey):
+        call.desk.verify_possession(possession, held.key)
+        return None
+    return _prove_secret(possession, held.key, held.presented, call)
 
 
-def _require_secret(possession: Possession, holder: SymmetricWrapped, presented: Presented, call: Call) -> None:
-    """Return if the secret key that was wrapped for us made the signature; raises InvalidEncryptedToken."""
+def _prove_secret(possession: Possession, holder: SymmetricWrapped, presented: Presented, call: Call) -> int:
+    """The credential that opened the secret key, which made the signature; raises InvalidEncryptedToken."""
 
     def verify(secret: bytes) -> None:
         call.desk.verify_possession(possession, SecretKey(secret))
 
-    with_proof_key(presented, holder, verify, call.parts, call.now)
+    return with_proof_key(presented, holder, verify, call.parts, call.now)

@@ -1,15 +1,15 @@
 """Opens what partners encrypt to a namespace, so that its refusals tell nothing and guessing is bounded."""
 
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from secrets import token_bytes
 from typing import Final, NamedTuple, TypeVar
 
 from sts.core.credentials import decryption_credentials
-from sts.core.errors import InvalidEncryptedToken, InvalidToken, KeyUnreadable
+from sts.core.errors import NO_CREDENTIAL, InvalidEncryptedToken, InvalidToken, KeyUnreadable
 from sts.core.exchange import SymmetricWrapped, TokenProof
-from sts.core.model import ContentEncryption, Namespace, TokenFormat
+from sts.core.model import ContentEncryption, KeyTransport, Namespace
 from sts.core.parts import Parts
 from sts.core.ports import Decrypter
 from sts.core.presented import Presented
@@ -21,10 +21,26 @@ _USUAL_PROOF_KEY_BYTES = 32
 
 
 class Opened(NamedTuple):
-    """What was encrypted, and how."""
+    """What was encrypted, how, and the credential whose key opened it."""
 
     proof: TokenProof
     algorithm: ContentEncryption
+    credential_id: int | None
+
+
+class _Tried:
+    """The decrypter of a credential, which remembers whether its key fitted."""
+
+    def __init__(self, credential_id: int, decrypter: Decrypter) -> None:
+        self.credential_id = credential_id
+        self.fitted: bool | None = None  # None: it was not tried
+        self._decrypter = decrypter
+
+    def unwrap(self, wrapped: bytes, transport: KeyTransport) -> bytes | None:
+        """As the decrypter does."""
+        content_key = self._decrypter.unwrap(wrapped, transport)
+        self.fitted = content_key is not None
+        return content_key
 
 
 def within_budget(presented: Presented, sender: str, read: Callable[[], T], parts: Parts, now: datetime) -> T:
@@ -54,54 +70,64 @@ def opened(presented: Presented, algorithms: Sequence[ContentEncryption], parts:
     reasons = []
     for algorithm in algorithms:
         try:
-            plaintext = parts.decrypt(presented.proof.token, decrypters, algorithm)
+            proof = parts.decrypt(presented.proof.token, decrypters, algorithm)
         except InvalidEncryptedToken as error:
             reasons.append(error.detail or error.message)
             continue
-        return Opened(_proof(plaintext, parts), algorithm)
-    raise InvalidEncryptedToken(detail="; ".join(reasons) or "no identity provider sends encrypted tokens")
+        return Opened(proof, algorithm, _opener(decrypters))
+    detail = "; ".join(reasons) or "no identity provider sends encrypted tokens"
+    raise InvalidEncryptedToken(detail=detail, decrypted_by=_opener(decrypters))
+
+
+@contextmanager
+def after_opening(credential_id: int | None) -> Iterator[None]:
+    """Whatever is refused within names the credential that opened the token, for the log."""
+    try:
+        yield
+    except InvalidToken as error:
+        raise InvalidEncryptedToken(detail=f"{error.codes} ({error.detail})", decrypted_by=credential_id) from error
 
 
 def with_proof_key(
-    presented: Presented, wrapped: SymmetricWrapped, use: Callable[[bytes], T], parts: Parts, now: datetime
-) -> T:
-    """What `use` makes of the proof key that an identity provider wrapped for us in its assertion.
+    presented: Presented, wrapped: SymmetricWrapped, use: Callable[[bytes], None], parts: Parts, now: datetime
+) -> int:
+    """The credential that opened the proof key which an identity provider wrapped for us, once `use` is done with it.
 
     Every key of ours is tried, always; where none fits, a random one is used, so that a key which does not open and
     one that proves nothing cost the same and are refused alike. Raises InvalidEncryptedToken for every InvalidToken of
     `use` too, TooManyRequests beyond 20 failures a minute from this source, KeyUnreadable (threats.md, 7.3).
     """
 
-    def read() -> T:
+    def read() -> int:
         decrypters = _decrypters(presented.namespace, parts, now)
-        keys = [decrypter.unwrap(wrapped.wrapped, wrapped.transport) for decrypter in decrypters]
-        fitting = next((key for key in keys if key is not None and len(key) in PROOF_KEY_BYTES), None)
-        if fitting is not None:
-            return use(fitting)
+        keys = [(each.unwrap(wrapped.wrapped, wrapped.transport), each.credential_id) for each in decrypters]
+        for key, credential_id in keys:
+            if key is not None and len(key) in PROOF_KEY_BYTES:
+                with after_opening(credential_id):
+                    use(key)
+                return credential_id
         with suppress(InvalidToken):
             use(token_bytes(_USUAL_PROOF_KEY_BYTES))
-        raise InvalidEncryptedToken(detail=f"proof key: none of our {len(decrypters)} keys opens it")
+        detail = f"proof key: none of our {len(decrypters)} keys opens it"
+        raise InvalidEncryptedToken(detail=detail, decrypted_by=_opener(decrypters))
 
     return within_budget(presented, "", read, parts, now)
 
 
-def _decrypters(namespace: Namespace, parts: Parts, now: datetime) -> Sequence[Decrypter]:
+def _opener(decrypters: Sequence[_Tried]) -> int | None:
+    """The credential whose key fitted, NO_CREDENTIAL where none did, None where none was tried."""
+    tried = [each for each in decrypters if each.fitted is not None]
+    return next((each.credential_id for each in tried if each.fitted), NO_CREDENTIAL if tried else None)
+
+
+def _decrypters(namespace: Namespace, parts: Parts, now: datetime) -> Sequence[_Tried]:
     """The namespace's keys, the primary first; raises KeyUnreadable if there are some and none can be read."""
     found, unreadable = [], []
     for credential in decryption_credentials(namespace, now):
         try:
-            found.append(parts.key_ring.decrypter(namespace, credential))
+            found.append(_Tried(credential.id, parts.key_ring.decrypter(namespace, credential)))
         except KeyUnreadable as error:
             unreadable.append(error)
     if unreadable and not found:
         raise unreadable[0]
     return found
-
-
-def _proof(plaintext: bytes, parts: Parts) -> TokenProof:
-    """The assertion with its version, which only its plaintext shows; raises InvalidToken."""
-    try:
-        parts.formats[TokenFormat.SAML11].view(plaintext)
-    except InvalidToken:
-        return TokenProof(TokenFormat.SAML20, plaintext)  # or nothing that is one, as its reader will say
-    return TokenProof(TokenFormat.SAML11, plaintext)

@@ -5,7 +5,9 @@ error names and SOAP faults are chosen in `sts.protocols`, from the class.
 """
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, Final
+
+NO_CREDENTIAL: Final = 0  # in place of the number of one
 
 
 class StsError(Exception):
@@ -181,12 +183,15 @@ class InvalidEncryptedToken(InvalidToken):
     """An encrypted token that is refused, for whatever reason: before, while or after it was decrypted.
 
     One answer for all of them, the reason in `detail`: the difference would be an oracle for its content.
+    `decrypted_by` is for the log as well: the credential whose key fitted, NO_CREDENTIAL where none of ours did, None
+    where none was tried.
     """
 
     code = "ACS50008"
 
-    def __init__(self, *, detail: str) -> None:
+    def __init__(self, *, detail: str, decrypted_by: int | None = None) -> None:
         super().__init__("The encrypted token is not valid.", detail=detail)
+        self.decrypted_by = decrypted_by
 
 
 class InvalidSwtToken(InvalidToken):
@@ -214,9 +219,13 @@ class InvalidAudience(InvalidToken):
 
 
 class ReplayedToken(InvalidToken):
-    """The token was used before."""
+    """The token was used before; `decrypted_by` is the credential that opened it, None where it came plain."""
 
     code = "ACS50013"
+
+    def __init__(self, message: str, *, detail: str | None = None, decrypted_by: int | None = None) -> None:
+        super().__init__(message, detail=detail)
+        self.decrypted_by = decrypted_by
 
 
 class AccessDenied(StsError):

@@ -125,9 +125,9 @@ class VerifiedToken:
     key: VerificationKey
     authenticated_at: datetime | None = None
     authentication_method: str | None = None  # the URI in the token's own words
+    issued_at: datetime | None = None  # never in the future; None where the format or the token does not say
     holder: ConfirmationKey | None = None  # the key that its presenter must prove to hold; None: bearer
     actors: tuple[Actor, ...] = ()  # who acts for its subject, the nearest first
-    issued_at: datetime | None = None  # never in the future; None where the format or the token does not say
 
 
 class TokenUse(NamedTuple):
@@ -137,6 +137,7 @@ class TokenUse(NamedTuple):
     token_id: str
     expires_at: datetime  # from when on nobody takes the token any more
     issued_at: datetime | None  # None: the token does not say
+    decrypted_by: int | None = None  # the credential that opened it, where it came encrypted
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +241,7 @@ class Principal(NamedTuple):
     claims: tuple[Claim, ...]
     authenticated_at: datetime
     method: AuthenticationMethod
+    decrypted_by: int | None = None  # the credential that opened what says so, where that was encrypted
 
 
 class TokenRequest(NamedTuple):
@@ -267,6 +269,7 @@ class IssuedToken(NamedTuple):
     principal: str
     credential_id: int
     encrypted: bool = False
+    decrypted_by: int | None = None  # the credential that opened the token for which this one is given
 
     def __repr__(self) -> str:
         """Everything but the token."""

@@ -162,6 +162,7 @@ def mint(order: MintOrder, parts: Parts, now: datetime) -> IssuedToken:
         principal=order.principal.name,
         credential_id=credential.id,
         encrypted=encrypt is not None,
+        decrypted_by=order.principal.decrypted_by,
     )
 
 

@@ -9,6 +9,7 @@ from sts.core.exchange import (
     DigestAttempt,
     PasswordAttempt,
     TokenDescriptor,
+    TokenProof,
     TokenUse,
     TokenView,
     Trusted,
@@ -84,10 +85,10 @@ class Encryption(Protocol):
 
 
 class Decryption(Protocol):
-    """Decrypts what a partner encrypted to us."""
+    """Decrypts the assertion that a partner encrypted to us."""
 
-    def __call__(self, element: bytes, decrypters: Sequence[Decrypter], algorithm: ContentEncryption) -> bytes:
-        """Answer the bytes of the element that was encrypted; raises InvalidToken, the true reason in `detail`.
+    def __call__(self, element: bytes, decrypters: Sequence[Decrypter], algorithm: ContentEncryption) -> TokenProof:
+        """Answer the assertion, unverified, with its version; raises InvalidEncryptedToken, the reason in `detail`.
 
         Structure and algorithms are refused before a key is used; then every key is tried, whichever fits.
         """

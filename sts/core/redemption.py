@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from sts.core.acceptance import Case, Examined, examine
-from sts.core.decryption import opened, within_budget
+from sts.core.decryption import after_opening, opened, within_budget
 from sts.core.errors import InvalidSamlToken, InvalidToken
 from sts.core.exchange import Actor, ConfirmationKey, Principal, TokenProof, TokenView
 from sts.core.model import ContentEncryption, IdentityProvider, TokenFormat
@@ -60,7 +60,7 @@ def _by_issuer(presented: Presented, view: TokenView, parts: Parts, now: datetim
     if provider is None:
         principal, holder = read_self_issued(presented, view, parts, now)
         return Redeemed(principal, None, holder)
-    return _accepted(presented, provider, parts, now)
+    return _accepted(Case(presented, provider), parts, now)
 
 
 def _encrypted(presented: Presented, parts: Parts, now: datetime) -> Redeemed:
@@ -68,25 +68,28 @@ def _encrypted(presented: Presented, parts: Parts, now: datetime) -> Redeemed:
     known = parts.directory.identity_providers(presented.namespace)
     pinned = {provider.decryption for provider in known if provider.enabled}
     algorithms = tuple(algorithm for algorithm in ContentEncryption if algorithm in pinned)
-    proof, algorithm = opened(presented, algorithms, parts, now)
-    view = view_of(proof, parts)
-    provider = _provider(presented, view, parts)
-    if provider is None:
-        raise _refusal(f"no identity provider is '{view.issuer}', and encrypted assertions are theirs alone")
-    if provider.decryption is not algorithm:
-        raise _refusal(f"identity provider '{provider.name}' is held to {provider.decryption}, not {algorithm}")
-    return _accepted(presented.addressed(view)._replace(proof=proof), provider, parts, now)
+    found = opened(presented, algorithms, parts, now)
+    with after_opening(found.credential_id):
+        view = view_of(found.proof, parts)
+        provider = _provider(presented, view, parts)
+        if provider is None:
+            raise _refusal(f"no identity provider is '{view.issuer}', and encrypted assertions are theirs alone")
+        if provider.decryption is not found.algorithm:
+            held_to = f"is held to {provider.decryption}, not {found.algorithm}"
+            raise _refusal(f"identity provider '{provider.name}' {held_to}")
+        plain = presented.addressed(view)._replace(proof=found.proof)
+        return _accepted(Case(plain, provider, found.credential_id), parts, now)
 
 
-def _accepted(presented: Presented, provider: IdentityProvider, parts: Parts, now: datetime) -> Redeemed:
-    """As `accept` does it; a token whose key is proved anew each time may come again."""
+def _accepted(case: Case, parts: Parts, now: datetime) -> Redeemed:
+    """Examined, and its use recorded; a token whose key is proved anew each time may come again."""
 
     def use(examined: Examined) -> Redeemed:
         if examined.holder is None:
-            parts.replays.use(presented.namespace, examined.use, now)
-        return Redeemed(examined.principal, provider.name, examined.holder, examined.actors)
+            parts.replays.use(case.presented.namespace, examined.use, now)
+        return Redeemed(examined.principal, case.provider.name, examined.holder, examined.actors)
 
-    return examine(Case(presented, provider), use, parts, now)
+    return examine(case, use, parts, now)
 
 
 def _provider(presented: Presented, view: TokenView, parts: Parts) -> IdentityProvider | None:

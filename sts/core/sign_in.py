@@ -1,14 +1,21 @@
 """Signing in by browser: which step comes next, free of HTTP (WS-Federation 1.2, 13; threats.md, 2.4 and 2.5)."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hmac import compare_digest
 from typing import Final, NamedTuple
 
-from sts.core.acceptance import accept
+from sts.core.acceptance import Case, Examined, examine
 from sts.core.addresses import check_url, origin_of
 from sts.core.claims import LOCAL_AUTHORITY, NAME_IDENTIFIER
-from sts.core.errors import AuthenticationFailed, InvalidReply, InvalidState, IssuingFailed, StsError, TooManyRequests
+from sts.core.errors import (
+    AuthenticationFailed,
+    InvalidReply,
+    InvalidState,
+    IssuingFailed,
+    StsError,
+    TooManyRequests,
+)
 from sts.core.exchange import PasswordAttempt, Principal, TokenProof
 from sts.core.issue import TokenOrder, find_relying_party, issue_to
 from sts.core.model import Claim, IdentityProvider, Namespace, ProviderKind, RelyingParty, ServiceIdentity, TokenFormat
@@ -18,6 +25,7 @@ from sts.core.sign_in_steps import (
     AskPassword,
     AtProvider,
     Choose,
+    Completed,
     Deliver,
     Desk,
     PendingSignIn,
@@ -30,7 +38,7 @@ from sts.core.sign_in_steps import (
     Visit,
     Wish,
 )
-from sts.core.uris import AuthenticationMethod
+from sts.core.uris import AuthenticationMethod, authentication_method
 
 EVERY_FORMAT: Final = frozenset(TokenFormat)
 
@@ -108,21 +116,38 @@ def by_home_realm(providers: Sequence[IdentityProvider], home_realm: str | None)
 
 
 def _usable_session(visit: Visit, wish: Wish, desk: Desk) -> Session | None:
-    """The browser's session, unless the relying party wants a choice or a fresher sign-in."""
+    """The browser's session, unless the relying party wants a choice, a fresher sign-in or another way of it."""
     if wish.choose or not visit.browser.session:
         return None
     session = desk.sessions.find(visit.namespace, visit.browser.session, visit.now)
-    if session is None or wish.fresh is None:
+    if session is None or not _is_as_asked(wish.authentication, session.principal.method):
+        return None
+    if wish.fresh is None:
         return session
     return session if visit.now - session.principal.authenticated_at < wish.fresh else None
 
 
+def _is_as_asked(asked: str | None, method: AuthenticationMethod) -> bool:
+    """Whether somebody signed in by the method that is asked for; one that we do not know is met by none."""
+    if asked in (None, AuthenticationMethod.UNSPECIFIED):
+        return True
+    wanted = authentication_method(asked or "")
+    if wanted is AuthenticationMethod.PASSWORD:
+        return method in (wanted, AuthenticationMethod.PASSWORD_PROTECTED_TRANSPORT)
+    return method is wanted is not AuthenticationMethod.UNSPECIFIED
+
+
 def _still_good(visit: Visit, session: Session, providers: Sequence[IdentityProvider], desk: Desk) -> bool:
-    """Whether the session is of one of these identity providers, and its local account may still sign in."""
-    provider = _named(providers, session.provider)
-    if provider is None or provider.kind is not ProviderKind.LOCAL:
-        return provider is not None
-    return _may_sign_in(desk.parts.directory.service_identity(visit.namespace, session.principal.name))
+    """Whether the session is of one of these identity providers as they are now, and its account may still sign in."""
+    provider, principal = _named(providers, session.provider), session.principal
+    if provider is None:
+        return False
+    if provider.kind is not ProviderKind.LOCAL:
+        return provider.issuer == principal.identity_provider
+    identity = desk.parts.directory.service_identity(visit.namespace, principal.name)
+    if principal.identity_provider != provider.name or identity is None or not _may_sign_in(identity):
+        return False
+    return identity.secrets_since is None or principal.authenticated_at >= identity.secrets_since
 
 
 def _may_sign_in(identity: ServiceIdentity | None) -> bool:
@@ -143,16 +168,19 @@ def _order(visit: Visit, pending: PendingSignIn) -> TokenOrder:
 def take(visit: Visit, returned: Returned, desk: Desk) -> Deliver:
     """Take an identity provider's answer to a sign-in that this browser began; raises InvalidState, SignInRefused.
 
-    The state is used up before the token is decrypted: one sign-in, one decryption (threats.md, 7.3).
+    One sign-in is good for one answer, whatever becomes of that (threats.md, 7.3): what is refused uses it up too.
     """
     pending = _own(visit, returned.state, desk)
     relying_party = _still_there(visit, pending, desk)
-    desk.states.use(visit.namespace, pending, visit.now)
+    if returned.proof.format is None:
+        desk.states.require_unused(visit.namespace, pending)  # before anything is decrypted for it
     with _telling(pending, relying_party):
-        provider = _required(visit.namespace, pending.provider, desk.parts)
-        principal = accept(_presented(visit, returned.proof), provider, desk.parts, visit.now)
-        _require_fresh(pending, principal)
-        return _signed_in(visit, pending, principal, desk)
+        try:
+            return _completed(visit, pending, returned.proof, desk)
+        except StsError:
+            with suppress(InvalidState):  # it is over already
+                desk.states.use(visit.namespace, pending)
+            raise
 
 
 def take_unsolicited(visit: Visit, unsolicited: Unsolicited, desk: Desk) -> Deliver:
@@ -166,12 +194,22 @@ def take_unsolicited(visit: Visit, unsolicited: Unsolicited, desk: Desk) -> Deli
     now, realm = visit.now.replace(microsecond=0), unsolicited.realm
     pending = PendingSignIn(visit.namespace.name, realm, reply, None, provider.name, "", visit.browser.mark, now)
     with _telling(pending, relying_party):
-        principal = accept(_presented(visit, unsolicited.proof), provider, desk.parts, visit.now)
-        return _signed_in(visit, pending, principal, desk)
+        return _completed(visit, pending, unsolicited.proof, desk)
 
 
-def _presented(visit: Visit, proof: TokenProof) -> Presented:
-    return Presented.at_sign_in(visit.namespace, proof, visit.browser.source)
+def _completed(visit: Visit, pending: PendingSignIn, proof: TokenProof, desk: Desk) -> Deliver:
+    """A token for what an identity provider sent, and a session; handed out only once both are on record."""
+    provider = _required(visit.namespace, pending.provider, desk.parts)
+    presented = Presented.at_sign_in(visit.namespace, proof, visit.browser.source)
+
+    def deliver(examined: Examined) -> Deliver:
+        principal = examined.principal
+        _require_fresh(pending, principal)
+        issued = issue_to(principal, _order(visit, pending), desk.parts, visit.now)
+        completed = Completed(pending, examined.use, _session(visit, pending, principal, desk))
+        return Deliver(issued, pending, desk.records.complete(visit.namespace, completed, visit.now))
+
+    return examine(Case(presented, provider), deliver, desk.parts, visit.now)
 
 
 def _issuer(namespace: Namespace, proof: TokenProof, parts: Parts) -> IdentityProvider:
@@ -210,19 +248,14 @@ def _require_fresh(pending: PendingSignIn, principal: Principal) -> None:
         raise AuthenticationFailed(detail=f"a fresh sign-in was asked for, and '{principal.name}' signed in at {at}")
 
 
-def _signed_in(visit: Visit, pending: PendingSignIn, principal: Principal, desk: Desk) -> Deliver:
-    """A token, and a session under a new id, so that no id from before the sign-in is worth anything after it."""
-    issued = issue_to(principal, _order(visit, pending), desk.parts, visit.now)
+def _session(visit: Visit, pending: PendingSignIn, principal: Principal, desk: Desk) -> Session:
+    """The session that begins: a new one, so that no token from before the sign-in is worth anything after it."""
     token = visit.browser.session
     known = desk.sessions.find(visit.namespace, token, visit.now) if token else None
     replaced, parties = (0, ()) if known is None else (known.id, known.relying_parties)
     here = (pending.realm, pending.reply)
     parties = parties if here in parties else (*parties, here)
-    return Deliver(
-        issued,
-        pending,
-        desk.sessions.start(visit.namespace, Session(replaced, pending.provider, principal, parties), visit.now),
-    )
+    return Session(replaced, pending.provider, principal, parties)
 
 
 def sign_in_locally(visit: Visit, typed: Typed, desk: Desk) -> Deliver | AskPassword:
@@ -232,7 +265,7 @@ def sign_in_locally(visit: Visit, typed: Typed, desk: Desk) -> Deliver | AskPass
     """
     pending = _own(visit, typed.state, desk)
     relying_party = _still_there(visit, pending, desk)
-    desk.states.use(visit.namespace, pending, visit.now)
+    desk.states.use(visit.namespace, pending)
     with _telling(pending, relying_party):
         provider = _required(visit.namespace, pending.provider, desk.parts)
         if provider.kind is not ProviderKind.LOCAL:
@@ -241,12 +274,14 @@ def sign_in_locally(visit: Visit, typed: Typed, desk: Desk) -> Deliver | AskPass
             _check_password(visit, typed, desk)
         except (AuthenticationFailed, TooManyRequests) as refused:
             again = pending._replace(nonce=desk.states.new_nonce(), started_at=visit.now.replace(microsecond=0))
-            return AskPassword(relying_party, provider, again, refused)
+            return AskPassword(relying_party, provider, again, refused, typed.name)
         claims = (Claim(NAME_IDENTIFIER, typed.name, LOCAL_AUTHORITY),)
         method = AuthenticationMethod.PASSWORD_PROTECTED_TRANSPORT
         principal = Principal(typed.name, provider.name, claims, visit.now, method)
         device = desk.devices.remember(visit.namespace, typed.name)
-        return _signed_in(visit, pending, principal, desk)._replace(device=device)
+        issued = issue_to(principal, _order(visit, pending), desk.parts, visit.now)
+        begun = desk.sessions.start(visit.namespace, _session(visit, pending, principal, desk), visit.now)
+        return Deliver(issued, pending, begun, device)
 
 
 def _check_password(visit: Visit, typed: Typed, desk: Desk) -> None:
@@ -307,8 +342,10 @@ def usable_address(address: str, namespace: Namespace) -> str:
 
 @contextmanager
 def _telling(pending: PendingSignIn, relying_party: RelyingParty) -> Iterator[None]:
-    """Have the relying party hear of what is refused from here on."""
+    """Have the relying party hear of what is refused from here on, but for a sign-in that is none of its browser's."""
     try:
         yield
+    except InvalidState:
+        raise
     except StsError as error:
         raise SignInRefused(error, pending, relying_party) from error

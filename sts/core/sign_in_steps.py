@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol
 
 from sts.core.errors import StsError
-from sts.core.exchange import IssuedToken, Principal, TokenProof
+from sts.core.exchange import IssuedToken, Principal, TokenProof, TokenUse
 from sts.core.model import IdentityProvider, Namespace, RelyingParty
 from sts.core.parts import Parts
 
@@ -32,6 +32,10 @@ class Wish(Protocol):
     @property
     def fresh(self) -> timedelta | None:
         """How old the sign-in may be; zero: begin anew."""
+
+    @property
+    def authentication(self) -> str | None:
+        """How the person is to sign in, a URI; None: it does not matter."""
 
     @property
     def choose(self) -> bool:
@@ -125,8 +129,11 @@ class SignInStates(Protocol):
     def open(self, text: str, now: datetime) -> PendingSignIn:
         """What was sealed at most ten minutes ago; raises InvalidState."""
 
-    def use(self, namespace: Namespace, pending: PendingSignIn, now: datetime) -> None:
-        """Record the use; raises InvalidState on the second, StoreUnavailable when it cannot be recorded."""
+    def require_unused(self, namespace: Namespace, pending: PendingSignIn) -> None:
+        """Return if the sign-in is not over; raises InvalidState, StoreUnavailable."""
+
+    def use(self, namespace: Namespace, pending: PendingSignIn) -> None:
+        """Record that it is over; raises InvalidState the second time, StoreUnavailable when it cannot be recorded."""
 
 
 class Sessions(Protocol):
@@ -143,6 +150,25 @@ class Sessions(Protocol):
 
     def end(self, session: Session) -> None:
         """End the session."""
+
+
+class Completed(NamedTuple):
+    """A sign-in that an identity provider's token completed."""
+
+    pending: PendingSignIn  # without a nonce where nobody asked for the token
+    use: TokenUse
+    session: Session  # that begins; it takes the place of the stored one whose id it bears, if any
+
+
+class SignInRecords(Protocol):
+    """Records what a sign-in uses up and what it begins: all of it at once, or it did not happen."""
+
+    def complete(self, namespace: Namespace, completed: Completed, now: datetime) -> str:
+        """Record it, and answer the token of the session.
+
+        Raises InvalidState for a sign-in that is over already, whose token then stays unused; ReplayedToken for a
+        token that was used, which ends the sign-in; StoreUnavailable when nothing could be recorded.
+        """
 
 
 class Devices(Protocol):
@@ -162,6 +188,7 @@ class Desk:
     parts: Parts
     states: SignInStates
     sessions: Sessions
+    records: SignInRecords
     devices: Devices
 
 
@@ -187,6 +214,7 @@ class AskPassword(NamedTuple):
     provider: IdentityProvider
     pending: PendingSignIn
     refused: StsError | None = None  # the attempt before
+    name: str = ""  # what was typed in that
 
 
 class Deliver(NamedTuple):

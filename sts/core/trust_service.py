@@ -5,8 +5,10 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from sts.core.callers import authenticated, message_uses
+from sts.core.callers import authenticated, message_uses, opened_before
 from sts.core.delegation import subjects
+from sts.core.errors import ReplayedToken
+from sts.core.exchange import TokenUse
 from sts.core.pending_uses import PendingUses
 from sts.core.renewal import cancel, renew
 from sts.core.trust import Call, Caller, TrustAction, TrustAnswer, TrustDesk, TrustRequest
@@ -34,10 +36,20 @@ def answer(caller: Caller, requests: Sequence[TrustRequest], desk: TrustDesk, no
     party = authenticated(caller, reading)
     uses.use_all(namespace, tuple(message_uses(caller)), now)
     about = subjects(party, requests, reading)
-    if uses.made:
-        desk.parts.replays.use_all(namespace, uses.made, now)
     call = Call(namespace, desk, now)
+    _record(uses.made, caller.source, call)
     return tuple(
         _ACTIONS[request.action](Asked(request, party, subject), call)
         for request, subject in zip(requests, about, strict=True)
     )
+
+
+def _record(uses: Sequence[TokenUse], source: str, call: Call) -> None:
+    """Have all uses on record, or none; a second one of what came encrypted is refused as it is while it is opened."""
+    if not uses:
+        return
+    try:
+        call.parts.replays.use_all(call.namespace, uses, call.now)
+    except ReplayedToken as replayed:
+        with opened_before(replayed.decrypted_by, source, call):
+            raise

@@ -111,7 +111,7 @@ def _is_signed(possession: Possession, spki: bytes) -> bool:
     if possession.method not in _PUBLIC_METHODS or possession.derivation is not None:
         return False
     value = SignatureValue(possession.method, possession.octets, possession.value)
-    return value.verifies_under_key(_public_key(spki))
+    return value.verifies_under(_public_key(spki))
 
 
 @lru_cache(maxsize=1024)

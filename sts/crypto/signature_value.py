@@ -4,13 +4,13 @@ Until that is known, nothing is done with a document whose cost depends on its s
 """
 
 from base64 import b64decode
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from cryptography import x509
 from cryptography.exceptions import InvalidSignature as WrongSignature
 from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256, SHA384, SHA512, HashAlgorithm
 from lxml import etree
@@ -18,8 +18,9 @@ from lxml import etree
 from sts.core.errors import InvalidSignature
 
 _MORE = "http://www.w3.org/2001/04/xmldsig-more#"
+RSA_SHA1: Final = "http://www.w3.org/2000/09/xmldsig#rsa-sha1"
 _RSA = {
-    "http://www.w3.org/2000/09/xmldsig#rsa-sha1": SHA1(),  # noqa: S303 (whether it is allowed is decided elsewhere)
+    RSA_SHA1: SHA1(),  # noqa: S303 (whether it is allowed is decided elsewhere)
     _MORE + "rsa-sha256": SHA256(),
     _MORE + "rsa-sha384": SHA384(),
     _MORE + "rsa-sha512": SHA512(),
@@ -42,12 +43,8 @@ class SignatureValue(NamedTuple):
     signed_info: bytes  # canonical
     value: bytes
 
-    def verifies_under(self, certificate: x509.Certificate) -> bool:
-        """Whether the certificate's key made this value; False too for a method that is not the key's."""
-        return self.verifies_under_key(certificate.public_key())
-
-    def verifies_under_key(self, key: object) -> bool:
-        """Whether this public key made the value; False too for a method that is not the key's."""
+    def verifies_under(self, key: CertificatePublicKeyTypes) -> bool:
+        """Whether a public key made this value; False too for a method that is not the key's."""
         if isinstance(key, RSAPublicKey) and self.method in _RSA:
             return self._is_of_rsa(key, _RSA[self.method])
         if isinstance(key, EllipticCurvePublicKey) and self.method in _ECDSA:

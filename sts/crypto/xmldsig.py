@@ -13,15 +13,15 @@ from typing import Final, NamedTuple
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, SECP384R1, SECP521R1, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from lxml import etree
-from signxml.algorithms import DigestAlgorithm, SignatureMethod
-from signxml.verifier import SignatureConfiguration, XMLVerifier
 
 from sts.core.errors import BadRequest, InvalidSamlToken, InvalidSignature, NoSigningCertificate, PayloadTooLarge
 from sts.core.model import SignatureAlgorithm
 from sts.core.ports import Signer
-from sts.crypto.signature_value import SignatureValue, UnknownSigner, signature_value
-from sts.crypto.xml import NS, escape_attribute, parse, parse_metadata, parser, serialise
+from sts.crypto.enveloped import ALL_DIGESTS, STRONG_DIGESTS, signed_parent
+from sts.crypto.signature_value import RSA_SHA1, SignatureValue, UnknownSigner, signature_value
+from sts.crypto.xml import NS, escape_attribute, parse, parse_metadata
 
 EXCLUSIVE_C14N: Final = NS["ec"]
 ENVELOPED: Final = NS["ds"] + "enveloped-signature"
@@ -37,21 +37,12 @@ _SIGNATURE_METHODS = {
     SignatureAlgorithm.ES512: _MORE + "ecdsa-sha512",
 }
 
-_ACCEPTED_METHODS = frozenset(
-    {
-        SignatureMethod.RSA_SHA256,
-        SignatureMethod.RSA_SHA384,
-        SignatureMethod.RSA_SHA512,
-        SignatureMethod.ECDSA_SHA256,
-        SignatureMethod.ECDSA_SHA384,
-        SignatureMethod.ECDSA_SHA512,
-    }
-)
-_ACCEPTED_DIGESTS = frozenset({DigestAlgorithm.SHA256, DigestAlgorithm.SHA384, DigestAlgorithm.SHA512})
 _CURVES = (SECP256R1, SECP384R1, SECP521R1)
 
-_ASSERTION_NAMES = frozenset({"Assertion", "EncryptedAssertion", "EncryptedData"})
+_ANY_ASSERTION = ("{*}Assertion", "{*}EncryptedAssertion", "{*}EncryptedData")  # of any namespace, or of none
 _ID_ATTRIBUTES = {f"{{{NS['saml11']}}}Assertion": "AssertionID", f"{{{NS['saml20']}}}Assertion": "ID"}
+_NO_IDS = ("#", "xpointer(")  # after the # of a reference they would mean something else
+_WHITE_SPACE = " \t\n"
 _SIGNATURE = f"{{{NS['ds']}}}Signature"
 _SIGNED_INFO = f"{{{NS['ds']}}}SignedInfo"
 _SIGNATURE_CHILDREN = [_SIGNED_INFO, f"{{{NS['ds']}}}SignatureValue"]
@@ -74,7 +65,10 @@ _PLACEHOLDER = f'<ds:Signature xmlns:ds="{NS["ds"]}"></ds:Signature>'
 
 
 class _Frame(NamedTuple):
-    """What surrounds reference, digest and signature value in every signature of one key."""
+    """What surrounds reference, digest and signature value in every signature of one key.
+
+    KeyInfo has no prefix: there is software that looks for the certificate by that name alone (acs.md, 4.5).
+    """
 
     before_reference: str
     after_value: str
@@ -88,11 +82,21 @@ class Signed(NamedTuple):
 
 
 class _Claimed(NamedTuple):
-    """An element whose signature has the right shape, the ID that it says it is of, and the value it ends in."""
+    """A signature that has the right shape and place, the ID of what it says it is of, and the value it ends in."""
 
-    element: bytes
+    signature: etree._Element
     id: str
-    signature: SignatureValue
+    value: SignatureValue
+
+
+class _Pinned(NamedTuple):
+    """What a certificate is to those whose signatures it verifies."""
+
+    der: bytes
+    key: CertificatePublicKeyTypes
+    not_before: datetime
+    not_after: datetime
+    strong: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +152,7 @@ def verified(element: bytes, certificates: Sequence[bytes], expected: Expected) 
     """
     root = _parsed(element)
     reference_id = _checked(root, expected.root, expected.id_attribute)
-    return _tried(_Claimed(element, reference_id, signature_value(_only_signature(root))), certificates, expected)
+    return _tried(_claimed(_only_signature(root), reference_id), certificates, expected)
 
 
 def verify_metadata(document: bytes, certificates: Sequence[bytes], expected: Expected) -> etree._Element:
@@ -166,25 +170,27 @@ def verify_metadata(document: bytes, certificates: Sequence[bytes], expected: Ex
     if len(signatures) != 1:
         raise _unverified(f"signature count: {len(signatures)} of the root")
     _check_signature(signatures[0], reference_id)
-    claimed = _Claimed(serialise(root), reference_id, signature_value(signatures[0]))
-    return _tried(claimed, certificates, expected).element
+    return _tried(_claimed(signatures[0], reference_id), certificates, expected).element
+
+
+def _claimed(signature: etree._Element, reference_id: str) -> _Claimed:
+    return _Claimed(signature, reference_id, signature_value(signature))
 
 
 def _tried(claimed: _Claimed, certificates: Sequence[bytes], expected: Expected) -> Signed:
     """Only a signature that one of the candidates made is worth the cost of the document."""
     candidates = list(_candidates(certificates, expected.now))
-    made = (candidate for candidate in candidates if claimed.signature.verifies_under(candidate[1]))
-    der, certificate = next(made, (b"", None))
-    if certificate is None:
-        detail = f"signature: {claimed.signature.method} by none of {len(candidates)} strong and valid certificates"
+    maker = next((pinned for pinned in candidates if claimed.value.verifies_under(pinned.key)), None)
+    if maker is None:
+        detail = f"signature: {claimed.value.method} by none of {len(candidates)} strong and valid certificates"
         raise UnknownSigner("The signature is not valid.", detail=detail)
-    try:
-        signed = _by_signxml(claimed.element, certificate, expected)
-    except Exception as error:  # signxml lets errors of lxml, base64 and Python itself through
-        raise _unverified(f"{type(error).__name__}: {error}") from error
-    if signed is None or signed.tag != expected.root or signed.get(expected.id_attribute) != claimed.id:
+    if claimed.value.method == RSA_SHA1 and not expected.allow_sha1:
+        raise _unverified(f"InvalidInput: signature method {RSA_SHA1}")
+    digests = ALL_DIGESTS if expected.allow_sha1 else STRONG_DIGESTS
+    signed = signed_parent(claimed.signature, claimed.value.signed_info, digests)
+    if signed.tag != expected.root or signed.get(expected.id_attribute) != claimed.id:
         raise _unverified("another element was signed")
-    return Signed(signed, der)
+    return Signed(signed, maker.der)
 
 
 def require_signed_assertion(element: bytes) -> None:
@@ -205,29 +211,6 @@ def _parsed(element: bytes) -> etree._Element:
         raise _malformed(error.detail or error.message) from error
 
 
-def _by_signxml(element: bytes, certificate: x509.Certificate, expected: Expected) -> etree._Element | None:
-    methods, digests = _ACCEPTED_METHODS, _ACCEPTED_DIGESTS
-    if expected.allow_sha1:
-        methods, digests = methods | {SignatureMethod.RSA_SHA1}, digests | {DigestAlgorithm.SHA1}
-    result = XMLVerifier().verify(
-        element,
-        x509_cert=certificate,
-        id_attribute=expected.id_attribute,
-        parser=parser(),
-        expect_config=SignatureConfiguration(
-            location="./",
-            expect_references=1,
-            signature_methods=methods,
-            digest_algorithms=digests,
-            ignore_ambiguous_key_info=True,
-            verification_time=expected.now,
-        ),
-    )
-    if isinstance(result, list):
-        raise TypeError("more than one reference was verified")
-    return result.signed_xml
-
-
 def _checked(root: etree._Element, tag: str, id_attribute: str) -> str:
     """Answer the root's ID, once everything that can be seen without a key is as it must be."""
     reference_id = _check_root(root, tag, id_attribute)
@@ -238,13 +221,12 @@ def _checked(root: etree._Element, tag: str, id_attribute: str) -> str:
 def _check_root(root: etree._Element, tag: str, id_attribute: str) -> str:
     if root.tag != tag:
         raise _malformed(f"root: {root.tag}")
-    elements = list(root.iterdescendants())  # held: lxml frees deep ones alone at the cost of their depth
-    nested = [tag for tag in map(_tag, elements) if tag.rpartition("}")[2] in _ASSERTION_NAMES]
+    nested = list(root.iterdescendants(*_ANY_ASSERTION))  # held: lxml frees deep ones alone at the cost of their depth
     if nested:
         raise _malformed(f"assertion count: {len(nested)} nested in {root.tag}")
     reference_id = root.get(id_attribute)
-    if not reference_id:
-        raise _malformed(f"reference: no {id_attribute}")
+    if not reference_id or reference_id.startswith(_NO_IDS):
+        raise _malformed(f"reference: no {id_attribute} that a reference could name")
     return reference_id
 
 
@@ -259,6 +241,8 @@ def _check_signature(signature: etree._Element, reference_id: str) -> None:
     children = _tags(signature)
     if children not in (_SIGNATURE_CHILDREN, [*_SIGNATURE_CHILDREN, _KEY_INFO]):
         raise _unverified("children of Signature")
+    if (signature.tail or "").strip(_WHITE_SPACE):
+        raise _unverified("text behind Signature")
     signed_info = signature[0]
     if _tags(signed_info) != _SIGNED_INFO_CHILDREN:
         raise _unverified("reference: children of SignedInfo")
@@ -276,25 +260,26 @@ def _check_signature(signature: etree._Element, reference_id: str) -> None:
         raise _unverified("transforms: only enveloped-signature, then exclusive c14n")
 
 
-def _candidates(certificates: Sequence[bytes], now: datetime) -> Iterator[tuple[bytes, x509.Certificate]]:
+def _candidates(certificates: Sequence[bytes], now: datetime) -> Iterator[_Pinned]:
     usable = (
-        (der, certificate)
-        for der, certificate in zip(certificates, map(_certificate, certificates), strict=True)
-        if certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc and _strong(certificate)
+        pinned
+        for pinned in map(_pinned, certificates)
+        if pinned.strong and pinned.not_before <= now <= pinned.not_after
     )
     return islice(usable, MAX_CANDIDATES)
 
 
-def _strong(certificate: x509.Certificate) -> bool:
-    key = certificate.public_key()
+def _strong(key: CertificatePublicKeyTypes) -> bool:
     if isinstance(key, RSAPublicKey):
         return key.key_size >= MIN_RSA_BITS
     return isinstance(key, EllipticCurvePublicKey) and isinstance(key.curve, _CURVES)
 
 
 @lru_cache(maxsize=1024)
-def _certificate(der: bytes) -> x509.Certificate:
-    return x509.load_der_x509_certificate(der)
+def _pinned(der: bytes) -> _Pinned:
+    certificate = x509.load_der_x509_certificate(der)
+    key = certificate.public_key()
+    return _Pinned(der, key, certificate.not_valid_before_utc, certificate.not_valid_after_utc, _strong(key))
 
 
 @lru_cache(maxsize=4096)
@@ -304,18 +289,14 @@ def _frame(algorithm: SignatureAlgorithm, certificate: bytes | None) -> _Frame:
     return _Frame(
         f'><ds:CanonicalizationMethod Algorithm="{EXCLUSIVE_C14N}"></ds:CanonicalizationMethod>'
         f'<ds:SignatureMethod Algorithm="{_SIGNATURE_METHODS[algorithm]}"></ds:SignatureMethod><ds:Reference URI="#',
-        "</ds:SignatureValue><ds:KeyInfo><ds:X509Data><ds:X509Certificate>"
+        f'</ds:SignatureValue><KeyInfo xmlns="{NS["ds"]}"><X509Data><X509Certificate>'
         + b2a_base64(certificate, newline=False).decode()
-        + "</ds:X509Certificate></ds:X509Data></ds:KeyInfo></ds:Signature>",
+        + "</X509Certificate></X509Data></KeyInfo></ds:Signature>",
     )
 
 
 def _tags(element: etree._Element) -> list[str]:
     return [str(child.tag) for child in element]
-
-
-def _tag(element: etree._Element) -> str:
-    return str(element.tag)
 
 
 def _malformed(detail: str) -> InvalidSamlToken:

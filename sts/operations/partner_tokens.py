@@ -12,12 +12,12 @@ from sts.core.parts import Parts
 from sts.core.presented import Presented
 from sts.core.redemption import redeem
 from sts.crypto import issued
-from sts.crypto.xmlenc import decrypt
 from sts.operations.installation import Installation
 from sts.operations.token_finding import FORMATS
 from sts.store.directory import SqlDirectory
 from sts.store.failures import FailureCounters
 from sts.store.passwords import LimitedPasswords
+from sts.tokens import saml
 
 
 class Verdict(NamedTuple):
@@ -86,6 +86,6 @@ def _parts(installation: Installation, directory: SqlDirectory) -> Parts:
         encryptions={},
         new_token_id=lambda: os.urandom(16).hex(),
         client_certificates=issued,
-        decrypt=decrypt,
+        decrypt=saml.decrypted,
         decryption_failures=unrecorded,
     )

@@ -11,6 +11,7 @@ from sts.core.errors import BadRequest, InvalidToken
 from sts.core.exchange import TokenView
 from sts.core.model import TokenFormat
 from sts.core.ports import TokenFormat as Format
+from sts.protocols import rstr
 from sts.tokens import jwt, saml11, saml20, swt
 
 FORMATS: Final[Mapping[TokenFormat, Format]] = {
@@ -20,7 +21,8 @@ FORMATS: Final[Mapping[TokenFormat, Format]] = {
     TokenFormat.SAML20: saml20,
 }
 _JSON_MEMBER: Final = "access_token"  # OAuth 2.0 (RFC 6749, 5.1)
-_FORM_FIELD: Final = "wrap_access_token"  # OAuth WRAP 0.9
+_TOKEN_FIELDS: Final = ("wrap_access_token", "wresult")  # OAuth WRAP 0.9; WS-Federation 1.2, 13.2.3
+_FORMS: Final = (b"wrap_access_token", b"wa=", b"wresult=", b"wctx=")  # how a form with one of them begins
 _JWS_DOTS: Final = 2
 
 
@@ -31,9 +33,11 @@ def find_token(pasted: bytes) -> tuple[bytes, TokenView]:
         token = token.replace(b"\r\n", b"\n").partition(b"\n\n")[2].strip()
     if token.startswith(b"{"):
         token = _member(token)
-    elif token.startswith(_FORM_FIELD.encode()):
-        token = dict(parse_qsl(token.decode("ascii", "replace"))).get(_FORM_FIELD, "").encode()
-    return _viewed(_unwrapped(token))
+    elif token.startswith(_FORMS):
+        fields = dict(parse_qsl(token.decode("ascii", "replace")))
+        token = next((fields[name].strip().encode() for name in _TOKEN_FIELDS if name in fields), b"")
+    token = _unwrapped(token)
+    return _viewed((rstr.carried(token) if token.startswith(b"<") else None) or token)
 
 
 def _viewed(token: bytes) -> tuple[bytes, TokenView]:

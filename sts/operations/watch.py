@@ -21,7 +21,7 @@ from sts.core.presented import SKEW
 from sts.core.self_issued import SELF_ISSUED_LIFETIME
 from sts.crypto.sealing import sync_folder
 from sts.operations.installation import Installation
-from sts.store import audit
+from sts.store import audit, sessions
 from sts.store import installation as table
 from sts.store.changes import Change
 from sts.store.connection import Connection
@@ -81,17 +81,23 @@ def look(installation: Installation, now: datetime) -> Look:
 def _distrust_uses(connection: Connection, missing: tuple[int, str], now: datetime) -> None:
     """Refuse from now on what may have been used while the uses were recorded in a database that is lost (F13).
 
-    Once for each restore: what is used later is on record.
+    Nobody is signed in any more: who signed out since the copy was made would be signed in again. Once for each
+    restore: what is used later is on record.
     """
     name = "{} {}".format(*missing)
     if table.noticed_restore(connection) != name:
         table.save_noticed_restore(connection, name)
-        table.raise_replay_horizon(connection, _last_expiry(now))
+        table.lose_uses(connection, _lost_by(now))
+        sessions.end_all(connection)
 
 
-def _last_expiry(now: datetime) -> datetime:
-    """Up to when, at most, an assertion can be good that was used by now."""
-    return now + SELF_ISSUED_LIFETIME + SKEW
+def _lost_by(now: datetime) -> table.LostUses:
+    """What can have been used by now: tokens issued by then, by clocks that may be ahead of ours.
+
+    Most tokens say when they were issued, under a signature that whoever would use one again cannot make; of the others
+    only their expiry is known.
+    """
+    return table.LostUses(issued_by=now + SKEW, expiring_by=now + SELF_ISSUED_LIFETIME + SKEW)
 
 
 def doubt(installation: Installation, now: datetime) -> str | None:
@@ -130,7 +136,9 @@ def accept_restore(installation: Installation, now: datetime) -> bool:
             _distrust_uses(change.connection, mark.change, now)
         is_behind = _accept_clock(change, now)
         if doubt_ == RESTORED or is_behind:
-            table.lower_replay_horizon(change.connection, _last_expiry(now))
+            limits = _lost_by(now)
+            table.lower_replay_horizon(change.connection, limits.expiring_by)
+            table.lower_lost_uses(change.connection, limits)
         faultpoint("accept-restore.recorded")
     faultpoint("accept-restore.committed")
     if doubt_ is not None:

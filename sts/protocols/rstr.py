@@ -7,7 +7,14 @@ from lxml import etree
 from sts.core.errors import BadRequest, InvalidSignInResponse
 from sts.core.exchange import IssuedToken, TokenProof
 from sts.crypto.xml import NS, escape_attribute, escape_text, instant, parse
-from sts.protocols.token_elements import ENCRYPTED_ASSERTION, SAML_ELEMENTS, acs_token_element, cut_out, reference
+from sts.protocols.token_elements import (
+    BINARY_TOKEN,
+    ENCRYPTED_ASSERTION,
+    SAML_ELEMENTS,
+    acs_token_element,
+    cut_out,
+    reference,
+)
 
 TRUST_2005: Final = "http://schemas.xmlsoap.org/ws/2005/02/trust"
 TRUST_13: Final = "http://docs.oasis-open.org/ws-sx/ws-trust/200512"
@@ -15,7 +22,10 @@ TRUST_13: Final = "http://docs.oasis-open.org/ws-sx/ws-trust/200512"
 _WSU: Final = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd"
 _WSP: Final = "http://schemas.xmlsoap.org/ws/2004/09/policy"
 _NO_PROOF_KEY: Final = "http://schemas.xmlsoap.org/ws/2005/05/identity/NoProofKey"
-_TOKEN_NAMES: Final = frozenset({"Assertion", "EncryptedAssertion", "EncryptedData"})
+_RESPONSES: Final = frozenset(
+    f"{{{trust}}}RequestSecurityTokenResponse{more}" for trust in (TRUST_2005, TRUST_13) for more in ("", "Collection")
+)
+_ANY_TOKEN: Final = ("{*}Assertion", "{*}EncryptedAssertion", "{*}EncryptedData")  # of any namespace, or of none
 _MAX_TOLD: Final = 200  # characters of what a stranger wrote, in the log
 
 
@@ -67,6 +77,26 @@ def cut(wresult: bytes) -> TokenProof:
     return cut_out(token)
 
 
+def carried(response: bytes) -> bytes | None:
+    """Answer the token in a response that somebody wants to look at, whichever way it went; None where this is none.
+
+    SAML is as `cut` has it, SWT and JWT are out of their BinarySecurityToken. Raises InvalidSignInResponse.
+    """
+    try:
+        root = parse(response.strip())
+    except BadRequest:
+        return None
+    if root.tag not in _RESPONSES:
+        return None
+    binary = root.find(f".//{BINARY_TOKEN}")
+    if binary is None:
+        return cut(response).token
+    try:
+        return cut_out(binary).token
+    except BadRequest as error:
+        raise _refused(error.detail or error.message) from error
+
+
 def _response(root: etree._Element) -> etree._Element:
     """The RequestSecurityTokenResponse: the root, or all that a collection of WS-Trust 1.3 holds."""
     if root.tag == f"{{{TRUST_13}}}RequestSecurityTokenResponseCollection":
@@ -82,7 +112,8 @@ def _response(root: etree._Element) -> etree._Element:
 
 def _token(response: etree._Element) -> etree._Element:
     """What RequestedSecurityToken holds, which is a token that can be read."""
-    places = response.findall(f"{{{etree.QName(response).namespace}}}RequestedSecurityToken")
+    namespace = str(response.tag).rpartition("}")[0]
+    places = list(response.iterchildren(f"{namespace}}}RequestedSecurityToken"))
     if len(places) != 1:
         raise _refused(f"shape: {len(places)} of RequestedSecurityToken")
     place = places[0]
@@ -98,9 +129,9 @@ def _token(response: etree._Element) -> etree._Element:
 
 def _refuse_more(root: etree._Element, token: etree._Element) -> None:
     """Whatever looks like an assertion, in any namespace, is the token or the content of an EncryptedAssertion."""
-    found = [element for element in root.iter() if etree.QName(element).localname in _TOKEN_NAMES]
+    found = list(root.iter(*_ANY_TOKEN))
     expected = (
-        [token, *token.findall(f"{{{NS['xenc']}}}EncryptedData")] if token.tag == ENCRYPTED_ASSERTION else [token]
+        [token, *token.iterchildren(f"{{{NS['xenc']}}}EncryptedData")] if token.tag == ENCRYPTED_ASSERTION else [token]
     )
     if found != expected or len(expected) > 2:
         raise _refused(f"assertion count: {len(found)}, where {len(expected)} belong")

@@ -12,7 +12,6 @@ from sts.store.database import Database
 from sts.store.tables import cancelled_token as _TABLE
 
 KEPT_AFTER_EXPIRY: Final = timedelta(days=1)  # so that a clock set back a little makes none of them good again
-PURGED_EVERY: Final = timedelta(hours=1)
 
 
 class SqlCancellations:
@@ -20,7 +19,6 @@ class SqlCancellations:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._purged_at: datetime | None = None
 
     def cancel(self, namespace: Namespace, token_id: str, expires_at: datetime, now: datetime) -> None:
         """Remember it until the token's end; a second time changes nothing. Raises StoreUnavailable."""
@@ -31,17 +29,9 @@ class SqlCancellations:
         }
         with self._database.recording() as connection:
             connection.execute(upsert.insert(connection, _TABLE).values(**row).on_conflict_do_nothing())
-        if self._purged_at is None or abs(now - self._purged_at) >= PURGED_EVERY:
-            self._purged_at = now
-            self.purge(now)
 
     def is_cancelled(self, namespace: Namespace, token_id: str) -> bool:
         """Answer whether the token was cancelled; raises StoreUnavailable."""
         known = sa.and_(_TABLE.c.namespace_id == namespace.id, _TABLE.c.token_id == bounded(token_id))
         with self._database.reading() as connection:
             return connection.scalar(sa.select(_TABLE.c.token_id).where(known)) is not None
-
-    def purge(self, now: datetime) -> int:
-        """Forget what ended a day ago or earlier; answers how many records went."""
-        with self._database.recording() as connection:
-            return connection.execute(sa.delete(_TABLE).where(_TABLE.c.expires_at <= now - KEPT_AFTER_EXPIRY)).rowcount

@@ -12,6 +12,11 @@ Id: Final = BigInteger().with_variant(Integer(), "sqlite")  # only INTEGER count
 Ordered: Final = Text().with_variant(Text(collation="C"), "postgresql")  # compared by code point, as in SQLite
 
 
+def seconds(instant: datetime) -> int:
+    """Answer an aware instant as columns keep it: whole seconds since 1970 UTC, fractions cut off."""
+    return (instant - _EPOCH) // _SECOND
+
+
 class Instant(TypeDecorator[datetime]):
     """An aware datetime, kept as seconds since 1970 UTC; fractions are cut off."""
 
@@ -20,7 +25,7 @@ class Instant(TypeDecorator[datetime]):
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
         """Answer the seconds; a naive datetime raises TypeError."""
-        return None if value is None else (value - _EPOCH) // _SECOND
+        return None if value is None else seconds(value)
 
     def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
         """Answer the instant, in UTC."""

@@ -3,7 +3,7 @@
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import datetime
 from threading import Lock
 from typing import Any, Final
@@ -16,6 +16,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from sts.core.errors import StoreUnavailable
 from sts.store.changes import Change, ChangeFeed
+from sts.store.prepared import DriverConnection, run_driver_sql
 
 _BUSY_TIMEOUT: Final = 10_000  # milliseconds
 _WRITERS: Final = 0x737473  # the advisory lock that lets one configuration transaction in at a time
@@ -69,6 +70,24 @@ class Database:
         """Open a transaction for what issuing may write: replay records and failure counters."""
         with _unavailability_refused(), self._writers.begin() as connection:
             yield connection
+
+    @contextmanager
+    def recording_at_once(self) -> Iterator[DriverConnection]:
+        """Open such a transaction for prepared statements alone: it costs a part of the other one."""
+        driver: Any = self._engine.dialect.dbapi
+        try:
+            with _unavailability_refused(), closing(self._engine.raw_connection()) as connection:
+                try:
+                    if self.dialect == "sqlite":
+                        connection.cursor().execute("BEGIN IMMEDIATE")
+                    yield DriverConnection(self._engine.dialect, connection)
+                    connection.commit()
+                except BaseException:
+                    with suppress(driver.Error):
+                        connection.rollback()
+                    raise
+        except driver.Error as error:
+            raise _unavailable(error) from error
 
     @contextmanager
     def changing(self, actor: str, now: datetime) -> Iterator[Change]:
@@ -137,7 +156,7 @@ def _prepare_sqlite(connection: sqlite3.Connection, record: Any) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    connection.exec_driver_sql(connection.get_execution_options().get(_BEGIN, "BEGIN"))
+    run_driver_sql(connection, connection.get_execution_options().get(_BEGIN, "BEGIN"))
 
 
 def _create_private_file(path: str | None) -> None:
@@ -152,6 +171,10 @@ def _unavailability_refused() -> Iterator[None]:
     except (IntegrityError, DataError):
         raise
     except (DatabaseError, InterfaceError) as error:  # no answer, no right, no table, a file that is no database
-        raise StoreUnavailable("The database does not answer; try again later.", detail=str(error.orig)) from error
+        raise _unavailable(error.orig) from error
     except PoolTimeout as error:
         raise StoreUnavailable("The database is too busy; try again later.", detail=str(error)) from error
+
+
+def _unavailable(error: BaseException | None) -> StoreUnavailable:
+    return StoreUnavailable("The database does not answer; try again later.", detail=str(error))

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from sts.core.errors import Conflict
 from sts.core.model import ContentEncryption, IdentityProvider, Namespace, ProviderKind
-from sts.store import metadata_refreshes, metadata_sources, partner_certificates, rows, tables
+from sts.store import metadata_refreshes, metadata_sources, partner_certificates, rows, sessions, tables
 from sts.store.changes import Change, ChangeKind
 from sts.store.tables import identity_provider as _TABLE
 
@@ -32,7 +32,10 @@ def list_all(connection: sa.Connection, namespace: Namespace) -> tuple[IdentityP
 def save(change: Change, namespace: Namespace, provider: IdentityProvider) -> IdentityProvider:
     """Store the identity provider; one with id 0 is new and is answered with its id; raises Conflict, NotFound."""
     if provider.id:
-        _touch(change, namespace, rows.stored(change.connection, _TABLE, namespace, provider, "name"))
+        before = rows.stored(change.connection, _TABLE, namespace, provider, "name")
+        _touch(change, namespace, before)
+        if not provider.enabled or before != provider.name:
+            sessions.end_of_provider(change, namespace, before)
     values = {name: getattr(provider, name) for name in _PLAIN} | {
         "kind": provider.kind,
         "email_domains": list(provider.email_domains),
@@ -55,6 +58,7 @@ def delete(change: Change, namespace: Namespace, provider: IdentityProvider) -> 
     ):
         raise Conflict(f"the identity provider '{provider.name}' is used by the relying party '{name}'")
     rows.remove(change.connection, _TABLE, namespace, provider)
+    sessions.end_of_provider(change, namespace, provider.name)
     _touch(change, namespace, provider.name)
 
 

@@ -7,8 +7,10 @@ from typing import Final
 import sqlalchemy as sa
 
 from sts.core.clock import ClockMarks
+from sts.core.exchange import TokenUse
 from sts.store import upsert
 from sts.store.changes import Change
+from sts.store.prepared import Driven, Prepared
 from sts.store.tables import installation as _TABLE
 
 _MASTER_KEY: Final = "master-key"
@@ -19,7 +21,13 @@ _REPLAY_HORIZON: Final = "replay-horizon"
 _NOTICED_RESTORE: Final = "noticed-restore"
 _CLOCK_AGREED: Final = "clock-agreed"
 _CLOCK_DOUBTED: Final = "clock-doubted"
+_LOST_USES: Final = "lost-uses"
 _VALUE: Final = sa.select(_TABLE.c.value).where(_TABLE.c.name == sa.bindparam("wanted"))
+_KNOWN_USES: Final = Prepared(
+    lambda connection: sa.select(_TABLE.c.name, _TABLE.c.value).where(
+        sa.or_(_TABLE.c.name == _REPLAY_HORIZON, _TABLE.c.name == _LOST_USES)
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +88,67 @@ def sealing_check(connection: sa.Connection) -> bytes | None:
 
 
 def replay_horizon(connection: sa.Connection) -> datetime | None:
-    """Answer up to which expiry uses may be missing: the latest of all that were ever purged, or lost to a restore."""
+    """Answer up to which expiry uses may be missing: the latest of all that were ever purged."""
     value = _value(connection, _REPLAY_HORIZON)
     return None if value is None else datetime.fromtimestamp(int(value), UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class LostUses:
+    """Which tokens may have been used while the uses were recorded in a database that is lost."""
+
+    issued_by: datetime  # those that were issued by then
+    expiring_by: datetime  # and of those that do not say when they were issued: those that expire by then
+
+    def may_hold(self, used: TokenUse) -> bool:
+        """Whether this use of a token may be another than its first."""
+        return used.expires_at <= self.expiring_by and (used.issued_at is None or used.issued_at <= self.issued_by)
+
+
+@dataclass(frozen=True, slots=True)
+class KnownUses:
+    """Up to where the uses that are on record are all there were."""
+
+    purged: datetime | None  # the latest expiry of all uses that were ever purged
+    lost: LostUses | None
+
+
+def known_uses(connection: Driven) -> KnownUses:
+    """Answer what is known to be missing among the uses on record."""
+    found = {name: bytes(value) for name, value in _KNOWN_USES.rows(connection)}
+    purged, lost = found.get(_REPLAY_HORIZON), found.get(_LOST_USES)
+    return KnownUses(None if purged is None else _at(purged), None if lost is None else _lost_uses(lost))
+
+
+def lose_uses(connection: sa.Connection, lost: LostUses) -> None:
+    """Store that uses were lost, besides those that were before."""
+    known = _known_loss(connection) or lost
+    _save_loss(connection, max(known.issued_by, lost.issued_by), max(known.expiring_by, lost.expiring_by))
+
+
+def lower_lost_uses(connection: sa.Connection, limits: LostUses) -> None:
+    """Have no loss of uses reach beyond these instants."""
+    known = _known_loss(connection)
+    if known is not None:
+        _save_loss(connection, min(known.issued_by, limits.issued_by), min(known.expiring_by, limits.expiring_by))
+
+
+def _known_loss(connection: sa.Connection) -> LostUses | None:
+    value = _value(connection, _LOST_USES)
+    return None if value is None else _lost_uses(value)
+
+
+def _save_loss(connection: sa.Connection, issued_by: datetime, expiring_by: datetime) -> None:
+    _save(connection, _LOST_USES, b"%d %d" % (int(issued_by.timestamp()), int(expiring_by.timestamp())))
+
+
+def _lost_uses(value: bytes) -> LostUses:
+    issued_by, _, expiring_by = value.partition(b" ")
+    return LostUses(_at(issued_by), _at(expiring_by))
+
+
+def _at(value: bytes) -> datetime:
+    return datetime.fromtimestamp(int(value), UTC)
 
 
 def raise_replay_horizon(connection: sa.Connection, horizon: datetime) -> None:

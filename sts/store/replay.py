@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 import sqlalchemy as sa
 
@@ -11,78 +11,79 @@ from sts.core.exchange import TokenUse
 from sts.core.model import Namespace
 from sts.store import installation, upsert
 from sts.store.bounded import bounded
+from sts.store.columns import seconds
 from sts.store.database import Database
+from sts.store.prepared import Driven, Prepared
 from sts.store.tables import replay as _TABLE
 
 KEPT_AFTER_EXPIRY: Final = timedelta(hours=1)
-PURGED_EVERY: Final = timedelta(hours=1)
+_SIGN_INS: Final = ""  # stands where the issuer of a token does, which is never empty
+
+_INSERT: Final = Prepared(lambda connection: upsert.insert(connection, _TABLE).on_conflict_do_nothing())
 
 
 class SqlReplayCache:
     """Remembers uses as rows: the database lets exactly one process insert each.
 
     Records are purged a while after they expired. What expires before the latest record that was ever purged is
-    refused from then on, so that a clock set back opens no replay window.
+    refused from then on, so that a clock set back opens no replay window; so is what may have been used while the uses
+    were recorded in a database that is lost.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._insert: sa.Executable | None = None
-        self._purged_at: datetime | None = None
 
     def use(self, namespace: Namespace, used: TokenUse, now: datetime) -> None:
         """Record the use; raises ReplayedToken on the second, StoreUnavailable when it cannot be recorded."""
-        self.use_all(namespace, (used,), now)
+        with self._database.recording_at_once() as connection:
+            refusal = record(connection, namespace, used)
+        if refusal is not None:
+            raise refusal
 
     def use_all(self, namespace: Namespace, uses: Sequence[TokenUse], now: datetime) -> None:
         """Record several uses in one transaction, all of them or none; raises as `use` does."""
-        rows = sorted((_row(namespace, use) for use in uses), key=_place)  # nobody waits for who waits for him
-        if not rows:
-            return
-        with self._database.recording() as connection:
-            if self._insert is None:
-                self._insert = _unless_known(connection)
-            for row in rows:
-                if connection.execute(self._insert, row).first() is None:
-                    raise ReplayedToken("The token was used before.", detail=_described(row))
-            horizon = installation.replay_horizon(connection)
-        if self._purged_at is None or abs(now - self._purged_at) >= PURGED_EVERY:
-            self._purged_at = now
-            self.purge(now)
-        for row in rows:
-            if horizon is not None and row["expires_at"] <= horizon:
-                detail = f"{_described(row)} expires at {row['expires_at']:%FT%TZ}"
-                detail += f", and uses are on record only after {horizon:%FT%TZ}"
-                raise ReplayedToken("The token may have been used before.", detail=detail)
-
-    def purge(self, now: datetime) -> int:
-        """Forget what expired an hour ago or earlier; answers how many records went."""
-        old = _TABLE.c.expires_at <= now - KEPT_AFTER_EXPIRY
-        with self._database.recording() as connection:
-            newest: datetime | None = connection.scalar(sa.select(sa.func.max(_TABLE.c.expires_at)).where(old))
-            if newest is None:
-                return 0
-            installation.raise_replay_horizon(connection, newest)
-            return connection.execute(sa.delete(_TABLE).where(old)).rowcount
+        with self._database.recording_at_once() as connection:
+            for used in sorted(uses, key=_place):  # nobody waits for who waits for him
+                refusal = record(connection, namespace, used)
+                if refusal is not None:
+                    raise refusal
 
 
-def _row(namespace: Namespace, use: TokenUse) -> dict[str, Any]:
-    return {
-        "namespace_id": namespace.id,
-        "issuer": bounded(use.issuer),
-        "token_id": bounded(use.token_id),
-        "expires_at": use.expires_at.replace(microsecond=0),
-    }
+def record(connection: Driven, namespace: Namespace, used: TokenUse) -> ReplayedToken | None:
+    """Record the use of a token, and answer why it must be taken for another than the first."""
+    issuer, token_id, expires_at = bounded(used.issuer), bounded(used.token_id), used.expires_at.replace(microsecond=0)
+    token = f"token {token_id} of {issuer}"
+    if not _insert(connection, namespace, issuer, token_id, expires_at):
+        return ReplayedToken("The token was used before.", detail=token, decrypted_by=used.decrypted_by)
+    known = installation.known_uses(connection)
+    if known.purged is not None and expires_at <= known.purged:
+        detail = f"{token} expires at {expires_at:%FT%TZ}, and uses are on record only after {known.purged:%FT%TZ}"
+    elif known.lost is not None and known.lost.may_hold(used):
+        issued = "at an unknown time" if used.issued_at is None else f"at {used.issued_at:%FT%TZ}"
+        detail = f"{token} was issued {issued}, and uses until {known.lost.issued_by:%FT%TZ} were lost to a restore"
+    else:
+        return None
+    return ReplayedToken("The token may have been used before.", detail=detail, decrypted_by=used.decrypted_by)
 
 
-def _place(row: dict[str, Any]) -> tuple[str, str]:
-    return row["issuer"], row["token_id"]
+def _place(used: TokenUse) -> tuple[str, str]:
+    """Where its record stands among others."""
+    return bounded(used.issuer), bounded(used.token_id)
 
 
-def _described(row: dict[str, Any]) -> str:
-    return f"token {row['token_id']} of {row['issuer']}"
+def record_sign_in(connection: Driven, namespace: Namespace, nonce: str, expires_at: datetime) -> bool:
+    """Record that a sign-in is over; answers whether it was not before."""
+    return _insert(connection, namespace, _SIGN_INS, nonce, expires_at)
 
 
-def _unless_known(connection: sa.Connection) -> sa.Executable:
-    """The statement that answers a row only the first time; made once, since making it costs more than running it."""
-    return upsert.insert(connection, _TABLE).on_conflict_do_nothing().returning(_TABLE.c.token_id)
+def knows_sign_in(connection: sa.Connection, namespace: Namespace, nonce: str) -> bool:
+    """Answer whether it is on record that a sign-in is over."""
+    key = (_TABLE.c.namespace_id == namespace.id, _TABLE.c.issuer == _SIGN_INS, _TABLE.c.token_id == nonce)
+    return connection.scalar(sa.select(_TABLE.c.token_id).where(*key)) is not None
+
+
+def _insert(connection: Driven, namespace: Namespace, issuer: str, token_id: str, expires_at: datetime) -> bool:
+    made = _INSERT.count(
+        connection, namespace_id=namespace.id, issuer=issuer, token_id=token_id, expires_at=seconds(expires_at)
+    )
+    return made == 1

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from sts.core.errors import KeyUnreadable
 from sts.core.model import Namespace, ServiceIdentity
-from sts.store import partner_certificates, rows
+from sts.store import partner_certificates, rows, sessions
 from sts.store.changes import Change, ChangeKind
 from sts.store.tables import service_identity as _TABLE
 
@@ -54,6 +54,8 @@ def save(change: Change, namespace: Namespace, identity: ServiceIdentity) -> Ser
         _touch(change, namespace, before.name)
     is_same = before is not None and _secrets(before) == _secrets(identity)
     since = before.secrets_since if before is not None and is_same else _now(change)
+    if before is not None and not (is_same and before.name == identity.name and identity.interactive):
+        sessions.end_of_account(change, namespace, before.name)
     identity = replace(identity, secrets_since=since)
     values = {name: getattr(identity, name) for name in _PLAIN}
     if not identity.has_symmetric_key:
@@ -113,6 +115,7 @@ def sealed_password(connection: sa.Connection, namespace: Namespace, identity: S
 def delete(change: Change, namespace: Namespace, identity: ServiceIdentity) -> None:
     """Delete the service identity and its key; raises NotFound."""
     rows.remove(change.connection, _TABLE, namespace, identity)
+    sessions.end_of_account(change, namespace, identity.name)
     _touch(change, namespace, identity.name)
 
 

@@ -3,26 +3,31 @@
 import hashlib
 import json
 import secrets
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import sqlalchemy as sa
 
 from sts.core.exchange import Principal
-from sts.core.model import Claim, Namespace
+from sts.core.model import Claim, Namespace, ProviderKind
 from sts.core.sign_in_steps import Session
 from sts.core.uris import AuthenticationMethod
 from sts.store import upsert
+from sts.store.bounded import bounded
+from sts.store.changes import Change
+from sts.store.columns import seconds
 from sts.store.database import Database
+from sts.store.faultpoints import faultpoint
+from sts.store.prepared import Driven, Prepared
 from sts.store.tables import browser_session as _TABLE
 from sts.store.tables import browser_session_relying_party as _JOINED
+from sts.store.tables import identity_provider
 
-PURGED_EVERY: Final = timedelta(hours=1)
 MOST_RELYING_PARTIES: Final = 200  # of one session; a page cannot sign out of more
 
-_START: Final = sa.insert(_TABLE).returning(_TABLE.c.id)
-_JOIN: Final = sa.insert(_JOINED)
-_END: Final = sa.delete(_TABLE).where(_TABLE.c.id == sa.bindparam("ended"))
+_GIVEN: Final = ("namespace_id", "token_hash", "provider", "name", "principal", "relying_parties", "expires_at")
+_START: Final = Prepared(lambda connection: sa.insert(_TABLE).values({name: sa.bindparam(name) for name in _GIVEN}))
+_END: Final = Prepared(lambda connection: sa.delete(_TABLE).where(_TABLE.c.id == sa.bindparam("ended")))
 
 
 class SqlSessions:
@@ -30,7 +35,6 @@ class SqlSessions:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._purged_at: datetime | None = None
 
     def find(self, namespace: Namespace, token: str, now: datetime) -> Session | None:
         """Answer the session of a token, None if it is over or another namespace's; raises StoreUnavailable."""
@@ -39,8 +43,10 @@ class SqlSessions:
             row = connection.execute(sa.select(_TABLE).where(*mine)).first()
             if row is None:
                 return None
-            joined = sa.select(_JOINED.c.realm, _JOINED.c.reply).where(_JOINED.c.browser_session_id == row.id)
-            parties = tuple((realm, reply) for realm, reply in connection.execute(joined.order_by(_JOINED.c.reply)))
+            joined = sa.select(_JOINED.c.reply, _JOINED.c.realm).where(_JOINED.c.browser_session_id == row.id)
+            by_reply = {reply: realm for realm, reply in json.loads(row.relying_parties)}
+            by_reply |= {row.reply: row.realm for row in connection.execute(joined)}
+        parties = tuple((by_reply[reply], reply) for reply in sorted(by_reply))
         return Session(row.id, row.provider, _principal(json.loads(row.principal)), parties)
 
     def start(self, namespace: Namespace, session: Session, now: datetime) -> str:
@@ -48,24 +54,9 @@ class SqlSessions:
 
         It takes the place of the stored one whose id it bears, if any.
         """
-        token = secrets.token_urlsafe(32)
-        values = {
-            "namespace_id": namespace.id,
-            "token_hash": hash_of(token),
-            "provider": session.provider,
-            "principal": json.dumps(_members(session.principal), separators=(",", ":")),
-            "expires_at": now + namespace.session,
-        }
-        with self._database.recording() as connection:
-            begun = connection.execute(_START, values).scalar_one()
-            joined = [_joined(begun, *party) for party in session.relying_parties[-MOST_RELYING_PARTIES:]]
-            if joined:
-                connection.execute(_JOIN, joined)
-            if session.id:
-                connection.execute(_END, {"ended": session.id})
-        if self._purged_at is None or abs(now - self._purged_at) >= PURGED_EVERY:
-            self._purged_at = now
-            self.purge(now)
+        with self._database.recording_at_once() as connection:
+            token = start(connection, namespace, session, now)
+        faultpoint("session.begun")
         return token
 
     def join(self, session: Session, realm: str, reply: str) -> None:
@@ -81,13 +72,47 @@ class SqlSessions:
 
     def end(self, session: Session) -> None:
         """End the session; raises StoreUnavailable."""
-        with self._database.recording() as connection:
-            connection.execute(_END, {"ended": session.id})
+        with self._database.recording_at_once() as connection:
+            _END.count(connection, ended=session.id)
 
-    def purge(self, now: datetime) -> int:
-        """Forget the sessions that are over; answers how many went."""
-        with self._database.recording() as connection:
-            return connection.execute(sa.delete(_TABLE).where(_TABLE.c.expires_at <= now)).rowcount
+
+def start(connection: Driven, namespace: Namespace, session: Session, now: datetime) -> str:
+    """Begin a session, and answer its token."""
+    token = secrets.token_urlsafe(32)
+    _START.count(
+        connection,
+        namespace_id=namespace.id,
+        token_hash=hash_of(token),
+        provider=session.provider,
+        name=bounded(session.principal.name),
+        principal=_json(_members(session.principal)),
+        relying_parties=_json(session.relying_parties[-MOST_RELYING_PARTIES:]),
+        expires_at=seconds(now + namespace.session),
+    )
+    if session.id:
+        _END.count(connection, ended=session.id)
+    return token
+
+
+def end_all(connection: sa.Connection) -> None:
+    """End every session of every namespace."""
+    connection.execute(sa.delete(_TABLE))
+
+
+def end_of_provider(change: Change, namespace: Namespace, provider: str) -> None:
+    """End every session of those who signed in at an identity provider."""
+    change.connection.execute(
+        sa.delete(_TABLE).where(_TABLE.c.namespace_id == namespace.id, _TABLE.c.provider == provider)
+    )
+
+
+def end_of_account(change: Change, namespace: Namespace, name: str) -> None:
+    """End every session of a local account."""
+    local = sa.select(identity_provider.c.name).where(
+        identity_provider.c.namespace_id == namespace.id, identity_provider.c.kind == ProviderKind.LOCAL
+    )
+    mine = (_TABLE.c.namespace_id == namespace.id, _TABLE.c.name == bounded(name), _TABLE.c.provider.in_(local))
+    change.connection.execute(sa.delete(_TABLE).where(*mine))
 
 
 def _joined(session_id: int, realm: str, reply: str) -> dict[str, object]:
@@ -97,6 +122,10 @@ def _joined(session_id: int, realm: str, reply: str) -> dict[str, object]:
 def hash_of(token: str) -> str:
     """Answer what is stored of a session's token."""
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"))
 
 
 def _members(principal: Principal) -> list[object]:

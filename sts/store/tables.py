@@ -274,7 +274,7 @@ replay = Table(
     "replay",
     METADATA,
     Column("namespace_id", Id, primary_key=True),
-    Column("issuer", Text, primary_key=True),
+    Column("issuer", Text, primary_key=True),  # '': our own sign-ins, which are good for one answer
     Column("token_id", Text, primary_key=True),
     Column("expires_at", Instant, nullable=False),
     Index(None, "expires_at"),
@@ -328,14 +328,6 @@ metadata_refresh = Table(
     sqlite_autoincrement=True,
 )
 
-sign_in_use = Table(
-    "sign_in_use",
-    METADATA,
-    Column("nonce", Text, primary_key=True),
-    Column("expires_at", Instant, nullable=False),
-    Index(None, "expires_at"),
-)
-
 browser_session = Table(
     "browser_session",
     METADATA,
@@ -343,7 +335,9 @@ browser_session = Table(
     _namespace(),
     Column("token_hash", Text, nullable=False, unique=True),
     Column("provider", Text, nullable=False),
+    Column("name", Text, nullable=False),  # the principal's
     Column("principal", Text, nullable=False),  # JSON
+    Column("relying_parties", Text, nullable=False),  # JSON: those that were known when it began
     Column("expires_at", Instant, nullable=False),
     Index(None, "namespace_id"),
     Index(None, "expires_at"),

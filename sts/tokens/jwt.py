@@ -105,6 +105,7 @@ def read(token: bytes, trusted: Trusted, now: datetime) -> VerifiedToken:
         expires_at=content.lifetime.expires_at,
         claims=content.claims,
         key=key,
+        issued_at=content.issued_at,
         holder=jwt_bonds.holder(members, trusted.holder_of_key),
         actors=jwt_bonds.actors(members, content.issuer),
     )

@@ -21,22 +21,26 @@ from sts.core.exchange import (
     ConfirmationKey,
     HolderPolicy,
     TokenDescriptor,
+    TokenProof,
     TokenView,
     Trusted,
     VerificationKey,
     VerifiedToken,
 )
-from sts.core.model import Claim, Kind, TokenFormat, Use
+from sts.core.model import Claim, ContentEncryption, Kind, TokenFormat, Use
+from sts.core.ports import Decrypter
 from sts.crypto import confirmation_key
 from sts.crypto.decoy import verify_decoy
 from sts.crypto.signature_value import UnknownSigner
-from sts.crypto.xml import NS, escape_text, instant, parse, parse_instant
+from sts.crypto.xml import NS, escape_text, instant, parse, parse_instant, root_tag
 from sts.crypto.xmldsig import Expected, verified
+from sts.crypto.xmlenc import decrypt
 from sts.tokens import saml_actors
 from sts.tokens.lifetime import Lifetime, check_lifetime
 from sts.tokens.text import refuse_uncarriable
 
 _NIL = f"{{{NS['xsi']}}}nil"
+_ASSERTION11 = f"{{{NS['saml11']}}}Assertion"
 _DS = f"{{{NS['ds']}}}"
 _SIGNATURE = f"{_DS}Signature"
 _SIGNATURE_METHOD = f"{_DS}SignedInfo/{_DS}SignatureMethod"
@@ -226,6 +230,19 @@ def view(version: Version, token: bytes) -> TokenView:
     )
 
 
+def decrypted(element: bytes, decrypters: Sequence[Decrypter], algorithm: ContentEncryption) -> TokenProof:
+    """Decrypt an assertion; which version of SAML it is of shows its root, and all else its reader.
+
+    Raises InvalidEncryptedToken, as `sts.crypto.xmlenc.decrypt`.
+    """
+    plaintext = decrypt(element, decrypters, algorithm)
+    try:
+        is_old = root_tag(plaintext) == _ASSERTION11
+    except (BadRequest, PayloadTooLarge):
+        is_old = False  # nor is it one of the other version, as its reader will say
+    return TokenProof(TokenFormat.SAML11 if is_old else TokenFormat.SAML20, plaintext)
+
+
 def _escaped(claim: Claim) -> str:
     try:
         return escape_text(claim.value)
@@ -263,6 +280,7 @@ def _accepted(assertion: Assertion, key: VerificationKey, trusted: Trusted, now:
         key=key,
         authenticated_at=authentication.instant,
         authentication_method=authentication.method,
+        issued_at=assertion.issued_at,
         holder=holder,
     )
 

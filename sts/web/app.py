@@ -12,6 +12,7 @@ from sts.web.edge import Books, Edge, StartResponse
 from sts.web.metadata_thread import MetadataMetrics, MetadataThread
 from sts.web.metrics import Metrics
 from sts.web.pages import create_pages
+from sts.web.purge_thread import PurgeThread
 from sts.web.request_log import RequestLog, record_events
 from sts.web.rollover_thread import RolloverMetrics, RolloverThread
 from sts.web.rotation_thread import RotationMetrics, RotationThread
@@ -47,6 +48,7 @@ def create_app(settings: Settings | None = None) -> Application:
     RolloverThread(service.installation, service.clock, RolloverMetrics(registry)).start()
     RotationThread(service.installation, service.clock, RotationMetrics(registry)).start()
     MetadataThread(service.installation, service.clock, MetadataMetrics(registry)).start()
+    PurgeThread(service.installation.database, service.clock).start()
     gc.collect()
     gc.freeze()  # what is loaded by now stays: the collector need not look at it again and again
     return application

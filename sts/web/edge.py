@@ -8,7 +8,7 @@ from http import HTTPStatus
 from time import perf_counter
 from typing import Any, Final
 
-from sts.core.errors import StoreUnavailable, StsError
+from sts.core.errors import InvalidEncryptedToken, StoreUnavailable, StsError
 from sts.core.trust import TrustDesk
 from sts.protocols import addresses
 from sts.protocols.http import Answer
@@ -65,12 +65,12 @@ class Edge:
         began = perf_counter()
         arrival = self._reception.receive(environ)
         door = DOORS.get(arrival.route.lower()) if arrival.namespace else None
+        if door is None or arrival.namespace is None:
+            return self._page(arrival, environ, start_response, began)
         if arrival.fault is not None:
             outcome = self._refused(arrival.fault, door, arrival)
-        elif door is not None and arrival.namespace is not None:
-            outcome = self._exchanged(door, arrival.namespace, arrival, environ)
         else:
-            return self._page(arrival, environ, start_response, began)
+            outcome = self._exchanged(door, arrival.namespace, arrival, environ)
         answer = self._recorded(arrival, outcome, door, began).answer
         headers = [*answer.headers, *self._common(arrival), ("Content-Length", str(len(answer.body)))]
         start_response(_REASONS[answer.status], headers)
@@ -156,10 +156,13 @@ class Edge:
             record["token_id"] = issued.id
             record["credential_id"] = issued.credential_id
             record["encrypted"] = issued.encrypted or None
+            record["decrypted_by"] = issued.decrypted_by
         record |= outcome.noted
         if error is not None:
             record |= {"error": error.code, "message": error.message, "detail": error.detail}
             record["alarm"] = error.needs_operator or None
+        if isinstance(error, InvalidEncryptedToken):
+            record["decrypted_by"] = error.decrypted_by
         self._books.log.write(self._clock(), record)
 
 

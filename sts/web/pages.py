@@ -13,12 +13,13 @@ from sts.core.errors import BadRequest, MethodNotAllowed, NotFound, StoreUnavail
 from sts.operations.publish import DocumentKind
 from sts.protocols import addresses
 from sts.protocols.http import MAX_BODY, MAX_FIELDS
-from sts.web.context import current_arrival, current_service, refused
+from sts.web.context import current_arrival, current_service, note_error, refused
 from sts.web.enrolment import enrolment
 from sts.web.metadata_exchange import metadata_exchange
 from sts.web.metrics import Metrics
 from sts.web.problem import problem
 from sts.web.sign_in import sign_in
+from sts.web.sign_in_pages import stray_page
 from sts.web.start_page import start_page
 
 documents = Blueprint("documents", __name__)
@@ -37,13 +38,27 @@ def create_pages(service: Service, metrics: Metrics) -> Flask:
     app.register_blueprint(metadata_exchange)
     app.register_blueprint(sign_in)
     app.register_blueprint(start_page)
+    app.before_request(_require_faultless)
     app.register_error_handler(StsError, _refuse)
     app.register_error_handler(HTTPException, _refuse_http)
     return app
 
 
+def _require_faultless() -> None:
+    """What the edge found wrong is refused here, in the words of whoever answers at the address."""
+    fault = current_arrival().fault
+    if fault is not None:
+        raise fault
+
+
 def _refuse(error: StsError) -> Response:
-    return refused(error, problem(error, current_arrival().trace_id, current_service().clock()))
+    """Problem details for software, a page for people: browsers ask for HTML before anything else."""
+    trace_id, now = current_arrival().trace_id, current_service().clock()
+    answer = problem(error, trace_id, now)
+    if request.accept_mimetypes.best_match(("application/problem+json", "text/html")) != "text/html":
+        return refused(error, answer)
+    note_error(error)
+    return stray_page(error, trace_id, now, answer)
 
 
 def _refuse_http(error: HTTPException) -> Response:

@@ -4,7 +4,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Final, NamedTuple
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from flask import Blueprint, redirect, request
 from werkzeug.wrappers import Response
@@ -107,8 +107,10 @@ def refuse_anything(error: Exception) -> Response:
 def ws_federation(namespace: str) -> Response:
     """Sign in, take an identity provider's answer, sign out."""
     call = _call(namespace)
+    if call.message.method == "HEAD":  # which changes nothing (RFC 9110, 9.2.1), so that nobody signs in or out by it
+        raise MethodNotAllowed(*_BOTH)
     arrival = current_arrival()
-    if arrival.path.lower() == f"/{addresses.WS_FEDERATION}":  # at a host name of the namespace's own
+    if arrival.path.lower() == f"/{addresses.WS_FEDERATION}" or _is_at_another_name(call):
         query = f"?{call.message.query}" if call.message.query else ""
         return redirect(_here(call) + query, 307)  # identity providers and cookies know the one address of the issuer
     if not call.message.query and not call.message.body and call.jar.leaving:
@@ -197,6 +199,7 @@ def _ask_password(call: _Call, step: AskPassword) -> Response:
         action=call.visit.namespace.issuer + addresses.LOCAL_SIGN_IN,
         state=call.service.desk.states.seal(step.pending),
         refused=step.refused,
+        name=step.name,
     )
     return pages.password_page(shown)
 
@@ -298,6 +301,16 @@ def _origin(provider: IdentityProvider) -> str | None:
         return None if address is None else origin_of(address)
     except ValueError:
         return None
+
+
+def _is_at_another_name(call: _Call) -> bool:
+    """Whether a service on this machine was asked by another name of the machine, `localhost` for 127.0.0.1.
+
+    Behind a proxy the port would be another one too: then the browser need not know of it.
+    """
+    ours, asked = urlsplit(call.visit.namespace.issuer).netloc, request.host
+    is_same_port = ours.rpartition(":")[2] == asked.rpartition(":")[2]
+    return call.service.settings.is_plain_http and ours != asked and is_same_port
 
 
 def _here(call: _Call) -> str:

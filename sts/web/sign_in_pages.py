@@ -4,27 +4,34 @@ from base64 import b64encode
 from datetime import datetime
 from functools import cache
 from hashlib import sha256
+from http import HTTPStatus
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from flask import Response, render_template
+from flask import Response, current_app
 
 from sts.core.addresses import origin_of
 from sts.core.errors import (
     AccessDenied,
     AuthenticationFailed,
     BadRequest,
+    InsecureTransport,
+    InvalidSignInResponse,
     InvalidState,
     InvalidToken,
+    MethodNotAllowed,
+    NamespaceNotFound,
+    NotFound,
+    PayloadTooLarge,
     RelyingPartyNotFound,
     StoreUnavailable,
     StsError,
     TooManyRequests,
 )
 from sts.protocols import wsfed
-from sts.protocols.http import timestamp
+from sts.protocols.http import Answer, timestamp
 from sts.protocols.refusals import retry_headers
-from sts.protocols.wsfed import PostForm
+from sts.protocols.wsfed import PostForm, Told
 
 _STATIC: Final = Path(__file__).with_name("static")
 _HEADERS: Final = (
@@ -89,6 +96,7 @@ class PasswordForm(NamedTuple):
     action: str
     state: str
     refused: StsError | None
+    name: str  # as it was typed the last time
 
     def __repr__(self) -> str:
         """What is no secret."""
@@ -109,16 +117,32 @@ class _Words(NamedTuple):
 
 
 _APPLICATION: Final = "The application sent a request that cannot be answered. Tell the people who look after it."
+_AGAIN: Final = "Go back to the application and begin again, in this browser."
+_NOT_ACCEPTED: Final = "What your identity provider sent was not accepted."  # whatever was wrong with it
 _WORDS: Final = {
-    InvalidState: _Words("Please sign in again", "Go back to the application and begin again, in this browser."),
+    InvalidState: _Words("Please sign in again", _AGAIN),
     RelyingPartyNotFound: _Words("This application is not known here", _APPLICATION),
+    NamespaceNotFound: _Words("There is nothing at this address", _APPLICATION),
+    InsecureTransport: _Words("This connection is not secure", "Use the address that begins with https://."),
+    PayloadTooLarge: _Words("This request is too large", _APPLICATION),
     BadRequest: _Words("This request is not understood", _APPLICATION),
-    InvalidToken: _Words("You could not be signed in", "What your identity provider sent was not accepted."),
+    MethodNotAllowed: _Words("Please sign in again", _AGAIN),
+    InvalidSignInResponse: _Words("You could not be signed in", _NOT_ACCEPTED),
+    InvalidToken: _Words("You could not be signed in", _NOT_ACCEPTED),
     AuthenticationFailed: _Words("You could not be signed in", "Go back to the application and try again."),
-    AccessDenied: _Words("You have no access", "You are signed in, but this application is not open to you."),
+    AccessDenied: _Words(
+        "You have no access",
+        "It is known who you are, but this application is not open to you. Its owners can change that.",
+    ),
     TooManyRequests: _Words("Too many attempts", "Wait a while and try again."),
     StoreUnavailable: _Words("Try again in a moment", "The service is busy or being looked after."),
     StsError: _Words("You could not be signed in", "Tell the people who look after this service, with the trace ID."),
+}
+_STRAY_WORDS: Final = {  # at addresses where nobody signs in
+    **_WORDS,
+    NotFound: _Words("There is nothing at this address", "Look at the address again, or begin where you came from."),
+    MethodNotAllowed: _WORDS[BadRequest],
+    StsError: _Words("This did not work", "Tell the people who look after this service, with the trace ID."),
 }
 
 
@@ -169,19 +193,33 @@ def password_page(shown: PasswordForm) -> Response:
 def refused_page(error: StsError, trace_id: str, now: datetime) -> Response:
     """What went wrong, in words for the person in front of it and with the code for whoever is asked."""
     words = next(_WORDS[cause] for cause in type(error).__mro__ if cause in _WORDS)
-    status = wsfed.status(error)
-    page = _page(
-        "refused.html",
-        Policy(),
-        status,
-        **words._asdict(),
-        lines=wsfed.told(error),
-        status_code=status,
-        trace_id=trace_id,
-        timestamp=timestamp(now),
-    )
+    shown = _Refusal(words, wsfed.told(error), wsfed.status(error))
+    page = _refusal(shown, trace_id, now)
     page.headers.extend(retry_headers(error))
     return page
+
+
+def stray_page(error: StsError, trace_id: str, now: datetime, problem: Answer) -> Response:
+    """The same for whoever comes to an address where nobody signs in, by what software is told there."""
+    internal = problem.status == HTTPStatus.INTERNAL_SERVER_ERROR
+    told = Told(StsError.code, "internal error") if internal else Told(error.code, error.message)
+    words = next(_STRAY_WORDS[cause] for cause in type(error).__mro__ if cause in _STRAY_WORDS)
+    page = _refusal(_Refusal(words, (told,), problem.status), trace_id, now)
+    page.headers.extend([header for header in problem.headers if header[0] in ("Allow", "Retry-After")])
+    page.headers["Vary"] = "Accept"
+    return page
+
+
+class _Refusal(NamedTuple):
+    words: _Words
+    lines: tuple[Told, ...]
+    status: int
+
+
+def _refusal(shown: _Refusal, trace_id: str, now: datetime) -> Response:
+    words, lines, status = shown
+    told = {"lines": lines, "status_code": status, "trace_id": trace_id, "timestamp": timestamp(now)}
+    return _page("refused.html", Policy(), status, **words._asdict(), **told)
 
 
 def signed_out_page(shown: SignedOut) -> Response:
@@ -199,7 +237,7 @@ def plain_page(template: str) -> Response:
 
 def _page(template: str, policy: Policy, status: int = 200, **values: object) -> Response:
     script = _text(policy.script) if policy.script else ""
-    body = render_template(template, style=_text("sign_in.css"), script=script, **values)
+    body = current_app.jinja_env.get_template(template).render(style=_text("sign_in.css"), script=script, **values)
     page = Response(body, status, [*_HEADERS, ("Content-Security-Policy", policy.header)], mimetype="text/html")
     if policy.framed_by == "'none'":
         page.headers["X-Frame-Options"] = "DENY"

@@ -123,6 +123,7 @@ def _told(issued: IssuedToken) -> Mapping[str, object]:
         "token_id": issued.id,
         "credential_id": issued.credential_id,
         "encrypted": issued.encrypted or None,
+        "decrypted_by": issued.decrypted_by,
     }
 
 

@@ -1,5 +1,6 @@
 """The same pages without scripts, without a mouse, in the dark; and what everybody needs of a page."""
 
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -90,8 +91,28 @@ def test_pages_have_what_everybody_needs(visitors: Visitors, demo: Demo, scheme:
     assert visitor.page.evaluate(AUDIT) == []
 
 
-def test_pages_fit_a_telephone(visitors: Visitors, demo: Demo) -> None:
+LONG = "Donaudampfschifffahrtsgesellschaftskapitänsmützenfabrikantenvereinigung"
+LONG_NAMES = f"""
+namespace: long
+identity_providers:
+  - {{name: here, kind: local, display_name: {LONG}}}
+  - {{name: there, kind: local, display_name: There, email_domains: [there.example]}}
+relying_parties:
+  - {{name: {"warehouse_" * 6}, realm: "https://long.example/", token_format: jwt,
+     reply: ["https://long.example/"], identity_providers: [here, there]}}
+"""
+
+
+def test_pages_fit_a_telephone(visitors: Visitors, demo: Demo, tmp_path: Path) -> None:
+    file = tmp_path / "long.yaml"
+    file.write_text(LONG_NAMES, encoding="utf-8")
+    demo.sts("apply", str(file))
     visitor = visitors(viewport={"width": 320, "height": 640})
-    for address in (f"{demo.base_url}/", demo.orders, f"{demo.orders}sign-in"):
+    visitor.statuses.add(400)
+    service = f"{demo.base_url}/long/v2/wsfederation?wa=wsignin1.0&wtrealm="
+    pages = (f"{service}https://long.example/", f"{service}https://long.example/&whr=here", f"{service}{LONG * 5}")
+    for address in (f"{demo.base_url}/", demo.orders, f"{demo.orders}sign-in", *pages):
         visitor.go(address)
         assert visitor.page.evaluate("document.documentElement.scrollWidth") <= 320
+    visitor.sign_in(demo.orders, "The partner", "bob")
+    assert visitor.page.evaluate("document.documentElement.scrollWidth") <= 320

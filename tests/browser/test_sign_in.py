@@ -89,5 +89,7 @@ def test_wrong_password_is_told_without_saying_what_was_wrong(visitor: Visitor, 
     visitor.follow("An account here")
     visitor.type("alice", "not the password")
     assert visitor.page.get_by_role("alert").inner_text() == "The name or the password is not right."
+    assert visitor.page.get_by_label("Name").input_value() == "alice"
+    assert visitor.page.evaluate("document.activeElement.id") == "password"
     visitor.type("alice")
     visitor.arrive(demo.orders)

@@ -36,6 +36,12 @@ def test_a_partner_is_imported_and_listed(console: Console, document: Path) -> N
     assert console.ok("apply", "-", stdin=console.ok("export", "contoso").encode()) == "no changes\n"
 
 
+def test_file_of_the_exchange_folder_is_found_by_its_name(console: Console, document: Path) -> None:
+    assert console.ok(*IMPORT, "adfs.xml", *PROVIDER, "--name", "adfs").startswith("created identity provider adfs\n")
+    assert console.json("metadata", "list")[0]["location"] == "adfs.xml"
+    assert console.ok(*IMPORT, document, *PROVIDER) == "no changes\n"
+
+
 def test_what_waits_is_told_with_exit_status_1_until_it_is_accepted(console: Console, document: Path) -> None:
     console.ok(*IMPORT, document, *PROVIDER, "--name", "adfs")
     document.write_bytes(documents.adfs(Shape(signing=(FIRST, SECOND))))

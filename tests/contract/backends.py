@@ -11,7 +11,7 @@ from typing import Protocol, Self
 
 from sts.core.model import Credential, IdentityProvider, Namespace, RelyingParty, RuleGroup, ServiceIdentity
 from sts.core.ports import Cancellations, Directory, KeyRing, ReplayCache
-from sts.core.sign_in_steps import Sessions, SignInStates
+from sts.core.sign_in_steps import Sessions, SignInRecords, SignInStates
 from sts.store import credentials, identity_providers, namespaces, relying_parties, rule_groups, service_identities
 from sts.store.cancellations import SqlCancellations
 from sts.store.changes import Change
@@ -21,6 +21,7 @@ from sts.store.keyring import SealedKeyRing
 from sts.store.master_key_files import MasterKeyFiles
 from sts.store.replay import SqlReplayCache
 from sts.store.sessions import SqlSessions
+from sts.store.sign_in_records import SqlSignInRecords
 from sts.store.sign_in_states import SqlSignInStates
 from tests.core.builders import NOW
 
@@ -55,6 +56,8 @@ class Backend(Protocol):
     def states(self) -> SignInStates: ...
     @property
     def sessions(self) -> Sessions: ...
+    @property
+    def records(self) -> SignInRecords: ...
 
     def other_process(self) -> "Backend":
         """The same data, seen from another process."""
@@ -90,6 +93,7 @@ class SqlBackend:
         self.cancellations = SqlCancellations(self.database)
         self.states = SqlSignInStates(self.database, self.key_ring)
         self.sessions = SqlSessions(self.database)
+        self.records = SqlSignInRecords(self.database)
 
     def other_process(self) -> Self:
         return type(self)(self.url)

@@ -25,7 +25,7 @@ from sts.core.model import (
 from sts.crypto.authority import SoftwareAuthority
 from sts.crypto.decrypter import SoftwareDecrypter
 from sts.crypto.signer import SoftwareSigner, load_private_key
-from tests.contract.sign_in import MemorySessions, MemorySignInStates
+from tests.contract.sign_in import MemorySessions, MemorySignInRecords, MemorySignInStates
 
 
 class MemoryDirectory:
@@ -124,7 +124,7 @@ class MemoryReplayCache:
     def use(self, namespace: Namespace, used: TokenUse, now: datetime) -> None:
         mine = object()
         if self.uses.setdefault((namespace.id, used.issuer, used.token_id), mine) is not mine:
-            raise ReplayedToken("The token was used before.")
+            raise ReplayedToken("The token was used before.", decrypted_by=used.decrypted_by)
 
     def use_all(self, namespace: Namespace, uses: Sequence[TokenUse], now: datetime) -> None:
         for made, use in enumerate(uses):
@@ -159,6 +159,7 @@ class MemoryBackend:
         self.cancellations = MemoryCancellations()
         self.states = MemorySignInStates()
         self.sessions = MemorySessions()
+        self.records = MemorySignInRecords(self.states, self.replays, self.sessions)
         self._ids = count(1)
 
     def other_process(self) -> Self:

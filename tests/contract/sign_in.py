@@ -1,11 +1,12 @@
-"""SignInStates and Sessions in plain dictionaries, for tests that need no database."""
+"""SignInStates, Sessions and SignInRecords in plain dictionaries, for tests that need no database."""
 
 from datetime import datetime, timedelta
 from itertools import count
 
 from sts.core.errors import InvalidState
 from sts.core.model import Namespace
-from sts.core.sign_in_steps import PendingSignIn, Session
+from sts.core.ports import ReplayCache
+from sts.core.sign_in_steps import Completed, PendingSignIn, Session
 
 LIFETIME = timedelta(minutes=10)
 _numbers = count(1)
@@ -16,7 +17,7 @@ class MemorySignInStates:
 
     def __init__(self) -> None:
         self.sealed: dict[str, PendingSignIn] = {}
-        self.used: dict[str, object] = {}
+        self.used: dict[tuple[int, str], object] = {}
 
     def new_nonce(self) -> str:
         return f"nonce {next(_numbers)}"
@@ -32,9 +33,13 @@ class MemorySignInStates:
             raise InvalidState(detail="unknown or too old")
         return pending
 
-    def use(self, namespace: Namespace, pending: PendingSignIn, now: datetime) -> None:
+    def require_unused(self, namespace: Namespace, pending: PendingSignIn) -> None:
+        if (namespace.id, pending.nonce) in self.used:
+            raise InvalidState(detail="it is over already")
+
+    def use(self, namespace: Namespace, pending: PendingSignIn) -> None:
         mine = object()
-        if self.used.setdefault(pending.nonce, mine) is not mine:
+        if self.used.setdefault((namespace.id, pending.nonce), mine) is not mine:
             raise InvalidState(detail="it is over already")
 
 
@@ -62,3 +67,18 @@ class MemorySessions:
 
     def end(self, session: Session) -> None:
         self.sessions = {token: kept for token, kept in self.sessions.items() if kept[2].id != session.id}
+
+
+class MemorySignInRecords:
+    """One after the other, which is as good as at once where nothing fails in between."""
+
+    def __init__(self, states: MemorySignInStates, replays: ReplayCache, sessions: MemorySessions) -> None:
+        self.states = states
+        self.replays = replays
+        self.sessions = sessions
+
+    def complete(self, namespace: Namespace, completed: Completed, now: datetime) -> str:
+        if completed.pending.nonce:
+            self.states.use(namespace, completed.pending)
+        self.replays.use(namespace, completed.use, now)
+        return self.sessions.start(namespace, completed.session, now)

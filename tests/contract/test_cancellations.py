@@ -6,7 +6,8 @@ from datetime import timedelta
 import pytest
 
 from sts.core.model import Namespace
-from sts.store.cancellations import KEPT_AFTER_EXPIRY, SqlCancellations
+from sts.store.cancellations import KEPT_AFTER_EXPIRY
+from sts.store.purging import purge
 from tests.contract.backends import Backend, SqlBackend
 from tests.core.builders import NOW, SECOND
 
@@ -34,9 +35,8 @@ def test_cancelled_tokens_differ_by_namespace_and_token(backend: Backend) -> Non
 
 def test_cancelled_token_is_forgotten_only_after_its_end(sql: SqlBackend) -> None:
     contoso = sql.save_namespace(CONTOSO)
-    cancellations = SqlCancellations(sql.database)
-    cancellations.cancel(contoso, "1", LATER, NOW)
-    assert cancellations.purge(LATER + KEPT_AFTER_EXPIRY) == 0
-    assert cancellations.is_cancelled(contoso, "1")
-    assert cancellations.purge(LATER + KEPT_AFTER_EXPIRY + SECOND) == 1
-    assert not cancellations.is_cancelled(contoso, "1")
+    sql.cancellations.cancel(contoso, "1", LATER, NOW)
+    assert purge(sql.database, LATER + KEPT_AFTER_EXPIRY) == 0
+    assert sql.cancellations.is_cancelled(contoso, "1")
+    assert purge(sql.database, LATER + KEPT_AFTER_EXPIRY + SECOND) == 1
+    assert not sql.cancellations.is_cancelled(contoso, "1")

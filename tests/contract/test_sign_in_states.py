@@ -66,11 +66,11 @@ def test_every_text_and_every_nonce_is_another(backend: Backend) -> None:
 
 def test_second_use_is_refused_in_every_process(backend: Backend) -> None:
     contoso, sign_in = backend.save_namespace(CONTOSO), pending(backend)
-    backend.states.use(contoso, sign_in, NOW)
+    backend.states.use(contoso, sign_in)
     for process in (backend, backend.other_process()):
         with pytest.raises(InvalidState):
-            process.states.use(contoso, sign_in, NOW)
-    backend.states.use(contoso, pending(backend), NOW)
+            process.states.use(contoso, sign_in)
+    backend.states.use(contoso, pending(backend))
 
 
 def test_one_of_sixteen_at_once_wins(backend: Backend) -> None:
@@ -79,7 +79,7 @@ def test_one_of_sixteen_at_once_wins(backend: Backend) -> None:
     def use(_: int) -> bool:
         start.wait()
         try:
-            backend.states.use(contoso, sign_in, NOW)
+            backend.states.use(contoso, sign_in)
         except InvalidState:
             return False
         return True

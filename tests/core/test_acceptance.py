@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from sts.core.acceptance import accept
+from sts.core.acceptance import Case, Examined, examine
 from sts.core.claims import NAME_IDENTIFIER, ROLE
 from sts.core.errors import (
+    NO_CREDENTIAL,
     InvalidAudience,
     InvalidEncryptedToken,
     InvalidSamlToken,
@@ -106,14 +107,23 @@ class Door(World):
         """Present what the identity provider writes; `how`: its format, and when."""
         token_format = how.get("token_format", TokenFormat.SAML20)
         token = MODULES[token_format].write(descriptor, signer(how.get("kind", "rsa2048"), how.get("owner", "idp")))
-        return accept(self.presented(token, token_format), by or provider(), self.parts, how.get("now", NOW))
+        return self.take(self.presented(token, token_format), by or provider(), how.get("now", NOW))
 
     def accept_encrypted(self, plaintext: bytes, by: IdentityProvider, **how: Any) -> Principal:
         """Present it encrypted to one of the namespace's certificates."""
         module = MODULES[how.get("token_format", TokenFormat.SAML20)]
         recipient = certificate("rsa2048", how.get("owner", "sts"))
         encrypted = module.encrypt(plaintext, recipient, how.get("algorithm", by.decryption or GCM))
-        return accept(self.presented(encrypted, None), by, self.parts, NOW)
+        return self.take(self.presented(encrypted, None), by)
+
+    def take(self, presented: Presented, by: IdentityProvider, now: datetime = NOW) -> Principal:
+        """Examine what is presented, and record its use."""
+
+        def use(examined: Examined) -> Principal:
+            self.parts.replays.use(presented.namespace, examined.use, now)
+            return examined.principal
+
+        return examine(Case(presented, by), use, self.parts, now)
 
 
 @pytest.fixture
@@ -175,7 +185,7 @@ def test_nothing_of_a_provider_that_may_not_vouch_is_read(
     proof = TokenProof(None if encrypted else TokenFormat.SAML20, b"never read")
     presented = door.presented(b"")._replace(proof=proof)
     with pytest.raises(InvalidToken) as refused:
-        accept(presented, provider(decryption=GCM, **changes), door.parts, NOW)
+        door.take(presented, provider(decryption=GCM, **changes))
     assert refused.value.detail == f"identity provider 'adfs' {why}"
     assert door.failures.seen == []
 
@@ -251,6 +261,30 @@ def test_an_encrypted_assertion_opens_with_any_key_of_the_namespace(
     principal = door.accept_encrypted(written(token_format), by, token_format=token_format, owner=owner)
     assert principal.name == "alice"
     assert door.failures.seen == []
+
+
+@pytest.mark.parametrize(("owner", "number"), [("sts", 10), ("old", 11)])
+def test_who_opened_a_token_is_told_for_the_log(door: Door, owner: str, number: int) -> None:
+    assert door.accept_encrypted(written(), provider(decryption=GCM), owner=owner).decrypted_by == number
+    assert door.accept(said(id="1" * 32)).decrypted_by is None
+
+
+@pytest.mark.parametrize(
+    ("plaintext", "how", "opener"),
+    [
+        (b"what is no XML", {}, 10),
+        (b"what is no XML", {"owner": "old"}, 11),
+        (b"", {"owner": "stranger"}, NO_CREDENTIAL),
+        (b"", {"algorithm": CBC}, None),
+    ],
+    ids=["content", "content under the other", "nobody's", "refused before a key is used"],
+)
+def test_a_refusal_tells_the_log_whose_key_fitted(
+    door: Door, plaintext: bytes, how: dict[str, Any], opener: int | None
+) -> None:
+    with pytest.raises(InvalidEncryptedToken) as refused:
+        door.accept_encrypted(plaintext, provider(decryption=GCM), **how)
+    assert refused.value.decrypted_by == opener
 
 
 def test_without_an_algorithm_pinned_nothing_is_decrypted(door: Door) -> None:

@@ -40,8 +40,7 @@ from sts.core.parts import Parts
 from sts.crypto import issued
 from sts.crypto.certificates import Purpose, generate, parse
 from sts.crypto.signer import private_key_bytes
-from sts.crypto.xmlenc import decrypt
-from sts.tokens import jwt, saml11, saml20, swt
+from sts.tokens import jwt, saml, saml11, saml20, swt
 from tests.contract.memory import MemoryDirectory, MemoryKeyRing, MemoryReplayCache
 from tests.core.builders import DAY, NOW, credential, key, namespace
 
@@ -94,7 +93,7 @@ class World:
             encryptions,
             lambda: f"{next(numbers):032x}",
             issued,
-            decrypt,
+            saml.decrypted,
             NoFailures(),
         )
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from sts.core.errors import BadRequest, InvalidSamlToken, StsError, UnwritableClaim
-from sts.crypto.xml import escape_attribute, escape_text, instant, parse, parse_instant, serialise
+from sts.crypto.xml import MESSAGE, escape_attribute, escape_text, instant, parse, parse_instant, root_tag, serialise
 
 LEGAL = st.text(
     st.one_of(
@@ -136,7 +136,8 @@ def nested(depth: int) -> bytes:
     "document",
     [
         pytest.param(b"<a " + b" ".join(b'xmlns:p%d="urn:x"' % n for n in range(64)) + b"/>", id="64 namespaces"),
-        pytest.param(b"<a>" + b"<b/>" * 3999 + b"</a>", id="4000 elements"),
+        pytest.param(b"<a>" + b"<b/>" * 1999 + b"</a>", id="2000 elements"),
+        pytest.param(b"<a>" + b"<b c='' d='' e='' f=''/>" * 1000 + b"</a>", id="4000 attributes"),
         pytest.param(b"<a " + b" ".join(b'p%d=""' % n for n in range(32)) + b"/>", id="32 attributes"),
         pytest.param(nested(256), id="256 levels"),
         pytest.param(b"<a>" + b"x" * (256 * 1024 - 7) + b"</a>", id="256 KiB"),
@@ -157,6 +158,28 @@ def test_the_reason_stays_out_of_the_message() -> None:
 def test_any_bytes_are_parsed_or_refused(data: bytes) -> None:
     with suppress(StsError):
         parse(data)
+
+
+@pytest.mark.parametrize(
+    ("document", "tag"),
+    [
+        (b"<a/>", "a"),
+        (b'\xef\xbb\xbf<?xml version="1.0"?>\n<p:a xmlns:p="urn:p"><b/>', "{urn:p}a"),
+        (b"<a b='" + b"x" * 5000 + b"'><c/>", "a"),
+        (b"<a></b>", "a"),
+        (b"", ""),
+        (b"what is no XML", ""),
+    ],
+    ids=["alone", "within", "long", "wrong further on", "empty", "text"],
+)
+def test_the_root_is_seen_without_the_rest(document: bytes, tag: str) -> None:
+    assert root_tag(document) == tag
+
+
+@pytest.mark.parametrize("document", [b"<!DOCTYPE a><a/>", b"<a>\xff</a>", b"<a>" + b"x" * MESSAGE.size, b"<a>\0</a>"])
+def test_no_root_is_seen_in_what_may_not_be_parsed(document: bytes) -> None:
+    with pytest.raises(StsError):
+        root_tag(document)
 
 
 def test_a_serialised_element_stands_alone() -> None:

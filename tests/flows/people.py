@@ -49,6 +49,16 @@ class Page:
         return {str(one.get("name")): str(one.get("value")) for one in inputs}
 
     @property
+    def typed(self) -> str:
+        """The name that stands in the form for a local account."""
+        return str(self._tree.xpath("string(//input[@name='username']/@value)"))
+
+    @property
+    def focus(self) -> str:
+        """The field in which typing begins."""
+        return str(self._tree.xpath("string(//input[@autofocus]/@name)"))
+
+    @property
     def links(self) -> dict[str, str]:
         """Its links, by their words."""
         return {" ".join("".join(a.itertext()).split()): str(a.get("href")) for a in self._tree.xpath("//a")}

@@ -1,5 +1,7 @@
 """Local accounts: a form for the service identities that may use it, and nothing learnt by guessing."""
 
+from html import escape
+
 import pytest
 
 from sts.core.claims import IDENTITY_PROVIDER, NAME_IDENTIFIER
@@ -42,6 +44,20 @@ def test_session_of_an_account_ends_with_the_account(people: World, change: str)
     assert person.type(page).status == 401
 
 
+def test_session_of_an_account_ends_when_its_password_changes(people: World) -> None:
+    person = Person(people)
+    person.type(person.sign_in("form"))
+    people.move(minutes=1)
+    text = "namespace: contoso\nservice_identities: [{name: ann, password: 'env:NEW', interactive: true}]"
+    people.apply(text, {"NEW": SECRET})
+    assert person.sign_in("form").action == REPLY.format("form")
+    people.apply(text, {"NEW": "another password"})
+    page = person.sign_in("form")
+    assert page.heading == "Sign in to form"
+    assert person.type(page, password="another password").action == REPLY.format("form")
+    assert person.sign_in("form").action == REPLY.format("form")
+
+
 def test_form_asks_again_after_a_wrong_password(still_people: World) -> None:
     person = Person(still_people)
     again = person.type(person.sign_in("form"), password="wrong password")
@@ -51,9 +67,20 @@ def test_form_asks_again_after_a_wrong_password(still_people: World) -> None:
     assert person.type(again).action == REPLY.format("form")
 
 
+@pytest.mark.parametrize("name", ["ann", '"><script>alert(1)</script>'])
+def test_form_that_asks_again_keeps_the_name_and_never_the_password(still_people: World, name: str) -> None:
+    person = Person(still_people)
+    first = person.sign_in("form")
+    assert (first.typed, first.focus) == ("", "username")
+    again = person.type(first, name, "wrong password")
+    assert (again.typed, again.focus) == (name, "password")
+    assert "<script>alert" not in again.answer.text
+
+
 def seen(page: Page) -> tuple[int, str]:
-    """A page without what differs each time."""
-    return page.status, anonymous(page.answer.text).replace(page.fields["state"], "STATE")
+    """A page without what differs each time: that it asks for the password when a name was typed tells nothing."""
+    text = anonymous(page.answer.text).replace(page.fields["state"], "STATE")
+    return page.status, text.replace(f' value="{escape(page.typed)}"', "").replace(" autofocus", "")
 
 
 def test_nobody_learns_which_names_there_are(people: World) -> None:
@@ -170,4 +197,4 @@ def test_form_without_our_state_is_refused(still_people: World, fields: dict[str
 def test_password_is_never_in_an_address(still_people: World) -> None:
     person = Person(still_people)
     page = person.get(person.at(LOCAL, username="ann", password=SECRET))
-    assert (page.status, page.answer.headers["Allow"]) == (405, "POST")
+    assert (page.status, page.heading, page.answer.headers["Allow"]) == (405, "Please sign in again", "POST")

@@ -9,7 +9,9 @@ import sqlalchemy as sa
 from sqlalchemy import event
 
 from tests.flows.doors import DOORS, Caller, realm_of
+from tests.flows.people import Person
 from tests.flows.self_issued import OLD_KEY, present, self_issued, signed
+from tests.flows.signing_in import ADFS, signed_in
 from tests.flows.tokens import PARTIES
 from tests.flows.world import World
 
@@ -24,23 +26,22 @@ OFFERED = [pytest.param(door, party, id=f"{door.name} {party}") for door in DOOR
 
 @contextmanager
 def statements() -> Iterator[list[str]]:
-    """The SQL of every engine of this process, transactions' beginnings and ends included."""
+    """The SQL of every SQLite database of this process as the driver runs it, transactions' beginnings and ends too."""
     seen: list[str] = []
 
-    def record(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
-        seen.append(statement)
+    def trace(connection: Any, *rest: Any) -> None:
+        connection.set_trace_callback(seen.append)
 
-    def record_end(connection: Any) -> None:
-        seen.append("END")
+    def forget(connection: Any, *rest: Any) -> None:
+        connection.set_trace_callback(None)
 
-    listeners = (("before_cursor_execute", record), ("commit", record_end), ("rollback", record_end))
-    for name, listener in listeners:
-        event.listen(sa.Engine, name, listener)
+    event.listen(sa.Pool, "checkout", trace)
+    event.listen(sa.Pool, "checkin", forget)
     try:
         yield seen
     finally:
-        for name, listener in listeners:
-            event.remove(sa.Engine, name, listener)
+        event.remove(sa.Pool, "checkout", trace)
+        event.remove(sa.Pool, "checkin", forget)
 
 
 @pytest.mark.parametrize(("door", "party"), OFFERED)
@@ -84,6 +85,27 @@ def test_the_only_writing_of_an_assertion_is_the_record_of_its_use(still_world: 
     assert present(still_world, minimal).status_code == 200
     with statements() as seen:
         assert present(still_world, minimal).status_code == 200
+    assert seen == []
+
+
+def test_a_sign_in_by_a_token_writes_once_and_nothing_of_another_transaction(still_people: World) -> None:
+    signed_in(Person(still_people), "jwt")
+    person = Person(still_people)
+    state, answer = ADFS.asked_by(person.sign_in("jwt")), ADFS.answer(still_people)
+    with statements() as seen:
+        assert person.bring(state, answer).status == 200
+    assert [statement.split()[0] for statement in seen] == ["BEGIN", "INSERT", "INSERT", "SELECT", "INSERT", "COMMIT"]
+    assert [statement.split()[2] for statement in seen if statement.startswith("INSERT")] == [
+        "replay",  # the sign-in
+        "replay",  # its token
+        "browser_session",
+    ]
+
+
+def test_nothing_is_asked_for_where_a_sign_in_begins(still_people: World) -> None:
+    Person(still_people).sign_in("jwt")
+    with statements() as seen:
+        ADFS.asked_by(Person(still_people).sign_in("jwt"))
     assert seen == []
 
 

@@ -87,7 +87,7 @@ def test_every_request_leaves_one_record_with_the_trace_of_its_answer(module_wor
     assert ("error" in record) is (answer.status_code >= 400)
     assert set(record) <= {
         *("at", "trace_id", "source", "method", "path", "status", "ms", "namespace", "error", "message", "detail"),
-        *("relying_party", "principal", "format", "token_id", "credential_id", "encrypted"),
+        *("relying_party", "principal", "format", "token_id", "credential_id", "encrypted", "decrypted_by"),
     }
     if answer.status_code >= 400 and answer.data:
         assert record["trace_id"] in answer.text

@@ -128,6 +128,27 @@ def test_sign_in_at_a_host_name_of_the_namespace_goes_on_at_the_issuers_address(
     assert answer.headers["Location"] == f"http://127.0.0.1:8000/contoso/v2/wsfederation?{query}"
 
 
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("localhost:8000", 307),
+        ("[::1]:8000", 307),
+        ("127.0.0.1:8000", 302),
+        ("localhost:9000", 302),  # a proxy's: the browser is at the right address
+        ("localhost:99999", 302),
+        ("localhost", 302),
+    ],
+)
+def test_sign_in_by_another_name_of_the_machine_goes_on_at_the_one_that_cookies_and_forms_know(
+    still_people: World, host: str, status: int
+) -> None:
+    path = "/contoso/v2/wsfederation?wa=wsignin1.0&wtrealm=https%3A%2F%2Fjwt.example%2F"
+    answer = still_people.client.get(path, headers={"Host": host})
+    assert answer.status_code == status, answer.text
+    if status == 307:
+        assert answer.headers["Location"] == f"http://127.0.0.1:8000{path}"
+
+
 def test_sign_in_must_be_answered_within_ten_minutes(people: World) -> None:
     person = Person(people)
     state = ADFS.asked_by(person.sign_in("jwt"))

@@ -1,14 +1,12 @@
 """Signing in at the real server: two workers, one browser."""
 
-import http.cookiejar
-import urllib.request
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from urllib.parse import urlencode
 
 import pytest
-from lxml import etree
 
+from tests.flows.browsing import Browser, hidden
 from tests.flows.server import Server, prepare, running
 from tests.flows.world import SECRET
 
@@ -33,25 +31,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     prepared.apply(CONFIGURATION, now)
     with running(prepared):
         yield prepared
-
-
-class Browser:
-    """A browser that opens a connection for every request, so that any worker answers."""
-
-    def __init__(self) -> None:
-        cookies = urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar())
-        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), cookies)
-
-    def open(self, address: str, fields: dict[str, str] | None = None) -> etree._Element:
-        """Get an address, or post a form to it; answers the page."""
-        data = None if fields is None else urlencode(fields).encode()
-        with self._opener.open(urllib.request.Request(address, data), timeout=30) as answer:
-            return etree.HTML(answer.read())
-
-
-def hidden(page: etree._Element, name: str) -> str:
-    """What a form carries in a hidden field."""
-    return str(page.xpath("string(//input[@name=$name]/@value)", name=name))
 
 
 def sign_in(server: Server, party: str) -> str:

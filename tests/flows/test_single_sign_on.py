@@ -1,13 +1,16 @@
 """Sessions at the service: one sign-in for every relying party of a namespace, and none after signing out."""
 
+from dataclasses import replace
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
 from sts.core.claims import NAME_IDENTIFIER
-from sts.store import sessions, tables
+from sts.core.uris import AuthenticationMethod
+from sts.store import service_identities, sessions, tables
+from sts.store.purging import purge
 from tests.flows.people import Page, Person
-from tests.flows.signing_in import ADFS, OTHER, REPLY, signed_in
+from tests.flows.signing_in import ADFS, ADFS_CONFIGURATION, OTHER, REPLY, signed_in
 from tests.flows.tokens import content_of
 from tests.flows.world import World
 from tests.threats.endpoints import rows_of
@@ -59,6 +62,44 @@ def test_session_is_not_used_where_a_fresher_sign_in_is_asked_for(people: World)
     assert person.sign_in("jwt", wfresh="6").action == REPLY.format("jwt")
     for minutes in ("5", "0"):
         assert person.sign_in("jwt", wfresh=minutes).asked["wfresh"] == minutes
+
+
+@pytest.mark.parametrize(
+    ("asked", "is_met"),
+    [
+        (AuthenticationMethod.PASSWORD, True),
+        ("urn:oasis:names:tc:SAML:1.0:am:password", True),
+        (AuthenticationMethod.UNSPECIFIED, True),
+        (AuthenticationMethod.PASSWORD_PROTECTED_TRANSPORT, False),
+        (AuthenticationMethod.X509, False),
+        ("urn:example:second-factor", False),
+    ],
+)
+def test_session_is_not_used_where_another_way_of_signing_in_is_asked_for(
+    still_people: World, asked: str, is_met: bool
+) -> None:
+    person = Person(still_people)
+    signed_in(person, "jwt")
+    page = person.sign_in("jwt", wauth=asked)
+    if is_met:
+        assert page.action == REPLY.format("jwt")
+    else:
+        assert page.asked["wauth"] == asked
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        ADFS_CONFIGURATION.replace('https://adfs.example/"', 'https://new.example/"'),
+        "name: adfs, kind: local",
+    ],
+    ids=["another issuer", "a form of our own"],
+)
+def test_session_ends_when_its_identity_provider_becomes_somebody_else(people: World, changed: str) -> None:
+    person = Person(people)
+    signed_in(person, "jwt", replace(ADFS, claims=((NAME_IDENTIFIER, "ann"),)))
+    people.apply(f"namespace: contoso\nidentity_providers: [{{{changed}}}]")
+    assert "wresult" not in person.sign_in("jwt").answer.text
 
 
 def test_session_ends_when_the_namespace_says_so(people: World) -> None:
@@ -224,10 +265,14 @@ def test_sessions_that_are_over_are_forgotten(people: World) -> None:
     for _ in range(3):
         signed_in(Person(people), "jwt")
     people.move(hours=9)
-    signed_in(Person(people), "jwt")
+    person = Person(people)
+    signed_in(person, "jwt")
+    assert person.sign_in("swt").status == 200
+    assert purge(people.service.installation.database, people.now) == 3 * 3  # a sign-in, a token and a session each
     assert len(rows_of(people, tables.browser_session)) == 1
     assert len(rows_of(people, tables.browser_session_relying_party)) == 1
-    assert len(rows_of(people, tables.sign_in_use)) == 1
+    assert len(rows_of(people, tables.replay)) == 2
+    assert person.sign_in("saml20").status == 200
 
 
 def test_page_after_signing_out_may_only_show_the_relying_parties(people: World) -> None:
@@ -235,3 +280,70 @@ def test_page_after_signing_out_may_only_show_the_relying_parties(people: World)
     everywhere(person)
     page: Page = person.sign_out()
     assert page.policy["default-src"] == page.policy["form-action"] == page.policy["frame-ancestors"] == "'none'"
+
+
+def test_head_neither_signs_in_nor_out(still_people: World) -> None:
+    person = Person(still_people)
+    signed_in(person, "jwt")
+    kept = rows_of(still_people, tables.browser_session_relying_party)
+    for query in ("wa=wsignin1.0&wtrealm=https%3A%2F%2Fswt.example%2F", "wa=wsignout1.0"):
+        answer = person.client.head(f"/contoso/v2/wsfederation?{query}", base_url=person.base_url)
+        assert (answer.status_code, answer.headers["Allow"], answer.data) == (405, "GET, POST", b"")
+        assert "Set-Cookie" not in answer.headers
+        assert "token_id" not in still_people.records()[-1]
+    assert rows_of(still_people, tables.browser_session_relying_party) == kept
+    assert person.sign_in("swt").action == REPLY.format("swt")
+
+
+ENDED = {
+    "another password": ("{name: ann, password: 'env:NEW', interactive: true}", "service_identities"),
+    "disabled": (
+        "{name: ann, password: 'env:WORKER_PASSWORD', interactive: true, enabled: false}",
+        "service_identities",
+    ),
+    "no form": ("{name: ann, password: 'env:WORKER_PASSWORD'}", "service_identities"),
+    "provider disabled": ("{name: local, kind: local, enabled: false}", "identity_providers"),
+}
+RESTORED = """
+namespace: contoso
+service_identities: [{name: ann, password: "env:WORKER_PASSWORD", interactive: true}]
+identity_providers: [{name: local, kind: local}]
+"""
+
+
+@pytest.mark.parametrize(("changed", "kind"), ENDED.values(), ids=ENDED.keys())
+def test_session_of_an_account_is_over_for_good_in_the_same_second(people: World, changed: str, kind: str) -> None:
+    person, federated = Person(people), Person(people)
+    person.type(person.sign_in("form"))
+    signed_in(federated, "jwt", replace(ADFS, claims=((NAME_IDENTIFIER, "ann"),)))
+    assert person.sign_in("choice").action == REPLY.format("choice")
+    people.apply(f"namespace: contoso\n{kind}: [{changed}]", {"NEW": "another password"})
+    people.apply(RESTORED)
+    assert person.sign_in("form").heading == "Sign in to form"
+    assert federated.sign_in("jwt").action == REPLY.format("jwt"), "who has the name elsewhere is somebody else"
+
+
+def test_session_of_an_account_is_over_when_the_account_is_deleted(people: World) -> None:
+    person, other = Person(people), Person(people)
+    person.type(person.sign_in("form"))
+    people.apply(RESTORED.replace("ann", "anna"))
+    other.type(other.sign_in("form"), "anna")
+    with people.service.installation.database.changing("tests", people.now) as change:
+        change.audit("contoso", "test", "ann", {})
+        service_identities.delete(
+            change, people.namespace, service_identities.find(change.connection, people.namespace, "ann")
+        )
+    assert person.sign_in("form").heading == "Sign in to form"
+    people.apply(RESTORED)
+    assert person.sign_in("form").heading == "Sign in to form"
+    assert other.sign_in("form").action == REPLY.format("form")
+
+
+def test_session_of_an_identity_provider_is_over_when_it_was_disabled(people: World) -> None:
+    person, other = Person(people), Person(people)
+    signed_in(person, "jwt")
+    other.bring(OTHER.asked_by(other.sign_in("choice", whr="other")), OTHER.answer(people))
+    for state in ("false", "true"):
+        people.apply(f"namespace: contoso\nidentity_providers: [{{{ADFS_CONFIGURATION}, enabled: {state}}}]")
+    assert person.sign_in("jwt").location.startswith("https://adfs.example/")
+    assert other.sign_in("choice").action == REPLY.format("choice")

@@ -1,8 +1,6 @@
 """What is fuzzed: assertions of both versions, and encrypted ones, against the reader that a sign-in uses."""
 
-from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from random import Random
 
 from lxml import etree
@@ -16,6 +14,7 @@ from sts.crypto.xmldsig import sign_element
 from sts.tokens import saml11, saml20
 from tests.crypto.identities import NOW, certificate, signer
 from tests.fuzz.mutations import Mutator
+from tests.fuzz.running import Execute, Forged
 from tests.threats.encryption import CBC, GCM, decrypters
 from tests.tokens.assertions import DESCRIPTOR, TRUSTED, claims, written
 
@@ -48,25 +47,6 @@ DONORS = [
 IDENTITIES = {name: [module.read(token, TRUSTED, NOW) for token in HONEST[name]] for name, module in READERS.items()}
 
 
-class Forged(AssertionError):
-    """A document that was read as something no identity provider said."""
-
-
-@dataclass(slots=True)
-class Tally:
-    """What became of the executions."""
-
-    executions: int = 0
-    read: int = 0  # as exactly what the identity provider said
-    refusals: Counter[str] = field(default_factory=Counter)
-
-    def add(self, other: "Tally") -> None:
-        """Count these too."""
-        self.executions += other.executions
-        self.read += other.read
-        self.refusals.update(other.refusals)
-
-
 def plain(mutator: Mutator) -> tuple[str, bytes]:
     """A changed assertion."""
     name = mutator.random.choice(list(READERS))
@@ -88,22 +68,18 @@ def encrypted(mutator: Mutator) -> tuple[str, bytes]:
 FORGES: dict[str, Forge] = {"plain": plain, "encrypted": encrypted}
 
 
-def fuzz(name: str, seed: int, executions: int) -> Tally:
-    """Read so many changed documents; raises Forged, or whatever came out that is no refusal, with seed and number."""
-    tally = Tally()
-    for number in range(executions):
-        mutator = Mutator(Random(f"{name} {seed} {number}"), DONORS)
-        tally.executions += 1
+def _reading(forge: Forge) -> Execute:
+    def execute(random: Random) -> str:
         try:
-            _read(*FORGES[name](mutator))
+            _read(*forge(Mutator(random, DONORS)))
         except InvalidToken as refused:
-            tally.refusals[(refused.detail or "").partition(":")[0]] += 1
-        except Exception as error:
-            error.add_note(f"execution {number} of '{name}' with seed {seed}")
-            raise
-        else:
-            tally.read += 1
-    return tally
+            return (refused.detail or "").partition(":")[0]
+        return ""
+
+    return execute
+
+
+KINDS: dict[str, Execute] = {name: _reading(forge) for name, forge in FORGES.items()}
 
 
 def _read(name: str, document: bytes) -> None:
@@ -120,12 +96,3 @@ def require_honest(name: str, read: VerifiedToken) -> None:
     """Return if an identity provider said just this; raises Forged."""
     if read not in IDENTITIES[name]:
         raise Forged(str(read))
-
-
-def summary(tallies: dict[str, Tally]) -> Sequence[str]:
-    """Lines for people."""
-    lines = []
-    for name, tally in tallies.items():
-        lines.append(f"{name}: {tally.executions:,} executions, {tally.read:,} read as said, no identity forged")
-        lines += [f"  {count:10,} refused: {reason}" for reason, count in tally.refusals.most_common(12)]
-    return lines

@@ -26,17 +26,23 @@ REALM = "https://orders.example/"
 REPLY = "https://orders.example/in"
 MODULES = {TokenFormat.SAML11: saml11, TokenFormat.SAML20: saml20, TokenFormat.JWT: jwt}
 SAML = pytest.mark.parametrize("token_format", [TokenFormat.SAML11, TokenFormat.SAML20])
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 CLAIMS = claims((NAME_IDENTIFIER, "alice"), (ROLE, "reader"), (ROLE, "writer"), (IDENTITY_PROVIDER, "adfs & <co>"))
 
 
 @lru_cache
 def key(owner: str) -> SoftwareSigner:
-    """A key of its own for each owner, whose certificate is good today: passport looks at the clock."""
-    now = datetime.now(UTC).replace(microsecond=0)
+    """A key of its own for each owner, whose certificate is good today or was long ago: passport looks at the clock."""
+    now = LONG_AGO if owner == "long ago" else datetime.now(UTC).replace(microsecond=0)
     private, der = generate(
         f"CN={owner}", KeyType.RSA2048, now - timedelta(days=1), now + timedelta(days=1), Purpose.SIGNING
     )
     return SoftwareSigner.from_private_key(private, der)
+
+
+def thumbprint(owner: str) -> str:
+    """By which passport knows a certificate."""
+    return parse(key(owner).certificate or b"").thumbprint
 
 
 def wresult(token_format: TokenFormat, signer: SoftwareSigner, **changes: Any) -> str:
@@ -70,8 +76,7 @@ def wresult(token_format: TokenFormat, signer: SoftwareSigner, **changes: Any) -
 
 def sign_in(posted: str, **options: object) -> dict[str, Any]:
     """What passport makes of it; it trusts our certificate by its thumbprint."""
-    thumbprint = parse(key("sts").certificate or b"").thumbprint
-    ours = {"realm": REALM, "recipientUrl": REPLY, "thumbprints": [thumbprint]}
+    ours = {"realm": REALM, "recipientUrl": REPLY, "thumbprints": [thumbprint("sts")]}
     return run_node("relying_party.js", {"options": ours | options, "wresult": posted})
 
 
@@ -90,13 +95,25 @@ def test_passport_takes_our_assertion(token_format: TokenFormat) -> None:
     assert user["issuer"] == ISSUER
 
 
+@SAML
+def test_passport_finds_our_certificate_and_looks_whether_it_has_expired(token_format: TokenFormat) -> None:
+    posted = wresult(token_format, key("sts"))
+    assert sign_in(posted, checkCertExpiration=True)["user"][NAME_IDENTIFIER] == "alice"
+    refused = sign_in(
+        wresult(token_format, key("long ago")), checkCertExpiration=True, thumbprints=[thumbprint("long ago")]
+    )
+    assert refused == {"refused": "The signing certificate is not currently valid."}
+    hidden = re.sub("<(/?)(KeyInfo|X509Data|X509Certificate)\\b", r"<\1ds:\2", posted)
+    assert hidden.count("ds:X509Certificate") == 2
+    assert sign_in(hidden, checkCertExpiration=True) == refused
+
+
 def test_passport_takes_our_jwt_once_it_is_unwrapped() -> None:
     user = with_jwt(wresult(TokenFormat.JWT, key("sts")))["user"]
     assert user["nameid"] == "alice"
     assert user["role"] == ["reader", "writer"]
 
 
-LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 TAMPERED: dict[str, tuple[Callable[[TokenFormat], str], str]] = {
     "another name": (lambda made: wresult(made, key("sts")).replace(">alice<", ">admin<"), "Signature check errors"),
     "another audience": (lambda made: wresult(made, key("sts"), audience="urn:other"), "Audience is invalid"),

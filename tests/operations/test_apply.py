@@ -8,7 +8,7 @@ import pytest
 
 from sts.core.credentials import decryption_credentials, published_signing, signing_credential
 from sts.core.errors import InvalidConfiguration
-from sts.core.model import Kind, TokenFormat, Use
+from sts.core.model import Kind, Use
 from sts.crypto.certificates import Purpose
 from sts.crypto.passwords import verify_password
 from sts.operations.apply import ApplyRequest, apply
@@ -402,11 +402,3 @@ class _Meddling(dict[str, str]):
             self._is_done = True
             self._bench.apply(CONTOSO.replace("jwt,", "jwt, token_lifetime: 77,"))
         return super().get(name, default)
-
-
-def test_the_demo_has_a_relying_party_for_each_format(bench: Workbench) -> None:
-    demo = Path(__file__).parents[2] / "examples" / "demo.yaml"
-    bench = replace(bench, environment={"DEMO_SECRET": "a generated secret"})
-    assert len(bench.changes(demo.read_text())) == 7
-    parties = bench.known("demo").relying_parties.values()
-    assert {party.token_format for party in parties} == set(TokenFormat)

@@ -3,13 +3,14 @@
 import base64
 import json
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import pytest
 
 from sts.core.errors import BadRequest, InvalidToken, StsError
+from sts.core.exchange import IssuedToken
 from sts.core.model import Kind, TokenFormat, Use
 from sts.crypto.certificates import Purpose
 from sts.operations import credential_states, namespaces, new_credentials
@@ -18,6 +19,7 @@ from sts.operations.inspection import Inspection, inspect
 from sts.operations.new_credentials import CertificateOrder
 from sts.operations.rings import RingName, Selection
 from sts.operations.token_finding import FORMATS as WRITERS
+from sts.protocols import rstr
 from tests.flows.world import World, worlds
 from tests.operations.workbench import write_certificate
 from tests.tokens.assertions import DESCRIPTOR
@@ -30,6 +32,7 @@ FORMATS = {
     "saml11": TokenFormat.SAML11,
     "saml20": TokenFormat.SAML20,
 }
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
 SIGNING = RingName("contoso")
 KEYS = RingName("contoso", kind=Kind.SYMMETRIC)
 
@@ -90,6 +93,19 @@ def test_a_token_for_the_holder_of_a_key_verifies(shared: World, party: str) -> 
     signer = shared.service.installation.key_ring.signer(shared.namespace, credential)
     found = inspected(shared, WRITERS[FORMATS[party]].write(descriptor, signer))
     assert (found.verified, found.reasons) == (True, ())
+
+
+@pytest.mark.parametrize("party", FORMATS)
+def test_what_a_browser_posts_to_a_relying_party_is_as_good_as_the_token(shared: World, party: str) -> None:
+    token, now = shared.token(party), shared.now
+    issued = IssuedToken(
+        token, FORMATS[party], "0" * 32, "urn:rp", now, now + timedelta(minutes=10), party, "sender", 1
+    )
+    response = rstr.feb2005(issued, "ctx")
+    form = urlencode({"wa": "wsignin1.0", "wresult": response, "wctx": "ctx"}).encode()
+    for pasted in (response, b"\n" + response + b"\n", form, form.partition(b"&")[2]):
+        found = inspected(shared, pasted)
+        assert (found.verified, found.view.format) == (True, FORMATS[party])
 
 
 def test_a_wrap_answer_is_as_good_as_its_token(shared: World) -> None:
@@ -212,6 +228,11 @@ def test_a_token_of_a_stranger_is_told_to_be_one(shared: World) -> None:
         ),
         *(b"wrap_access_token=", b"HMACSHA256=", b"{" * 10_000, b"HTTP/1.1 200 OK\r\n\r\n", b'{"access_token": ""}'),
         b'<!DOCTYPE a [<!ENTITY x "y">]><a>&x;</a>',
+        *(b"wa=wsignin1.0", b"wresult=", b"wresult=%3Ca%2F%3E", b"wa=wsignin1.0&wctx=\xff"),
+        *(b'<t:RequestSecurityTokenResponse xmlns:t="%b"/>' % uri.encode() for uri in (rstr.TRUST_2005, rstr.TRUST_13)),
+        rstr.feb2005(IssuedToken(b"", TokenFormat.SWT, "0" * 32, "a", NOW, NOW, "a", "b", 1), None).replace(
+            b"</wsse:Bin", b"AAA</wsse:Bin"
+        ),
     ],
 )
 def test_what_is_no_token_is_refused_with_a_sentence(shared: World, pasted: bytes) -> None:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from tests.crypto.identities import certificate
 from tests.flows.world import World
 from tests.threats.assertion_doors import ACS, OAUTH2, WRAP, AssertionDoor, every_door
 from tests.threats.encryption import CBC, GCM, Sealing, sealed
@@ -27,6 +28,11 @@ def encrypted(world: World, door: AssertionDoor, sealing: Sealing, issuer: str =
     return sealed(assertion(at, Said(issuer=issuer or ISSUERS[sealing.algorithm])), sealing)
 
 
+def credential_of(world: World, owner: str) -> int:
+    """The number of the credential that has the owner's key."""
+    return next(c.id for c in world.namespace.credentials if c.certificate == certificate("rsa2048", owner))
+
+
 @every_door
 @pytest.mark.parametrize("algorithm", [GCM, CBC])
 @pytest.mark.parametrize("owner", ["sts", "old"])
@@ -35,7 +41,28 @@ def test_encrypted_assertion_opens_with_primary_and_other_certificate(
 ) -> None:
     made = encrypted(trusting, door, Sealing(algorithm, owner=owner))  # type: ignore[arg-type]
     assert door.present(trusting, made).status_code == 200
-    assert trusting.records()[-1]["principal"] == "alice@corp.example"
+    record = trusting.records()[-1]
+    assert record["principal"] == "alice@corp.example"
+    assert record["decrypted_by"] == credential_of(trusting, owner)
+
+
+@pytest.mark.parametrize(
+    ("sealing", "opener"),
+    [
+        (Sealing(owner="old", change_content=lambda data: data[:-1]), "old"),
+        (Sealing(CBC, change_content=lambda data: bytes(16) + data[16:]), "sts"),
+        (Sealing(owner="stranger"), None),
+        (Sealing(method="urn:none"), ""),
+    ],
+    ids=["content of GCM", "content of CBC", "nobody's", "refused before a key is used"],
+)
+def test_record_of_a_refusal_names_the_credential_that_fitted_and_the_answer_does_not(
+    trusting: World, sealing: Sealing, opener: str | None
+) -> None:
+    found = OAUTH2.refusal(trusting, encrypted(trusting, OAUTH2, sealing))
+    wanted = credential_of(trusting, opener) if opener else {None: 0, "": None}[opener]
+    assert found.record.get("decrypted_by") == wanted
+    assert found.answer == OAUTH2.refusal(trusting, b"nonsense").answer
 
 
 def _id(row: str) -> str:

@@ -192,12 +192,24 @@ def test_m12_another_entity_id_needs_confirmation(partners: Partnership) -> None
     assert partners.provider().issuer == "http://evil.example/trust"
 
 
+OURS = {
+    "metadata": METADATA,
+    "openid": ".well-known/openid-configuration",
+    "sign-in": "v2/wsfederation?wa=wsignin1.0&wtrealm=https://jwt.example/",
+    "feed": "v2/metadata/IdentityProviders.js?protocol=wsfederation&realm=https://jwt.example/",
+}
+
+
+@pytest.mark.parametrize("path", OURS.values(), ids=OURS)
 @pytest.mark.parametrize("host", ["evil.com", "evil.com:8000", "127.0.0.1.evil.com", "127.0.0.1:8000@evil.com"])
-def test_m13_our_document_never_reflects_a_host_header(world: World, host: str) -> None:
-    answer = world.client.get(f"/contoso/{METADATA}", headers={"Host": host})
+def test_m13_nothing_of_ours_reflects_a_host_header(world: World, host: str, path: str) -> None:
+    answer = world.client.get(f"/contoso/{path}", headers={"Host": host})
     assert answer.status_code == 400
     assert b"evil" not in answer.data
-    assert b"evil" not in world.get(METADATA).data
+    forwarded = {"X-Forwarded-Host": host, "Forwarded": f'host="{host}"', "X-Original-Host": host}
+    honest = world.get(path, headers=forwarded)
+    assert honest.status_code == world.get(path).status_code
+    assert "evil" not in honest.text + str(honest.headers)
 
 
 @pytest.mark.parametrize("signing", [(), (certificate("rsa1024"),)], ids=["none", "none usable"])

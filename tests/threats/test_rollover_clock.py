@@ -7,8 +7,8 @@ import pytest
 
 from sts.assemble import utc_now
 from sts.core.credentials import published_signing
-from sts.core.exchange import TokenUse
 from sts.operations import ring_status, watch
+from sts.store.purging import purge
 from tests.cli.console import Console
 from tests.flows.operators import NAMESPACE, first, revoke
 from tests.flows.self_issued import present, self_issued
@@ -76,8 +76,7 @@ def test_f04_no_replay_window_opens(rolling: World, jump: timedelta) -> None:
     assertion = self_issued(rolling, 600)
     assert present(rolling, assertion).status_code == 200
     rolling.move(hours=3)
-    used = TokenUse("other", "1", rolling.now + MINUTE, None)
-    rolling.service.parts.replays.use(rolling.namespace, used, rolling.now)  # purges
+    purge(rolling.service.installation.database, rolling.now)
     for now in (START, START + MINUTE, START + jump):
         rolling.clock.now = now
         assert present(rolling, assertion).status_code == 401
@@ -143,8 +142,7 @@ def test_a_clock_that_was_ahead_does_not_shut_assertions_out_for_years(rolling: 
     look(rolling, wrong + MINUTE)
     assertion = self_issued(rolling, 600)
     assert present(rolling, assertion).status_code == 200
-    used = TokenUse("other", "1", wrong + 5 * HOUR, None)
-    rolling.service.parts.replays.use(rolling.namespace, used, wrong + 4 * HOUR)  # purges
+    purge(rolling.service.installation.database, wrong + 4 * HOUR)
     rolling.clock.now = START + HOUR
     assert present(rolling, self_issued(rolling, 600)).status_code == 401
     assert watch.accept_restore(rolling.service.installation, rolling.now)

@@ -11,7 +11,9 @@ import pytest
 from sts.operations import watch
 from tests.faults import Launcher
 from tests.flows.operators import NAMESPACE, promote
+from tests.flows.people import Person
 from tests.flows.self_issued import present, self_issued
+from tests.flows.signing_in import ADFS, CONFIGURATION, PROVIDERS, REPLY
 from tests.flows.world import START, World, lend, open_world
 from tests.operations.rolling import members
 from tests.threats.rolling_homes import RINGS, make_home
@@ -152,3 +154,42 @@ def test_f13_assertions_are_taken_again_after_a_day_and_once(
     look(world, world.now)
     longer = self_issued(world, 23 * 3600 + 1000)
     assert [present(world, longer).status_code for _ in range(2)] == [200, 401]
+
+
+@pytest.mark.parametrize("accepted", [False, True], ids=["not accepted", "accepted"])
+def test_f13_people_sign_in_again_three_minutes_after_a_restore_but_not_by_what_was_issued_before(
+    quick_pattern: Path, tmp_path: Path, accepted: bool
+) -> None:
+    world = copied(quick_pattern, tmp_path / "home")
+    for provider in PROVIDERS:
+        provider.write_certificate(world.home)
+    world.apply(CONFIGURATION)
+    look(world, START)
+    person, ann = Person(world), Person(world)
+    ann.type(ann.sign_in("form"))
+    assert ann.sign_in("form").action == REPLY.format("form")
+    copy_database(world.home / "sts.db", tmp_path / "backup.db")
+    ann.sign_out()
+    world.apply("namespace: fabrikam\n")
+    look(world, START + SECOND)
+    stolen = ADFS.sending(expires_at=START + 12 * HOUR, issued_at=START + SECOND + 3 * MINUTE).answer(world)
+    assert person.bring(ADFS.asked_by(person.sign_in("jwt")), stolen).status == 200
+    with restored(world, tmp_path / "backup.db") as again:
+        look(again, again.now)
+        if accepted:
+            assert watch.accept_restore(again.service.installation, again.now)
+        start = again.now
+        ann.world = again
+        ann.client.application = again.client.application
+        assert ann.sign_in("form").heading == "Sign in to form", "the copy did not know that she signed out"
+
+        def brings(wresult: str) -> int:
+            thief = Person(again)
+            return thief.bring(ADFS.asked_by(thief.sign_in("jwt")), wresult).status
+
+        assert brings(stolen) == brings(ADFS.answer(again)) == 400, "an honest clock may be three minutes ahead of ours"
+        assert "were lost to a restore" in again.records()[-1]["detail"]
+        for wait in (3 * MINUTE + SECOND, HOUR, 11 * HOUR):
+            again.clock.now = start + wait
+            look(again, again.now)
+            assert (brings(stolen), brings(ADFS.answer(again))) == (400, 200)

@@ -18,6 +18,7 @@ from tests.core.builders import DAY, NOW
 
 CONTOSO = Namespace(id=0, name="contoso", issuer="https://sts.example/contoso/")
 TABLE = tables.credential
+USE = TokenUse("issuer", "1", NOW + DAY, NOW)
 
 
 @pytest.fixture
@@ -52,9 +53,9 @@ def test_f03_database_away_cached_keys_sign_and_what_checks_replay_refuses(sql: 
     assert sql.directory.namespace("contoso") is namespace
     assert sql.key_ring.signer(namespace, stored).sign(b"data")
     with pytest.raises(StoreUnavailable):
-        sql.replays.use(namespace, TokenUse("issuer", "1", NOW + DAY, None), NOW)
+        sql.replays.use(namespace, USE, NOW)
     home.with_name("away").rename(home)
-    sql.replays.use(namespace, TokenUse("issuer", "1", NOW + DAY, None), NOW)
+    sql.replays.use(namespace, USE, NOW)
 
 
 def test_f07_row_copied_to_another_namespace_does_not_open(sql: SqlBackend) -> None:
@@ -116,7 +117,7 @@ def test_f10_one_of_sixteen_simultaneous_replays_wins(sql: SqlBackend) -> None:
     def use(number: int) -> int:
         barrier.wait()
         try:
-            processes[number % 2].replays.use(contoso, TokenUse("issuer", "1", NOW + DAY, None), NOW)
+            processes[number % 2].replays.use(contoso, USE, NOW)
         except ReplayedToken:
             return 0
         return 1

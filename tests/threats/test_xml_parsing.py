@@ -3,7 +3,7 @@
 import pytest
 
 from sts.core.errors import BadRequest, InvalidSamlToken, PayloadTooLarge, StsError
-from sts.crypto.xml import parse
+from sts.crypto.xml import MESSAGE, parse, root_tag
 from sts.crypto.xmldsig import verify
 from tests.crypto.identities import certificate
 from tests.threats.signatures import ASSERTION, EXPECTED, Recipe, signed
@@ -58,9 +58,10 @@ ROWS = {
     "X26": (f"<a {declarations(8000)}/>".encode(), "namespaces"),
     "X26 one prefix": (("<a " + " ".join(f'xml:p{n}=""' for n in range(8000)) + "/>").encode(), "shape"),
     "33 attributes": (b"<a " + b" ".join(b'a%d=""' % n for n in range(33)) + b"/>", "shape"),
-    "8001 attributes": (
-        ("<a>" + ("<b " + " ".join(f'c{n}=""' for n in range(32)) + "/>") * 250 + '<b c=""/></a>').encode(),
-        "shape: 1 attributes on one element, 8001 so far",
+    "2001 elements": (b"<a>" + b"<b/>" * 2000 + b"</a>", "shape: more than 2000 elements"),
+    "4001 attributes": (
+        ("<a>" + ("<b " + " ".join(f'c{n}=""' for n in range(32)) + "/>") * 125 + '<b c=""/></a>').encode(),
+        "shape: 1 attributes on one element, 4001 so far",
     ),
     "undefined entity": (b"<a>&n;</a>", "syntax"),
     "invalid UTF-8": (b"<a>\xff</a>", "encoding"),
@@ -76,6 +77,21 @@ def test_document_is_refused_for_its_reason(row: str) -> None:
         parse(document)
     assert refused.value.detail.startswith(reason)
     assert type(refused.value) is (PayloadTooLarge if reason == "size" else BadRequest)
+
+
+@pytest.mark.parametrize(
+    ("document", "reason"),
+    [
+        (b"<a" * MESSAGE.size, "size"),
+        (b"<!" + b"xmlns" * 100, "DTD"),
+        (b"xmlns" * 65, "namespaces"),
+    ],
+)
+def test_cheap_limits_come_before_the_parser(document: bytes, reason: str) -> None:
+    for refuse in (parse, root_tag):
+        with pytest.raises(StsError) as refused:
+            refuse(document)
+        assert (refused.value.detail or "").startswith(reason), "it is no XML, which only the parser would see"
 
 
 @pytest.mark.parametrize(

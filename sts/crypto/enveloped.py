@@ -1,0 +1,72 @@
+"""The dear half of verifying an XML signature: what an enveloped one covers, answered as it was digested."""
+
+from base64 import b64encode
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from hashlib import sha1, sha256, sha384, sha512
+from hmac import compare_digest
+from pathlib import Path
+from typing import Final
+
+from lxml import etree
+
+from sts.core.errors import InvalidSignature
+from sts.crypto.xml import NS, parser
+
+_SHA1: Final = NS["ds"] + "sha1"
+_MORE: Final = "http://www.w3.org/2001/04/xmldsig-more#"
+_DIGESTS: Final[Mapping[str, Callable[[bytes], bytes]]] = {
+    _SHA1: lambda data: sha1(data).digest(),  # noqa: S324 (only where a partner is allowed it)
+    NS["xenc"] + "sha256": lambda data: sha256(data).digest(),
+    _MORE + "sha384": lambda data: sha384(data).digest(),
+    NS["xenc"] + "sha512": lambda data: sha512(data).digest(),
+}
+STRONG_DIGESTS: Final = frozenset(_DIGESTS) - {_SHA1}
+ALL_DIGESTS: Final = frozenset(_DIGESTS)
+
+_SCHEMA: Final = Path(__file__).with_name("schemas") / "signature.xsd"
+_MAX_TOLD: Final = 200  # characters of what a stranger wrote, in the log
+
+
+def signed_parent(signature: etree._Element, signed_info: bytes, digests: frozenset[str]) -> etree._Element:
+    """What a signature covers: the element around it, parsed from the very octets whose digest was signed.
+
+    The signature refers to its parent, transformed as enveloped and exclusively canonicalised; `signed_info` is its
+    canonical SignedInfo, whose value is known to be good; its digest method is one of `digests`. The signature is taken
+    out of its tree. Raises InvalidSignature, whatever is wrong (XML Signature 1.1, 3.2.1 and 6.6.4).
+    """
+    try:
+        _schema().assertValid(signature)
+        _, method, value = etree.fromstring(signed_info, parser())[2]
+        algorithm = method.get("Algorithm")
+        if algorithm not in digests:
+            raise _refused(f"InvalidInput: digest method {algorithm}")
+        canonical = etree.tostring(_without(signature), method="c14n", exclusive=True, with_comments=False)
+        claimed = b"".join((value.text or "").encode("ascii").split())
+        if not compare_digest(b64encode(_DIGESTS[algorithm](canonical)), claimed):
+            raise _refused("InvalidDigest: of what surrounds the signature")
+        return etree.fromstring(canonical, parser())
+    except (etree.LxmlError, ValueError) as error:
+        raise _refused(f"{type(error).__name__}: {str(error)[:_MAX_TOLD]}") from error
+
+
+def _without(signature: etree._Element) -> etree._Element:
+    """The signature's parent, which keeps the text that follows it."""
+    parent, before, text = signature.getparent(), signature.getprevious(), signature.tail
+    if parent is None:
+        raise ValueError("the signature stands alone")
+    if text and before is not None:
+        before.tail = (before.tail or "") + text
+    elif text:
+        parent.text = (parent.text or "") + text
+    parent.remove(signature)
+    return parent
+
+
+@lru_cache(maxsize=1)
+def _schema() -> etree.XMLSchema:
+    return etree.XMLSchema(file=str(_SCHEMA))
+
+
+def _refused(detail: str) -> InvalidSignature:
+    return InvalidSignature("The signature is not valid.", detail=detail)
