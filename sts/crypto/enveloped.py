@@ -13,16 +13,16 @@ from lxml import etree
 from sts.core.errors import InvalidSignature
 from sts.crypto.xml import NS, parser
 
-_SHA1: Final = NS["ds"] + "sha1"
+SHA1: Final = NS["ds"] + "sha1"
 _MORE: Final = "http://www.w3.org/2001/04/xmldsig-more#"
-_DIGESTS: Final[Mapping[str, Callable[[bytes], bytes]]] = {
-    _SHA1: lambda data: sha1(data).digest(),  # noqa: S324 (only where a partner is allowed it)
+DIGESTS: Final[Mapping[str, Callable[[bytes], bytes]]] = {  # by the URI of the method
+    SHA1: lambda data: sha1(data).digest(),  # noqa: S324 (only where it is allowed)
     NS["xenc"] + "sha256": lambda data: sha256(data).digest(),
     _MORE + "sha384": lambda data: sha384(data).digest(),
     NS["xenc"] + "sha512": lambda data: sha512(data).digest(),
 }
-STRONG_DIGESTS: Final = frozenset(_DIGESTS) - {_SHA1}
-ALL_DIGESTS: Final = frozenset(_DIGESTS)
+STRONG_DIGESTS: Final = frozenset(DIGESTS) - {SHA1}
+ALL_DIGESTS: Final = frozenset(DIGESTS)
 
 _SCHEMA: Final = Path(__file__).with_name("schemas") / "signature.xsd"
 _MAX_TOLD: Final = 200  # characters of what a stranger wrote, in the log
@@ -43,7 +43,7 @@ def signed_parent(signature: etree._Element, signed_info: bytes, digests: frozen
             raise _refused(f"InvalidInput: digest method {algorithm}")
         canonical = etree.tostring(_without(signature), method="c14n", exclusive=True, with_comments=False)
         claimed = b"".join((value.text or "").encode("ascii").split())
-        if not compare_digest(b64encode(_DIGESTS[algorithm](canonical)), claimed):
+        if not compare_digest(b64encode(DIGESTS[algorithm](canonical)), claimed):
             raise _refused("InvalidDigest: of what surrounds the signature")
         return etree.fromstring(canonical, parser())
     except (etree.LxmlError, ValueError) as error:

@@ -19,6 +19,7 @@ from lxml import etree
 from sts.core.errors import BadRequest, InvalidSignature
 from sts.core.proof_keys import derive
 from sts.core.trust import Possession, ProvedKey, SecretKey
+from sts.crypto.enveloped import DIGESTS, SHA1
 from sts.crypto.signature_value import SignatureValue
 from sts.crypto.xml import ID_ATTRIBUTES, NS
 
@@ -39,13 +40,6 @@ _MACS: Final[Mapping[str, Any]] = {
 _PUBLIC_METHODS: Final = frozenset(
     _MORE + f"{family}-{digest}" for family in ("rsa", "ecdsa") for digest in ("sha256", "sha384", "sha512")
 )
-_SHA1: Final = NS["ds"] + "sha1"
-_DIGESTS: Final[Mapping[str, Any]] = {
-    NS["xenc"] + "sha256": sha256,
-    _MORE + "sha384": sha384,
-    NS["xenc"] + "sha512": sha512,
-    _SHA1: sha1,  # beside HMAC-SHA1 alone
-}
 _CURVES: Final = (SECP256R1, SECP384R1, SECP521R1)
 _PREFIX: Final = re.compile(r"#default|[A-Za-z_][\w.-]{0,63}", re.ASCII)
 
@@ -171,10 +165,10 @@ def _prefixes(canonicalisation: etree._Element) -> Sequence[str]:
 
 
 def _require_digest(reference: _Reference, signature_method: str) -> None:
-    digest = _DIGESTS.get(reference.method)
-    if digest is None or (reference.method == _SHA1 and signature_method != _HMAC_SHA1):
+    digest = DIGESTS.get(reference.method)
+    if digest is None or (reference.method == SHA1 and signature_method != _HMAC_SHA1):
         raise _refusal(f"digest method {reference.method[:200]!r}")
-    if not hmac.compare_digest(digest(_canonical(reference.element, reference.prefixes)).digest(), reference.digest):
+    if not hmac.compare_digest(digest(_canonical(reference.element, reference.prefixes)), reference.digest):
         raise _refusal(f"digest of {etree.QName(reference.element).localname}")
 
 

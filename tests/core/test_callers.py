@@ -209,3 +209,59 @@ def test_a_simple_web_token_proves_no_key(world: TrustWorld) -> None:
 def test_a_password_is_not_proved_by_a_signature(world: TrustWorld) -> None:
     with pytest.raises(AuthenticationFailed):
         world.token(wanted(), world.caller(possession=by_secret(SECRET)))
+
+
+HIDDEN = "ACS50008: The encrypted token is not valid."
+COUNTED = [("", "203.0.113.9")]
+
+
+@pytest.mark.parametrize(("owner", "number"), [("sts", 10), ("old", 11)])
+def test_who_opened_what_came_encrypted_is_told_with_the_token(world: TrustWorld, owner: str, number: int) -> None:
+    assert world.token(caller=world.caller(world.partners())).decrypted_by is None
+    token = world.encrypted(world.partners(id="1" * 32), owner)
+    assert world.token(caller=world.caller(token)).decrypted_by == number
+    wrapped = world.held(SymmetricHolder(SECRET, certificate("rsa2048", owner)))
+    caller = proving(world, wrapped, KeyKind.SYMMETRIC, by_secret(SECRET))
+    assert world.token(caller=caller).decrypted_by == number
+    assert world.failures.seen == []
+
+
+def test_an_encrypted_token_that_comes_again_is_refused_and_counted_as_one_that_does_not_open(
+    world: TrustWorld,
+) -> None:
+    token = world.encrypted(world.partners())
+    world.token(caller=world.caller(token))
+    with pytest.raises(InvalidEncryptedToken) as refused:
+        world.token(caller=world.caller(token))
+    assert (refused.value.codes, refused.value.decrypted_by) == (HIDDEN, 10)
+    assert "ACS50013" in (refused.value.detail or "")
+    assert world.failures.seen == COUNTED
+
+
+def test_a_message_that_comes_again_with_another_encrypted_token_is_refused_as_a_message(world: TrustWorld) -> None:
+    message = MessageIdentity(NOW + 5 * MINUTE, "urn:uuid:one")
+    world.token(caller=world.caller(world.encrypted(world.partners()), message=message))
+    other = world.caller(world.encrypted(world.partners(id="1" * 32)), message=message)
+    with pytest.raises(ReplayedToken):
+        world.token(caller=other)
+    assert world.failures.seen == []
+    assert world.token(caller=other._replace(message=message._replace(id="urn:uuid:two"))).principal == "alice"
+
+
+UNPROVED_IN_SECRET: dict[str, tuple[Any, KeyKind, Possession]] = {
+    "another private key": (PUBLIC, KeyKind.PUBLIC, by_private_key("idp")),
+    "public at the door for secrets": (PUBLIC, KeyKind.SYMMETRIC, by_private_key("client")),
+    "secret at the door for public keys": (WRAPPED, KeyKind.PUBLIC, by_secret(SECRET)),
+    "another secret": (WRAPPED, KeyKind.SYMMETRIC, by_secret(b"x" * 32)),
+}
+
+
+@pytest.mark.parametrize(("holder", "key", "possession"), UNPROVED_IN_SECRET.values(), ids=UNPROVED_IN_SECRET)
+def test_a_key_of_an_encrypted_token_that_is_not_proved_is_refused_as_one_that_does_not_open_and_counted_once(
+    world: TrustWorld, holder: Any, key: KeyKind, possession: Possession
+) -> None:
+    token = world.encrypted(world.held(holder))
+    with pytest.raises(InvalidEncryptedToken) as refused:
+        world.token(caller=proving(world, token, key, possession))
+    assert (refused.value.codes, refused.value.decrypted_by) == (HIDDEN, 10)
+    assert world.failures.seen == COUNTED

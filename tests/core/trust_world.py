@@ -30,9 +30,10 @@ from sts.core.trust import (
 from sts.core.trust_service import answer
 from sts.crypto.certificates import public_key_info
 from sts.crypto.message_signature import verify_possession
+from sts.tokens import saml20
 from tests.contract.memory import MemoryCancellations
 from tests.core.builders import NOW
-from tests.core.test_acceptance import MODULES, Door, provider, said
+from tests.core.test_acceptance import GCM, MODULES, Door, provider, said
 from tests.core.test_issue import PASSWORD, OnePassword
 from tests.crypto.identities import NOT_AFTER, NOT_BEFORE, certificate, signer
 
@@ -89,6 +90,11 @@ class TrustWorld(Door):
             proof_of_possession=True,
         )
         self.directory.relying_parties[1, BILLING] = replace(base, **changes)
+
+    def encrypted(self, proof: TokenProof, owner: str = "sts") -> TokenProof:
+        """A SAML 2.0 token as the identity provider encrypts it for us, once it is held to an algorithm."""
+        self.directory.providers[1, "adfs"] = provider(decryption=GCM)
+        return TokenProof(None, saml20.encrypt(proof.token, certificate("rsa2048", owner), GCM))
 
     def caller(self, proof: Proof | None = None, **changes: Any) -> Caller:
         """The worker with his password, in a message of its own."""

@@ -53,4 +53,8 @@ def test_purged_use_is_refused_whatever_the_clock_says(sql: SqlBackend) -> None:
     assert purging.purge(sql.database, NOW + HOUR) == 1
     with pytest.raises(ReplayedToken) as refused:
         sql.other_process().replays.use(contoso, use, NOW - HOUR)
+    other = TokenUse("a", "2", NOW + HOUR, NOW - HOUR)
+    with pytest.raises(ReplayedToken):
+        sql.replays.use_all(contoso, (other, use), NOW - HOUR)
+    sql.replays.use_all(contoso, (other,), NOW - HOUR)  # what was refused left no record
     assert "uses are on record only after" in (refused.value.detail or "")
