@@ -15,6 +15,7 @@ from sts.crypto.certificates import public_key_info
 from sts.crypto.message_signature import verify_possession
 from sts.crypto.roots import load_roots
 from sts.operations.installation import Installation
+from sts.operations.power_failure import record_through
 from sts.operations.publish import Publications
 from sts.protocols.discovery import BY_CERTIFICATE, BY_MESSAGE
 from sts.settings import Settings
@@ -76,9 +77,10 @@ def open_installation(settings: Settings, actor: str, now: datetime) -> Installa
 
 
 def assemble(settings: Settings, clock: Clock = utc_now) -> Service:
-    """Build the service; its installation is prepared first."""
+    """Build the service; its installation is prepared first. Raises what `open_installation` does."""
     installation = open_installation(settings, "service", clock())
     database = installation.database
+    record_through(installation, settings.boot_id_file, clock())
     directory = SqlDirectory(database, settings.base_url)
     parts = Parts(
         directory=directory,

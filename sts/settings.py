@@ -56,6 +56,7 @@ class Settings:
     client_certificate_header: str | None = None  # None: certificates of clients are not read
     start_page: Path | None = None  # HTML; None: a sentence of our own
     ring_defaults: RingDefaults = field(default_factory=RingDefaults)
+    boot_id_file: Path = Path("/proc/sys/kernel/random/boot_id")  # Linux writes it, another one each time it starts
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] = os.environ) -> "Settings":

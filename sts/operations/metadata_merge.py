@@ -2,7 +2,8 @@
 
 A new certificate is trusted by itself only when a certificate that was trusted before has signed the document.
 Otherwise it waits for a person, and so does whatever tells where tokens go and what they are encrypted to. What the
-document does not name any more stays until a person confirms it.
+document does not name any more stays until a person confirms it, and a certificate that is gone by that comes back by a
+person alone: an old document is signed as well as a new one.
 """
 
 from collections.abc import Collection, Sequence
@@ -25,6 +26,8 @@ from sts.protocols.partner_metadata import PartnerMetadata
 from sts.protocols.partner_roles import ApplicationRole
 
 T = TypeVar("T", IdentityProvider, RelyingParty)
+
+MOST_DROPPED: Final = 64  # certificates that are known to have been trusted once
 
 PROVIDER_KEYS: Final = ("issuer", "sign_in_url", "sign_out_url", "certificates", "display_name")
 PARTY_KEYS: Final = ("realm", "reply", "encryption", "encryption_certificate", "encryption_algorithm")
@@ -67,12 +70,13 @@ def merge_provider(
         "display_name": role.display_name or stored.display_name,
     }
     if "certificates" not in source.overrides:
-        pinned = _pin(stored.certificates, offered, document, policy)
+        pinned = _pin(stored, offered, document, policy)
         described["certificates"] = pinned
         source = replace(
             source,
             pending=tuple(each for each in offered if each not in pinned),
             vanished=tuple(each.thumbprint for each in pinned if each not in offered),
+            dropped=_dropped(source.dropped, stored.certificates, pinned),
         )
     provider = replace(stored, **_without(described, source.overrides), metadata=source)
     has_come_to_life = stored.id != 0 and policy.is_agreed and not stored.certificates
@@ -121,20 +125,31 @@ def merge_party(
 
 
 def _pin(
-    known: tuple[PartnerCertificate, ...],
+    stored: IdentityProvider,
     offered: tuple[PartnerCertificate, ...],
     document: PartnerMetadata,
     policy: Policy,
 ) -> tuple[PartnerCertificate, ...]:
     """The certificates that are trusted from now on, in the document's order, those that it lacks last."""
+    known, dropped = stored.certificates, () if stored.metadata is None else stored.metadata.dropped
     if known and not offered:
         raise InvalidMetadata("the document names no usable signing certificate any more; those that are known stay")
     if policy.is_agreed:
         return offered
-    trusted = tuple(each for each in offered if each in known or policy.accepts_news(document))
+    news = [each for each in offered if policy.accepts_news(document) and each.thumbprint not in dropped]
+    trusted = tuple(each for each in offered if each in known or each in news)
     has_living = any(each.not_after >= policy.now for each in trusted)
     gone = (each for each in known if each not in offered)
     return (*trusted, *(each for each in gone if not has_living or each.not_after >= policy.now))
+
+
+def _dropped(
+    before: tuple[str, ...], known: Sequence[PartnerCertificate], pinned: Sequence[PartnerCertificate]
+) -> tuple[str, ...]:
+    """Which certificates were trusted once and are not any more, the latest last."""
+    gone = (each.thumbprint for each in known if each not in pinned)
+    present = {each.thumbprint for each in pinned}
+    return tuple(each for each in dict.fromkeys((*before, *gone)) if each not in present)[-MOST_DROPPED:]
 
 
 def _oddities(provider: IdentityProvider) -> list[str]:

@@ -62,7 +62,7 @@ class _Mark:
 def look(installation: Installation, now: datetime) -> Look:
     """Look at the clock and the database, and leave marks for the next look; raises StoreUnavailable."""
     with installation.database.recording() as connection:
-        reading = read_clock(_clock_marks(connection), now)
+        reading = read_clock(clock_marks(connection), now)
         table.save_clock_marks(connection, reading.marks)
         head = audit.head(connection)
         mark = _read_mark(installation)
@@ -109,12 +109,12 @@ def doubt(installation: Installation, now: datetime) -> str | None:
         found = _read_mark(installation).doubt(connection)
         if found is not None:
             return found
-        marks = _clock_marks(connection)
+        marks = clock_marks(connection)
     reading = read_clock(marks, now)
     return None if reading.marks.doubted not in (None, marks.doubted) else reading.fault
 
 
-def _clock_marks(connection: Connection) -> ClockMarks:
+def clock_marks(connection: Connection) -> ClockMarks:
     """What earlier looks left behind; before the first one, the newest audit record tells that it was later once."""
     marks = table.clock_marks(connection)
     if marks.agreed is not None:
@@ -151,7 +151,7 @@ def accept_restore(installation: Installation, now: datetime) -> bool:
 
 def _accept_clock(change: Change, now: datetime) -> bool:
     """Believe a clock that is behind what was agreed on: it was wrong then. One that is ahead needs a second look."""
-    marks = _clock_marks(change.connection)
+    marks = clock_marks(change.connection)
     if marks.agreed is None or now >= marks.agreed - BEHIND:
         return False
     table.save_clock_marks(change.connection, ClockMarks(agreed=now.replace(microsecond=0)))

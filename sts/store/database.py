@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from datetime import datetime
+from functools import partial
 from threading import Lock
 from typing import Any, Final
 
@@ -21,9 +22,10 @@ from sts.store.prepared import DriverConnection, run_driver_sql
 _BUSY_TIMEOUT: Final = 10_000  # milliseconds
 _WRITERS: Final = 0x737473  # the advisory lock that lets one configuration transaction in at a time
 _BEGIN: Final = "sts_begin"
+_SYNCED: Final = "PRAGMA synchronous = FULL"  # a commit outlives the machine
+_DEFERRED: Final = "PRAGMA synchronous = NORMAL"  # it outlives the process, and the machine once a synced one follows
 _PRAGMAS: Final = (
     "PRAGMA journal_mode = WAL",
-    "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
     f"PRAGMA busy_timeout = {_BUSY_TIMEOUT}",
 )
@@ -43,6 +45,7 @@ class Database:
         is_sqlite = self._engine.dialect.name == "sqlite"
         self._readers = self._engine.execution_options(**{} if is_sqlite else {"isolation_level": "REPEATABLE READ"})
         self._writers = self._engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
+        self._deferring = self._engine
 
     @property
     def dialect(self) -> str:
@@ -59,6 +62,19 @@ class Database:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
 
+    @property
+    def can_defer(self) -> bool:
+        """Whether commits can be told to wait for the disk or not: those of a file of SQLite."""
+        return self.dialect == "sqlite" and os.path.isfile(self._url.database or "")
+
+    def defer(self) -> None:
+        """Have `recording_deferred` wait for the disk no more, in a database that can.
+
+        Only for who notices from now on that the machine has been down (ADR 16).
+        """
+        if self.can_defer and self._deferring is self._engine:
+            self._deferring = _engine(self._url, _DEFERRED)
+
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Open a transaction that sees one consistent state."""
@@ -74,20 +90,17 @@ class Database:
     @contextmanager
     def recording_at_once(self) -> Iterator[DriverConnection]:
         """Open such a transaction for prepared statements alone: it costs a part of the other one."""
-        driver: Any = self._engine.dialect.dbapi
-        try:
-            with _unavailability_refused(), closing(self._engine.raw_connection()) as connection:
-                try:
-                    if self.dialect == "sqlite":
-                        connection.cursor().execute("BEGIN IMMEDIATE")
-                    yield DriverConnection(self._engine.dialect, connection)
-                    connection.commit()
-                except BaseException:
-                    with suppress(driver.Error):
-                        connection.rollback()
-                    raise
-        except driver.Error as error:
-            raise _unavailable(error) from error
+        with _by_the_driver(self._engine) as connection:
+            yield connection
+
+    @contextmanager
+    def recording_deferred(self) -> Iterator[DriverConnection]:
+        """Open such a transaction that may be lost when the machine goes down, with all such that came after it.
+
+        What another transaction records later is never there without it.
+        """
+        with _by_the_driver(self._deferring) as connection:
+            yield connection
 
     @contextmanager
     def changing(self, actor: str, now: datetime) -> Iterator[Change]:
@@ -109,7 +122,8 @@ class Database:
 
     def close(self) -> None:
         """Close the idle connections."""
-        self._engine.dispose()
+        for engine in {self._engine, self._deferring}:
+            engine.dispose()
 
     @contextmanager
     def _in_turn(self) -> Iterator[None]:
@@ -133,10 +147,29 @@ def _with_driver(url: URL) -> URL:
     return url.set(drivername="postgresql+psycopg") if url.drivername == "postgresql" else url
 
 
-def _engine(url: URL) -> Engine:
+@contextmanager
+def _by_the_driver(engine: Engine) -> Iterator[DriverConnection]:
+    """A transaction of the driver's, without what SQLAlchemy does for others."""
+    driver: Any = engine.dialect.dbapi
+    try:
+        with _unavailability_refused(), closing(engine.raw_connection()) as connection:
+            try:
+                if engine.dialect.name == "sqlite":
+                    connection.cursor().execute("BEGIN IMMEDIATE")
+                yield DriverConnection(engine.dialect, connection)
+                connection.commit()
+            except BaseException:
+                with suppress(driver.Error):
+                    connection.rollback()
+                raise
+    except driver.Error as error:
+        raise _unavailable(error) from error
+
+
+def _engine(url: URL, syncing: str = _SYNCED) -> Engine:
     if url.get_backend_name() == "sqlite":
         engine = create_engine(url, hide_parameters=True, connect_args={"timeout": _BUSY_TIMEOUT / 1000})
-        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "connect", partial(_prepare_sqlite, (*_PRAGMAS, syncing)))
         event.listen(engine, "begin", _begin_sqlite)
         return engine
     return create_engine(
@@ -148,10 +181,10 @@ def _engine(url: URL) -> Engine:
     )
 
 
-def _prepare_sqlite(connection: sqlite3.Connection, record: Any) -> None:
+def _prepare_sqlite(pragmas: tuple[str, ...], connection: sqlite3.Connection, record: Any) -> None:
     connection.isolation_level = None  # the driver would begin late and never IMMEDIATE
     with closing(connection.cursor()) as cursor:
-        for pragma in _PRAGMAS:
+        for pragma in pragmas:
             cursor.execute(pragma)
 
 

@@ -22,10 +22,12 @@ _NOTICED_RESTORE: Final = "noticed-restore"
 _CLOCK_AGREED: Final = "clock-agreed"
 _CLOCK_DOUBTED: Final = "clock-doubted"
 _LOST_USES: Final = "lost-uses"
+_LOST_DATED_USES: Final = "lost-dated-uses"
+_BOOT: Final = "boot"
 _VALUE: Final = sa.select(_TABLE.c.value).where(_TABLE.c.name == sa.bindparam("wanted"))
 _KNOWN_USES: Final = Prepared(
     lambda connection: sa.select(_TABLE.c.name, _TABLE.c.value).where(
-        sa.or_(_TABLE.c.name == _REPLAY_HORIZON, _TABLE.c.name == _LOST_USES)
+        sa.or_(*(_TABLE.c.name == name for name in (_REPLAY_HORIZON, _LOST_USES, _LOST_DATED_USES)))
     )
 )
 
@@ -89,8 +91,7 @@ def sealing_check(connection: sa.Connection) -> bytes | None:
 
 def replay_horizon(connection: sa.Connection) -> datetime | None:
     """Answer up to which expiry uses may be missing: the latest of all that were ever purged."""
-    value = _value(connection, _REPLAY_HORIZON)
-    return None if value is None else datetime.fromtimestamp(int(value), UTC)
+    return _instant(connection, _REPLAY_HORIZON)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,13 +112,18 @@ class KnownUses:
 
     purged: datetime | None  # the latest expiry of all uses that were ever purged
     lost: LostUses | None
+    dated_lost: datetime | None  # of tokens that say when they were issued, those of them that were by then
 
 
 def known_uses(connection: Driven) -> KnownUses:
     """Answer what is known to be missing among the uses on record."""
     found = {name: bytes(value) for name, value in _KNOWN_USES.rows(connection)}
-    purged, lost = found.get(_REPLAY_HORIZON), found.get(_LOST_USES)
-    return KnownUses(None if purged is None else _at(purged), None if lost is None else _lost_uses(lost))
+    purged, lost, dated = found.get(_REPLAY_HORIZON), found.get(_LOST_USES), found.get(_LOST_DATED_USES)
+    return KnownUses(
+        None if purged is None else _at(purged),
+        None if lost is None else _lost_uses(lost),
+        None if dated is None else _at(dated),
+    )
 
 
 def lose_uses(connection: sa.Connection, lost: LostUses) -> None:
@@ -131,6 +137,26 @@ def lower_lost_uses(connection: sa.Connection, limits: LostUses) -> None:
     known = _known_loss(connection)
     if known is not None:
         _save_loss(connection, min(known.issued_by, limits.issued_by), min(known.expiring_by, limits.expiring_by))
+    dated = _instant(connection, _LOST_DATED_USES)
+    if dated is not None and dated > limits.issued_by:
+        _save_instant(connection, _LOST_DATED_USES, limits.issued_by)
+
+
+def lose_dated_uses(connection: sa.Connection, issued_by: datetime) -> None:
+    """Store that uses of tokens that say when they were issued were lost: of those that were issued by then."""
+    known = _instant(connection, _LOST_DATED_USES)
+    _save_instant(connection, _LOST_DATED_USES, issued_by if known is None else max(known, issued_by))
+
+
+def boot(connection: sa.Connection) -> str | None:
+    """Answer during which run of the machine uses were recorded last without waiting for the disk."""
+    value = _value(connection, _BOOT)
+    return None if value is None else value.decode("ascii")
+
+
+def save_boot(connection: sa.Connection, boot_id: str) -> None:
+    """Store during which run of the machine uses are recorded (ASCII)."""
+    _save(connection, _BOOT, boot_id.encode("ascii"))
 
 
 def _known_loss(connection: sa.Connection) -> LostUses | None:
@@ -155,14 +181,14 @@ def raise_replay_horizon(connection: sa.Connection, horizon: datetime) -> None:
     """Store a later replay horizon; an earlier one changes nothing."""
     known = replay_horizon(connection)
     if known is None or known < horizon:
-        _save(connection, _REPLAY_HORIZON, b"%d" % int(horizon.timestamp()))
+        _save_instant(connection, _REPLAY_HORIZON, horizon)
 
 
 def lower_replay_horizon(connection: sa.Connection, horizon: datetime) -> None:
     """Store an earlier replay horizon; a later one changes nothing."""
     known = replay_horizon(connection)
     if known is not None and known > horizon:
-        _save(connection, _REPLAY_HORIZON, b"%d" % int(horizon.timestamp()))
+        _save_instant(connection, _REPLAY_HORIZON, horizon)
 
 
 def noticed_restore(connection: sa.Connection) -> str | None:
@@ -187,12 +213,16 @@ def save_clock_marks(connection: sa.Connection, marks: ClockMarks) -> None:
         if value is None:
             connection.execute(sa.delete(_TABLE).where(_TABLE.c.name == name))
         else:
-            _save(connection, name, b"%d" % int(value.timestamp()))
+            _save_instant(connection, name, value)
 
 
 def _instant(connection: sa.Connection, name: str) -> datetime | None:
     value = _value(connection, name)
-    return None if value is None else datetime.fromtimestamp(int(value), UTC)
+    return None if value is None else _at(value)
+
+
+def _save_instant(connection: sa.Connection, name: str, value: datetime) -> None:
+    _save(connection, name, b"%d" % int(value.timestamp()))
 
 
 def _value(connection: sa.Connection, name: str) -> bytes | None:

@@ -20,6 +20,7 @@ def written(source: MetadataSource | None) -> Mapping[str, object] | None:
         "pending_reply": list(source.pending_reply),
         "vanished": list(source.vanished),
         "signers": _written(source.signers),
+        "dropped": list(source.dropped),
     }
 
 
@@ -35,6 +36,7 @@ def read(value: Mapping[str, Any] | None) -> MetadataSource | None:
         pending_reply=tuple(value["pending_reply"]),
         vanished=tuple(value["vanished"]),
         signers=_read(value["signers"]),
+        dropped=tuple(value.get("dropped", ())),  # which rows of older versions do not have
     )
 
 

@@ -1,6 +1,7 @@
 """What may be used once, in every process (core.ports.ReplayCache)."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -13,7 +14,7 @@ from sts.store import installation, upsert
 from sts.store.bounded import bounded
 from sts.store.columns import seconds
 from sts.store.database import Database
-from sts.store.prepared import Driven, Prepared
+from sts.store.prepared import Driven, DriverConnection, Prepared
 from sts.store.tables import replay as _TABLE
 
 KEPT_AFTER_EXPIRY: Final = timedelta(hours=1)
@@ -27,7 +28,7 @@ class SqlReplayCache:
 
     Records are purged a while after they expired. What expires before the latest record that was ever purged is
     refused from then on, so that a clock set back opens no replay window; so is what may have been used while the uses
-    were recorded in a database that is lost.
+    were recorded in a database that is lost, or shortly before the machine went down.
     """
 
     def __init__(self, database: Database) -> None:
@@ -35,18 +36,33 @@ class SqlReplayCache:
 
     def use(self, namespace: Namespace, used: TokenUse, now: datetime) -> None:
         """Record the use; raises ReplayedToken on the second, StoreUnavailable when it cannot be recorded."""
-        with self._database.recording_at_once() as connection:
+        with recording(self._database, (used,)) as connection:
             refusal = record(connection, namespace, used)
         if refusal is not None:
             raise refusal
 
     def use_all(self, namespace: Namespace, uses: Sequence[TokenUse], now: datetime) -> None:
         """Record several uses in one transaction, all of them or none; raises as `use` does."""
-        with self._database.recording_at_once() as connection:
+        with recording(self._database, uses) as connection:
             for used in sorted(uses, key=_place):  # nobody waits for who waits for him
                 refusal = record(connection, namespace, used)
                 if refusal is not None:
                     raise refusal
+
+
+def recording(database: Database, uses: Sequence[TokenUse]) -> AbstractContextManager[DriverConnection]:
+    """Open the transaction for the uses of tokens.
+
+    When the machine goes down, uses of tokens that say when they were issued may be lost: those that were issued before
+    it are refused then. All others could be refused by their expiry alone, which would go on for a day (ADR 16).
+    """
+    undated = any(used.issued_at is None for used in uses)
+    return database.recording_at_once() if undated else database.recording_deferred()
+
+
+def holds_uses(connection: sa.Connection) -> bool:
+    """Answer whether there are uses on record, of tokens or of sign-ins."""
+    return connection.scalar(sa.select(_TABLE.c.token_id).limit(1)) is not None
 
 
 def record(connection: Driven, namespace: Namespace, used: TokenUse) -> ReplayedToken | None:
@@ -61,6 +77,11 @@ def record(connection: Driven, namespace: Namespace, used: TokenUse) -> Replayed
     elif known.lost is not None and known.lost.may_hold(used):
         issued = "at an unknown time" if used.issued_at is None else f"at {used.issued_at:%FT%TZ}"
         detail = f"{token} was issued {issued}, and uses until {known.lost.issued_by:%FT%TZ} were lost to a restore"
+    elif known.dated_lost is not None and used.issued_at is not None and used.issued_at <= known.dated_lost:
+        detail = (
+            f"{token} was issued at {used.issued_at:%FT%TZ}, and uses until {known.dated_lost:%FT%TZ} may have been "
+            "lost when the machine went down"
+        )
     else:
         return None
     return ReplayedToken("The token may have been used before.", detail=detail, decrypted_by=used.decrypted_by)

@@ -21,7 +21,7 @@ class SqlSignInRecords:
         Raises InvalidState for a sign-in that is over already, whose token then stays unused; ReplayedToken for a
         token that was used, which ends the sign-in; StoreUnavailable when nothing could be recorded.
         """
-        with self._database.recording_at_once() as connection:
+        with replay.recording(self._database, (completed.use,)) as connection:
             if completed.pending.nonce:
                 sign_in_states.record_use(connection, namespace, completed.pending)
             faultpoint("sign-in.used")

@@ -58,6 +58,9 @@ class Confirmation:
     expires_at: datetime | None = None
 
 
+_UNCONFIRMED = (Confirmation(bearer=True),)  # what an assertion is held to that has none
+
+
 class Authentication(NamedTuple):
     """When and how the subject signed in, in the words of the assertion."""
 
@@ -275,7 +278,7 @@ def _accepted(assertion: Assertion, key: VerificationKey, trusted: Trusted, now:
         issuer=assertion.issuer,
         audience=trusted.audience or _audience(assertion),
         not_before=lifetime.not_before,
-        expires_at=lifetime.expires_at,
+        expires_at=_last_end(assertion),
         claims=assertion.claims,
         key=key,
         authenticated_at=authentication.instant,
@@ -309,12 +312,23 @@ def _confirmed(assertion: Assertion, trusted: Trusted, now: datetime) -> tuple[L
     if trusted.require_confirmation and not assertion.confirmations:
         raise refused("confirmation: none")
     reasons = []
-    for confirmation in assertion.confirmations or (Confirmation(bearer=True),):
+    for confirmation in assertion.confirmations or _UNCONFIRMED:
         try:
             return _checked(assertion, confirmation, trusted, now)
         except InvalidSamlToken as error:
             reasons.append(error)
     raise reasons[0]
+
+
+def _last_end(assertion: Assertion) -> datetime | None:
+    """When the last of its confirmations ends: until then a use of it must be known, whichever held the first time."""
+    ends = (_end(assertion, confirmation) for confirmation in assertion.confirmations or _UNCONFIRMED)
+    return max((end for end in ends if end is not None), default=None)
+
+
+def _end(assertion: Assertion, confirmation: Confirmation) -> datetime | None:
+    ends = (assertion.expires_at, confirmation.expires_at)
+    return min((instant for instant in ends if instant is not None), default=None)
 
 
 def _checked(
@@ -324,10 +338,8 @@ def _checked(
     if confirmation.recipient is not None and confirmation.recipient not in trusted.recipients:
         raise refused("recipient: not ours")
     begins = (assertion.not_before, confirmation.not_before)
-    ends = (assertion.expires_at, confirmation.expires_at)
     lifetime = Lifetime(
-        max((instant for instant in begins if instant is not None), default=None),
-        min((instant for instant in ends if instant is not None), default=None),
+        max((instant for instant in begins if instant is not None), default=None), _end(assertion, confirmation)
     )
     check_lifetime(lifetime, trusted, now, refused)
     return lifetime, holder

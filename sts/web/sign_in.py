@@ -110,7 +110,7 @@ def ws_federation(namespace: str) -> Response:
     if call.message.method == "HEAD":  # which changes nothing (RFC 9110, 9.2.1), so that nobody signs in or out by it
         raise MethodNotAllowed(*_BOTH)
     arrival = current_arrival()
-    if arrival.path.lower() == f"/{addresses.WS_FEDERATION}" or _is_at_another_name(call):
+    if arrival.path.lower().rstrip("/") == f"/{addresses.WS_FEDERATION}" or _is_at_another_name(call):
         query = f"?{call.message.query}" if call.message.query else ""
         return redirect(_here(call) + query, 307)  # identity providers and cookies know the one address of the issuer
     if not call.message.query and not call.message.body and call.jar.leaving:

@@ -120,10 +120,11 @@ def test_record_of_a_sign_in_names_everybody_and_the_token(still_people: World) 
     assert "wresult" not in still_people.log.read_text()
 
 
-def test_sign_in_at_a_host_name_of_the_namespace_goes_on_at_the_issuers_address(people: World) -> None:
+@pytest.mark.parametrize("path", ["/v2/wsfederation", "/v2/wsfederation/", "/V2/WSFederation"])
+def test_sign_in_at_a_host_name_of_the_namespace_goes_on_at_the_issuers_address(people: World, path: str) -> None:
     people.apply("namespace: contoso\nhosts: [contoso.sts.example]")
     query = "wa=wsignin1.0&wtrealm=https%3A%2F%2Fjwt.example%2F"
-    answer = people.client.get(f"/v2/wsfederation?{query}", base_url="http://contoso.sts.example")
+    answer = people.client.get(f"{path}?{query}", base_url="http://contoso.sts.example")
     assert answer.status_code == 307
     assert answer.headers["Location"] == f"http://127.0.0.1:8000/contoso/v2/wsfederation?{query}"
 

@@ -157,7 +157,12 @@ def key_text(letter: bytes) -> str:
 
 def open_world(home: Path, **settings: Any) -> World:
     """Open the service of a folder, new or not, under a clock that stands at START."""
-    clock = MovedClock()
+    return open_world_at(START, home, **settings)
+
+
+def open_world_at(now: datetime, home: Path, **settings: Any) -> World:
+    """Open the service of a folder, new or not, under a clock that stands."""
+    clock = MovedClock(now)
     log = home / "requests.log"
     base = Settings.from_environ({"STS_HOME": str(home)})
     service = assemble(replace(base, **settings), clock)

@@ -9,6 +9,7 @@ import pytest
 from cryptography.hazmat.primitives import hashes
 
 from sts.core.model import ContentEncryption
+from sts.store.purging import purge
 from sts.tokens import saml11, saml20
 from tests.crypto.identities import certificate
 from tests.flows.test_database_away import database_away
@@ -157,6 +158,25 @@ def test_assertion_that_is_written_otherwise_is_the_same_assertion(trusting: Wor
     made = assertion(stage(trusting))
     assert OAUTH2.present(trusting, made).status_code == 200
     assert OAUTH2.refusal(trusting, change(made)).record["error"] == "ACS50013"
+
+
+def test_a12_use_is_known_until_the_last_confirmation_of_an_assertion_ends(world: World) -> None:
+    """Whatever was forgotten meanwhile: what held the first time may be over long before."""
+    trust(world)
+    at = stage(world)
+    said = Said(
+        confirmation="".join(
+            '<saml:SubjectConfirmation Method="urn:oasis:names:tc:SAML:2.0:cm:bearer"><saml:SubjectConfirmationData '
+            f'NotOnOrAfter="{instant(at.now + life)}" Recipient="{at.recipient}"/></saml:SubjectConfirmation>'
+            for life in (timedelta(minutes=5), timedelta(hours=4))
+        ),
+        ends=instant(at.now + timedelta(hours=6)),
+    )
+    made = assertion(at, said)
+    assert OAUTH2.present(world, made).status_code == 200
+    world.move(hours=2)
+    purge(world.service.installation.database, world.now)
+    assert OAUTH2.refusal(world, made).record["error"] == "ACS50013"
 
 
 def test_a14_f10_of_sixteen_uses_at_once_one_wins(world: World, neighbour: World) -> None:

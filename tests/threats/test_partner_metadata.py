@@ -238,6 +238,23 @@ def test_m14_keys_that_all_vanish_for_new_ones_stay_and_the_new_ones_wait(partne
     assert metadata_status.list_all(partners.bench.installation)[0].needs_person
 
 
+def test_m14_certificate_that_a_person_dropped_does_not_come_back_by_an_old_document(partners: Partnership) -> None:
+    """Whoever has its key, and the partner's web server, shows what the partner once signed."""
+    old = signed(documents.adfs(Shape(signing=(FIRST, SECOND))), signer("rsa2048", "next"))
+    partners.publish(old)
+    partners.bring()
+    partners.publish(signed(documents.adfs(Shape(signing=(SECOND,))), signer("rsa2048", "next")))
+    partners.accept()
+    assert partners.trusted() == (SECOND,)
+    partners.publish(old)
+    for _ in range(2):
+        (refreshed,) = partners.refresh()
+        assert refreshed.failure is None
+        assert (partners.trusted(), partners.pending()) == ((SECOND,), (FIRST,))
+    partners.accept()
+    assert partners.trusted() == (FIRST, SECOND)
+
+
 BROKEN = {
     "address": (b"/adfs/ls/", b"/evil/ls/"),
     "digest": (b"<ds:DigestValue>", b"<ds:DigestValue>AAAA"),
