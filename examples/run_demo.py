@@ -22,6 +22,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
+from ledger import certificate
+
 EXAMPLES = Path(__file__).resolve().parent
 STS = Path(sys.executable).with_name("sts")
 HOME = Path(os.environ.get("STS_HOME", "."))
@@ -94,18 +96,24 @@ def commands(made: dict[str, str], sample: str) -> str:
     """What a newcomer can open, and paste into another terminal."""
     named = [name for name in ("STS_HOME", "STS_BASE_URL") if name in os.environ]
     settings = [f"export {name}={shlex.quote(os.environ[name])}" for name in named]
-    here = Path.cwd()
-    tools = STS.parent.relative_to(here) if STS.is_relative_to(here) else STS.parent
+    tools = relative(STS.parent)
     return Paste((EXAMPLES / "commands.txt").read_text(encoding="utf-8")).substitute(
         base=BASE_URL,
         sample=sample,
         bin=shlex.quote(str(tools)),
+        examples=shlex.quote(str(relative(EXAMPLES))),
         home=shlex.quote(str(HOME)),
         secret=made["DEMO_SECRET"],
         alice=made["ALICE_PASSWORD"],
         bob=made["BOB_PASSWORD"],
-        start="\n".join(f"  {line}" for line in [f"cd {shlex.quote(str(here))}", *settings]),
+        start="\n".join(f"  {line}" for line in [f"cd {shlex.quote(str(Path.cwd()))}", *settings]),
     )
+
+
+def relative(path: Path) -> Path:
+    """A path as one types it here."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 def sample_url(host: str, port: int) -> str:
@@ -136,6 +144,8 @@ def set_up(folder: Path, sample: str, environ: dict[str, str]) -> None:
     sts("metadata", "export", "--namespace", "partner", environ=environ, output=subprocess.DEVNULL)
     if moved:
         accept(partner, "--namespace", "demo", "--identity-provider", "--name", "partner", environ=environ)
+    made = certificate(HOME / "keys" / "demo-ledger.key", HOME / "metadata" / "demo-ledger.cer")
+    (folder / "ledger.cer").write_bytes(made)
     sts("apply", str(placed("demo.yaml", folder, sample)), environ=environ)
     sts("metadata", "export", "--namespace", "demo", environ=environ, output=subprocess.DEVNULL)
     if moved:

@@ -21,12 +21,15 @@ from sts.core.claims import IDENTITY_PROVIDER, NAME_IDENTIFIER, ROLE
 from sts.core.errors import StsError
 from sts.core.exchange import TokenDescriptor
 from sts.core.model import Claim, KeyType
+from sts.core.p_sha1 import p_sha1
 from sts.crypto.certificates import Purpose, generate
 from sts.crypto.signer import SoftwareSigner
 from sts.operations.configuration.document import plain, read_document
 from sts.operations.configuration.faults import Faults
 from sts.operations.configuration.schema import SCHEMA
 from sts.protocols.refusals import refusal
+from sts.protocols.wstrust import errors as trust_errors
+from sts.protocols.wstrust.faults import fault
 from sts.tokens import saml20, swt
 from sts.web.doors import DOORS
 from sts.web.metadata_thread import MetadataMetrics
@@ -47,6 +50,7 @@ PAGES = [
 ]
 OPERATORS = (ROOT / "docs/operators.md").read_text(encoding="utf-8")
 INTEGRATORS = (ROOT / "docs/integrators.md").read_text(encoding="utf-8")
+WSTRUST = (ROOT / "docs/wstrust.md").read_text(encoding="utf-8")
 ERRORS = (ROOT / "docs/errors.md").read_text(encoding="utf-8")
 CAUSES = [cause for _, cause in inspect.getmembers(errors, inspect.isclass) if issubclass(cause, StsError)]
 
@@ -243,6 +247,21 @@ def test_every_configuration_shown_has_the_shape_of_one(page: Path) -> None:
 def test_every_json_shown_is_json(block: str) -> None:
     for line in block.splitlines():
         json.loads(line)
+
+
+def test_every_fault_of_ws_trust_is_in_its_table_and_no_other() -> None:
+    causes = {*CAUSES, *(cause for _, cause in inspect.getmembers(trust_errors, inspect.isclass))}
+    found = {fault(cause.__new__(cause)) for cause in causes if issubclass(cause, StsError)}
+    shown = re.findall(r"^\| (\w+) \| `(\w+):(\w+)` \|", WSTRUST, re.MULTILINE)
+    assert sorted(shown) == sorted((one.code.value, one.space.value, one.name) for one in found)
+
+
+def test_the_proof_key_of_the_guide_is_ours() -> None:
+    names: dict[str, Any] = {}
+    (block,) = [block for block in blocks(WSTRUST, "python") if "def p_sha1" in block]
+    exec(compile(block, "docs/wstrust.md", "exec"), names)
+    for size in (16, 20, 32, 64):
+        assert names["p_sha1"](b"client", b"service", size) == p_sha1(b"client", b"service", size)
 
 
 def test_the_swt_of_the_guide_verifies_ours_and_no_other() -> None:

@@ -1,7 +1,9 @@
 """`make run`: again without a change, another port, an end without remains; and the flags of its cookies."""
 
+import re
 import shutil
 import sqlite3
+import subprocess
 from contextlib import closing
 from pathlib import Path
 from socket import socket
@@ -12,6 +14,8 @@ import pytest
 
 from tests.browser.demo import Demo, free_ports, running_demo
 from tests.browser.visitor import Visitor
+
+needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 
 
 def is_free(address: str) -> bool:
@@ -43,6 +47,28 @@ def test_data_goes_along_to_another_port_and_the_next_run_changes_nothing(demo: 
     with running_demo(home, ports) as again:
         assert again.said.startswith("no changes\nno changes\n")
         assert f"alice   {demo.password('alice')}" in again.said
+
+
+def pasted(demo: Demo, heading: str) -> str:
+    """What the commands under a heading print, pasted into a shell."""
+    (start,) = re.findall(r"beginning with:\n\n(.*?)\n\n", demo.said, re.DOTALL)
+    (block,) = re.findall(rf"^{re.escape(heading)}[^\n]*\n(.*?)\n\n", demo.said, re.DOTALL | re.MULTILINE)
+    done = subprocess.run(["sh", "-ec", f"{start}\n{block}"], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@needs_curl
+def test_the_commands_over_ws_trust_can_be_pasted(demo: Demo) -> None:
+    assert "<trust:RequestedSecurityToken><Assertion " in pasted(demo, "The same client over WS-Trust 1.3")
+
+
+@needs_curl
+def test_the_demo_shows_a_proof_of_possession(demo: Demo) -> None:
+    given, found, holds = pasted(demo, "A token that is bound to a key").splitlines()
+    assert given.split()[-1] == found.split()[-1]
+    assert holds.endswith("True")
+    assert b"holder-of-key" in (demo.home / "metadata" / "demo-ledger.xml").read_bytes()
 
 
 def test_cookies_of_the_demo_are_out_of_reach_of_scripts_and_of_other_sites(visitor: Visitor, demo: Demo) -> None:

@@ -4,8 +4,20 @@ import pytest
 from lxml import etree
 from werkzeug.test import TestResponse
 
-from tests.flows.world import World
-from tests.protocols.wstrust.messages import MEDIA_TYPES, SOAP11, SOAP12, WSA10, WSA2004, anonymous
+from tests.flows.world import SECRET, World
+from tests.protocols.wstrust.messages import (
+    MEDIA_TYPES,
+    SOAP11,
+    SOAP12,
+    TRUST_13,
+    TRUST_2005,
+    WSA10,
+    WSA2004,
+    TrustMessage,
+    anonymous,
+    request,
+    username_token,
+)
 
 MEX = "http://schemas.xmlsoap.org/ws/2004/09/mex"
 WSDL = "http://schemas.xmlsoap.org/wsdl/"
@@ -93,6 +105,21 @@ def test_what_is_refused_is_a_fault(still_world: World, octets: bytes, subcode: 
     assert subcode in "".join(next(root.iter(f"{{{SOAP12}}}Code")).itertext())
     (reason,) = root.iter(f"{{{SOAP12}}}Text")
     assert still_world.records()[-1]["trace_id"] in (reason.text or "")
+
+
+@pytest.mark.parametrize("trust", [TRUST_13, TRUST_2005], ids=["1.3", "2005"])
+@pytest.mark.parametrize("party", ["saml11", "saml20", "jwt", "swt"])
+def test_what_the_doors_take_and_say_is_what_the_types_describe(still_world: World, trust: str, party: str) -> None:
+    description = etree.fromstring(still_world.get("v2/wstrust/mex").data)
+    schemas = description.findall(f"{{{WSDL}}}types/{{http://www.w3.org/2001/XMLSchema}}schema")
+    (schema,) = [etree.XMLSchema(schema) for schema in schemas if schema.get("targetNamespace") == trust]
+    body = request(f"https://{party}.example/", namespace=trust)
+    asked = TrustMessage(still_world.now, username_token("worker", SECRET), body, trust=trust)
+    answer = still_world.post(asked.path, asked.xml(), content_type=asked.media_type)
+    assert answer.status_code == 200, answer.text
+    for message_of in (asked.xml(), answer.data):
+        (content,) = next(etree.fromstring(message_of).iter(f"{{{SOAP12}}}Body"))
+        schema.assertValid(content)
 
 
 @pytest.mark.parametrize("path", ["v2/wstrust/mex", "v2/WSTrust/MEX", "v2/wstrust/mex/"])

@@ -1,6 +1,7 @@
 """Foreign WS-Trust clients that know nothing but the address of our description: zeep, and MSAL."""
 
 import hmac
+import re
 from base64 import b64decode
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -39,6 +40,8 @@ TYPES = {
 VERSIONS = pytest.mark.parametrize("version", ["saml11", "saml20"])
 PORTS = {TRUST_13: "UserNameWSTrust13", TRUST_2005: "UserNameWSTrustFeb2005"}
 DIALECTS = pytest.mark.parametrize("trust", PORTS, ids=["1.3", "2005"])
+GUIDE = (Path(__file__).parents[2] / "docs" / "wstrust.md").read_text(encoding="utf-8")
+FENCED = re.MULTILINE | re.DOTALL
 MESSAGE = b"<s:Body>what the client asks of the relying party</s:Body>"
 
 
@@ -198,6 +201,20 @@ def test_zeep_raises_why_there_is_no_proof_of_possession(server: Server) -> None
     asking = caller(server)
     with pytest.raises(Fault, match="ACS50000"):
         asking.issue("saml20", KeyType=f"{TRUST_13}/SymmetricKey")
+
+
+@VERSIONS
+def test_the_zeep_of_the_guide_obtains_what_xmlsec1_verifies(
+    server: Server, primary: bytes, version: str, tmp_path: Path
+) -> None:
+    (shown,) = [block for block in re.findall(r"^```python\n(.*?)^```$", GUIDE, FENCED) if "class Caller" in block]
+    names: dict[str, Any] = {}
+    exec(compile(shown, "docs/wstrust.md", "exec"), names)
+    address = f"{server.base_url}/contoso/v2/wstrust/mex"
+    client = zeep.Client(address, transport=Transport(session=session()), wsse=names["Caller"]("worker", SECRET))
+    for _ in range(2):
+        token = names["obtain"](client, f"https://{version}.example/", TYPES[version])
+        verify_with_xmlsec1(token, primary, *ASSERTIONS[version], tmp_path)
 
 
 @DIALECTS
