@@ -127,5 +127,5 @@ def test_a_warm_process_writes_one_record_for_a_message_and_asks_for_nothing(
         for number in range(2, 7):
             granted(service, message(service, number))
     assert [statement for statement in seen if statement.startswith("INSERT INTO replay")]
-    assert sum(statement == "END" for statement in seen) == 5  # transactions, one for each message
+    assert sum(statement == "COMMIT" for statement in seen) == 5  # transactions, one for each message
     assert not [statement for statement in seen if statement.startswith("SELECT") and "installation" not in statement]

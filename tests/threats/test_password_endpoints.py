@@ -132,7 +132,8 @@ def test_s02_unknown_and_known_names_are_verified_equally_often(world: World) ->
 
     service = world.service
     passwords = LimitedPasswords(FailureCounters(service.installation.database), counted)
-    service = replace(service, parts=replace(service.parts, passwords=passwords))
+    parts = replace(service.parts, passwords=passwords)
+    service = replace(service, parts=parts, trust=replace(service.trust, parts=parts))
     client = Client(Application(service, RequestLog(LogFormat.JSON, 2)))
     for name in ("worker", "nobody", "gone", "old"):
         answer = send(replace(world, client=client), "/contoso/WRAPv0.9", WRAP.form(name, WRONG))
