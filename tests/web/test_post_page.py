@@ -24,7 +24,7 @@ def app() -> Iterator[Flask]:
 def _main(tree: html.HtmlElement) -> bytes:
     main = tree.find(".//main")
     assert main is not None
-    return html.tostring(main, with_tail=False)
+    return bytes(html.tostring(main, with_tail=False))
 
 
 @pytest.mark.parametrize(
