@@ -211,7 +211,7 @@ class MetadataSource:
     pending_reply: tuple[str, ...] = ()  # a relying party's new reply addresses, not used
     vanished: tuple[str, ...] = ()  # thumbprints or addresses that it does not name any more, and that stay
     signers: tuple[PartnerCertificate, ...] = ()  # a relying party's own, which may sign its document
-    dropped: tuple[str, ...] = ()  # thumbprints of an identity provider's that were trusted once, the latest last
+    dropped: tuple[str, ...] = ()  # thumbprints and reply addresses that were trusted once, the latest last
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import secrets
 import stat
 import tempfile
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Final, Self
 
@@ -157,6 +158,7 @@ def fingerprint(fingerprint_key: bytes, key: bytes) -> str:
     return hmac.digest(fingerprint_key, key, hashlib.sha256).hex()
 
 
+@lru_cache(maxsize=16)
 def derived_key(fingerprint_key: bytes, purpose: bytes) -> bytes:
     """32 bytes for one purpose, which outlast a rotation of the master key as the fingerprint key does."""
     return _derive(fingerprint_key, b"sts derived key|" + purpose, 32)

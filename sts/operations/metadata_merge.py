@@ -27,7 +27,7 @@ from sts.protocols.partner_roles import ApplicationRole
 
 T = TypeVar("T", IdentityProvider, RelyingParty)
 
-MOST_DROPPED: Final = 64  # certificates that are known to have been trusted once
+MOST_DROPPED: Final = 64  # certificates and addresses that are known to have been trusted once
 
 PROVIDER_KEYS: Final = ("issuer", "sign_in_url", "sign_out_url", "certificates", "display_name")
 PARTY_KEYS: Final = ("realm", "reply", "encryption", "encryption_certificate", "encryption_algorithm")
@@ -99,9 +99,9 @@ def merge_party(
     if policy.accepts_news(document):
         signers, _ = usable(document.signers, Purpose.VERIFICATION, source.signers, policy)
         source = replace(source, signers=signers)
-    reply = _replies(stored.reply, role.reply, document, policy)
+    reply = _replies(stored, role.reply, document, policy)
     certificate, odd = _encryption(stored, role, policy)
-    is_used = policy.accepts_news(document) or certificate == stored.encryption_certificate
+    is_used = certificate == stored.encryption_certificate or _is_welcome(certificate, stored, document, policy)
     described: dict[str, Any] = {
         "realm": role.realm,
         "reply": reply,
@@ -114,6 +114,7 @@ def merge_party(
         pending=() if is_used or certificate is None else (certificate,),
         pending_reply=tuple(each for each in role.reply if each not in reply),
         vanished=tuple(each for each in reply if each not in role.reply),
+        dropped=_party_dropped(stored, reply, described["encryption_certificate"], policy),
     )
     if not stored.token_format.is_saml:
         odd += _unencrypted(described, stored)
@@ -164,13 +165,35 @@ def _oddities(provider: IdentityProvider) -> list[str]:
     return found
 
 
+def _is_welcome(
+    certificate: PartnerCertificate | None, stored: RelyingParty, document: PartnerMetadata, policy: Policy
+) -> bool:
+    """Whether tokens may be encrypted to another certificate from now on without a person."""
+    dropped = () if stored.metadata is None else stored.metadata.dropped
+    is_new = certificate is None or certificate.thumbprint not in dropped
+    return policy.is_agreed or (is_new and policy.accepts_news(document))
+
+
+def _party_dropped(
+    stored: RelyingParty, reply: Sequence[str], certificate: PartnerCertificate | None, policy: Policy
+) -> tuple[str, ...]:
+    """What was used once and is not any more by a person's word, the latest last: reply addresses, thumbprints."""
+    before = () if stored.metadata is None else stored.metadata.dropped
+    former = (stored.encryption_certificate,) if policy.is_agreed else ()
+    gone = (*stored.reply, *(each.thumbprint for each in former if each is not None))
+    present = {*reply, *(() if certificate is None else (certificate.thumbprint,))}
+    return tuple(each for each in dict.fromkeys((*before, *gone)) if each not in present)[-MOST_DROPPED:]
+
+
 def _replies(
-    known: tuple[str, ...], offered: tuple[str, ...], document: PartnerMetadata, policy: Policy
+    stored: RelyingParty, offered: tuple[str, ...], document: PartnerMetadata, policy: Policy
 ) -> tuple[str, ...]:
     """The reply addresses that are used from now on, in the document's order, those that it lacks last."""
     if policy.is_agreed:
         return offered
-    used = tuple(each for each in offered if each in known or policy.accepts_news(document))
+    known, dropped = stored.reply, () if stored.metadata is None else stored.metadata.dropped
+    news = [each for each in offered if policy.accepts_news(document) and each not in dropped]
+    used = tuple(each for each in offered if each in known or each in news)
     return (*used, *(each for each in known if each not in offered))
 
 

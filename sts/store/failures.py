@@ -11,7 +11,9 @@ from sts.core.errors import TooManyRequests
 from sts.core.model import Namespace
 from sts.store import upsert
 from sts.store.bounded import bounded
+from sts.store.columns import seconds
 from sts.store.database import Database
+from sts.store.prepared import Prepared
 from sts.store.tables import failure as _TABLE
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -47,6 +49,7 @@ class FailureCounters:
         self._database = database
         self._limits = limits or FailureLimits()
         self._purged_at: datetime | None = None
+        self._full = Prepared(lambda connection: self._full_counters())
 
     def record(self, namespace: Namespace, name: str, source: str, now: datetime) -> None:
         """Count one failure of a name, from the address of a caller; raises StoreUnavailable."""
@@ -65,11 +68,14 @@ class FailureCounters:
         """Return if another attempt is allowed; raises TooManyRequests, StoreUnavailable."""
         began_at = self._window(now)
         counters = self._counters(namespace, name, source)
-        full = sa.or_(*(sa.and_(_matches(counter), _TABLE.c.failures >= counter.limit) for counter in counters))
-        query = sa.select(_TABLE.c.counter).where(_TABLE.c.began_at == began_at, full).limit(1)
+        wanted: dict[str, int | str] = {"began": seconds(began_at)}
+        for number, counter in enumerate(counters):
+            wanted |= {f"in_{number}": counter.namespace_id, f"name_{number}": counter.name}
+            wanted[f"source_{number}"] = counter.source
         with self._database.reading() as connection:
-            reached = connection.scalar(query)
-        if reached is not None:
+            full = self._full.rows(connection, **wanted)
+        if full:
+            reached = full[0][0]
             rest = began_at + self._limits.window - now
             raise TooManyRequests(
                 "Too many failed attempts; try again later.",
@@ -96,6 +102,21 @@ class FailureCounters:
             for (kind, limit), owner in zip(self._kinds(), owners, strict=True)
             if limit is not None
         )
+
+    def _full_counters(self) -> sa.ClauseElement:
+        """Which of the counters of an attempt have reached their limits, by the numbers of `_counters`."""
+        limited = [(kind, limit) for kind, limit in self._kinds() if limit is not None]
+        full = [
+            sa.and_(
+                _TABLE.c.counter == kind,
+                _TABLE.c.namespace_id == sa.bindparam(f"in_{number}"),
+                _TABLE.c.name == sa.bindparam(f"name_{number}"),
+                _TABLE.c.source == sa.bindparam(f"source_{number}"),
+                _TABLE.c.failures >= limit,
+            )
+            for number, (kind, limit) in enumerate(limited)
+        ]
+        return sa.select(_TABLE.c.counter).where(_TABLE.c.began_at == sa.bindparam("began"), sa.or_(*full))
 
     def _kinds(self) -> tuple[tuple[str, int | None], ...]:
         """The names of the counters, and their limits."""
@@ -125,7 +146,3 @@ def _key(counter: _Counter) -> dict[str, object]:
         "name": counter.name,
         "source": counter.source,
     }
-
-
-def _matches(counter: _Counter) -> sa.ColumnElement[bool]:
-    return sa.and_(*(_TABLE.c[column] == value for column, value in _key(counter).items()))

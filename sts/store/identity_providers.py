@@ -34,7 +34,7 @@ def save(change: Change, namespace: Namespace, provider: IdentityProvider) -> Id
     if provider.id:
         before = rows.stored(change.connection, _TABLE, namespace, provider, "name")
         _touch(change, namespace, before)
-        if not provider.enabled or before != provider.name:
+        if not provider.enabled or before != provider.name or _distrusts(change, provider):
             sessions.end_of_provider(change, namespace, before)
     values = {name: getattr(provider, name) for name in _PLAIN} | {
         "kind": provider.kind,
@@ -47,6 +47,13 @@ def save(change: Change, namespace: Namespace, provider: IdentityProvider) -> Id
     metadata_refreshes.follow(change, _TABLE, provider.id, provider.metadata)
     _touch(change, namespace, provider.name)
     return provider
+
+
+def _distrusts(change: Change, provider: IdentityProvider) -> bool:
+    """Whether a certificate is taken away that is valid: whoever had its key could sign anybody in."""
+    known = partner_certificates.by_owner(change.connection, _TABLE, _TABLE.c.id == provider.id)
+    kept = {certificate.der for certificate in provider.certificates}
+    return any(each.der not in kept and each.not_after >= change.now for each in known.get(provider.id, ()))
 
 
 def delete(change: Change, namespace: Namespace, provider: IdentityProvider) -> None:

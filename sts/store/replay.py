@@ -20,6 +20,13 @@ from sts.store.tables import replay as _TABLE
 KEPT_AFTER_EXPIRY: Final = timedelta(hours=1)
 _SIGN_INS: Final = ""  # stands where the issuer of a token does, which is never empty
 
+_KNOWN_SIGN_IN: Final = Prepared(
+    lambda connection: sa.select(_TABLE.c.token_id).where(
+        _TABLE.c.namespace_id == sa.bindparam("wanted_in"),
+        _TABLE.c.issuer == _SIGN_INS,
+        _TABLE.c.token_id == sa.bindparam("wanted"),
+    )
+)
 _INSERT: Final = Prepared(lambda connection: upsert.insert(connection, _TABLE).on_conflict_do_nothing())
 
 
@@ -99,8 +106,7 @@ def record_sign_in(connection: Driven, namespace: Namespace, nonce: str, expires
 
 def knows_sign_in(connection: sa.Connection, namespace: Namespace, nonce: str) -> bool:
     """Answer whether it is on record that a sign-in is over."""
-    key = (_TABLE.c.namespace_id == namespace.id, _TABLE.c.issuer == _SIGN_INS, _TABLE.c.token_id == nonce)
-    return connection.scalar(sa.select(_TABLE.c.token_id).where(*key)) is not None
+    return bool(_KNOWN_SIGN_IN.rows(connection, wanted_in=namespace.id, wanted=nonce))
 
 
 def _insert(connection: Driven, namespace: Namespace, issuer: str, token_id: str, expires_at: datetime) -> bool:

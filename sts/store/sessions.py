@@ -25,6 +25,7 @@ from sts.store.tables import identity_provider
 
 MOST_RELYING_PARTIES: Final = 200  # of one session; a page cannot sign out of more
 
+_COMPACT: Final = json.JSONEncoder(separators=(",", ":"))  # which json.dumps makes anew each time
 _GIVEN: Final = ("namespace_id", "token_hash", "provider", "name", "principal", "relying_parties", "expires_at")
 _START: Final = Prepared(lambda connection: sa.insert(_TABLE).values({name: sa.bindparam(name) for name in _GIVEN}))
 _END: Final = Prepared(lambda connection: sa.delete(_TABLE).where(_TABLE.c.id == sa.bindparam("ended")))
@@ -125,7 +126,7 @@ def hash_of(token: str) -> str:
 
 
 def _json(value: object) -> str:
-    return json.dumps(value, separators=(",", ":"))
+    return _COMPACT.encode(value)
 
 
 def _members(principal: Principal) -> list[object]:

@@ -1,9 +1,11 @@
 """Sessions at the service: one sign-in for every relying party of a namespace, and none after signing out."""
 
 from dataclasses import replace
+from datetime import timedelta
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+import sqlalchemy as sa
 
 from sts.core.claims import NAME_IDENTIFIER
 from sts.core.uris import AuthenticationMethod
@@ -347,3 +349,29 @@ def test_session_of_an_identity_provider_is_over_when_it_was_disabled(people: Wo
         people.apply(f"namespace: contoso\nidentity_providers: [{{{ADFS_CONFIGURATION}, enabled: {state}}}]")
     assert person.sign_in("jwt").location.startswith("https://adfs.example/")
     assert other.sign_in("choice").action == REPLY.format("choice")
+
+
+ROLLING = ADFS_CONFIGURATION.replace("[adfs.cer]", "[adfs.cer, other.cer]")
+ROLLED = ADFS_CONFIGURATION.replace("[adfs.cer]", "[other.cer]")
+
+
+def test_session_of_an_identity_provider_is_over_when_a_valid_certificate_is_taken_from_it(people: World) -> None:
+    """Whoever had its key may have been anybody, and be signed in."""
+    person = Person(people)
+    signed_in(person, "jwt")
+    for changed in (f"{ADFS_CONFIGURATION}, display_name: Another", ROLLING):
+        people.apply(f"namespace: contoso\nidentity_providers: [{{{changed}}}]")
+        assert person.sign_in("swt").status == 200
+    people.apply(f"namespace: contoso\nidentity_providers: [{{{ROLLED}}}]")
+    assert person.sign_in("swt").status == 302
+    assert rows_of(people, tables.browser_session) == []
+
+
+def test_session_of_an_identity_provider_goes_on_when_its_expired_certificate_goes(people: World) -> None:
+    people.apply(f"namespace: contoso\nidentity_providers: [{{{ROLLING}}}]")
+    person = Person(people)
+    signed_in(person, "jwt")
+    with people.service.installation.database.recording() as connection:
+        connection.execute(sa.update(tables.partner_certificate).values(not_after=people.now - timedelta(seconds=1)))
+    people.apply(f"namespace: contoso\nidentity_providers: [{{{ROLLED}}}]")
+    assert person.sign_in("swt").status == 200

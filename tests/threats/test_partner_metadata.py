@@ -255,6 +255,29 @@ def test_m14_certificate_that_a_person_dropped_does_not_come_back_by_an_old_docu
     assert partners.trusted() == (FIRST, SECOND)
 
 
+def test_m14_what_a_relying_party_dropped_does_not_come_back_by_an_old_document(partners: Partnership) -> None:
+    def signed_by_it(address: str, encryption: bytes) -> bytes:
+        shape = Shape(documents.PORTAL, signing=(FIRST,), encryption=(encryption,), address=address)
+        return signed(documents.application(shape), signer("rsa2048"))
+
+    old = signed_by_it("https://old.example/signin", FIRST)
+    partners.publish(old)
+    partners.bring(role=PartnerRole.RELYING_PARTY)
+    partners.publish(signed_by_it("https://new.example/signin", SECOND))
+    partners.accept(role=PartnerRole.RELYING_PARTY)
+    partners.publish(old)
+    (refreshed,) = partners.refresh()
+    party = partners.party()
+    assert (refreshed.failure, party.reply) == (None, ("https://new.example/signin",))
+    assert party.encryption_certificate is not None
+    assert party.encryption_certificate.der == SECOND
+    assert party.metadata is not None
+    assert party.metadata.pending_reply == ("https://old.example/signin",)
+    assert [each.der for each in party.metadata.pending] == [FIRST]
+    partners.accept(role=PartnerRole.RELYING_PARTY)
+    assert partners.party().reply == ("https://old.example/signin",)
+
+
 BROKEN = {
     "address": (b"/adfs/ls/", b"/evil/ls/"),
     "digest": (b"<ds:DigestValue>", b"<ds:DigestValue>AAAA"),
