@@ -2,10 +2,12 @@
 
 import base64
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from sts.core.claims import IDENTITY_PROVIDER, LOCAL_AUTHORITY, NAME_IDENTIFIER, RESERVED_TYPES
+from sts.core.credentials import signing_members
 from sts.core.errors import BadRequest, InvalidToken, KeyUnreadable
 from sts.core.exchange import (
     Actor,
@@ -58,12 +60,13 @@ def is_own(view: TokenView, call: Call) -> bool:
 def read_own(proof: TokenProof, view: TokenView, call: Call) -> OwnToken:
     """Verify a token that says that this namespace issued it; an expired one is read as it was in its life.
 
-    Every unrevoked signing credential of the namespace and of the relying party that the audience means may have
-    signed it. Raises a subclass of InvalidToken.
+    Every unrevoked signing certificate of the namespace and of the relying party that the audience means may have
+    signed it; of symmetric keys only those of the ring that signs for the relying party, as others have the rest.
+    Raises a subclass of InvalidToken.
     """
     if view.encrypted:
         raise _refused("it is encrypted to its relying party, so that nobody else can read it")
-    keys = tuple(_keys(call.namespace, view, call.parts))[:MOST_KEYS]
+    keys = tuple(_keys(view, call))[:MOST_KEYS]
     trusted = Trusted(
         call.namespace.issuer, None, keys, skew=SKEW, max_lifetime=None, holder_of_key=HolderPolicy.ACCEPTED
     )
@@ -78,8 +81,14 @@ def read_own(proof: TokenProof, view: TokenView, call: Call) -> OwnToken:
 def subject_of(own: OwnToken, call: Call) -> Subject:
     """Whom a token of ours is about, as its claims say, under the name of whoever vouched for them.
 
-    Raises InvalidToken where nobody that it names may vouch any more.
+    Raises InvalidToken where nobody that it names may vouch any more, and BadRequest for one under a symmetric key:
+    every relying party that can verify it could have made it, about anybody.
     """
+    if own.token.key.kind is Kind.SYMMETRIC:
+        raise BadRequest(
+            "nothing is issued for a token under a symmetric key, which its relying party could have made itself; "
+            "present one that a certificate signed"
+        )
     vouching = [claim.value for claim in own.claims if claim.type == IDENTITY_PROVIDER]
     if len(vouching) != 1:
         raise _refused(f"it names {len(vouching)} identity providers")
@@ -116,27 +125,32 @@ def _require_enabled(namespace: Namespace, name: str, parts: Parts) -> None:
         raise _refused(f"service identity '{name}' is disabled")
 
 
-def _keys(namespace: Namespace, view: TokenView, parts: Parts) -> Iterator[VerificationKey]:
+def _keys(view: TokenView, call: Call) -> Iterator[VerificationKey]:
     """What may have signed it, the credential that it names first, then the newest."""
     symmetric = view.format is TokenFormat.SWT or view.algorithm == SignatureAlgorithm.HS256
     kind = Kind.SYMMETRIC if symmetric else Kind.CERTIFICATE
-    held = [c for c in _held(namespace, view, parts) if c.use is Use.SIGNING and c.kind is kind]
+    held = [c for c in _held(view, kind, call) if c.use is Use.SIGNING and c.kind is kind]
     alive = [c for c in held if c.deleted_at is None and c.revoked_at is None]
     for credential in sorted(alive, key=lambda c: (view.key_hint in (c.thumbprint, _key_id(c)), c.id), reverse=True):
         try:
-            material = credential.certificate or parts.key_ring.signing_key(namespace, credential)
+            material = credential.certificate or call.parts.key_ring.signing_key(call.namespace, credential)
         except KeyUnreadable:  # an alarm where it should sign; here it verifies nothing
             continue
         yield VerificationKey(_key_id(credential), kind, material)
 
 
-def _held(namespace: Namespace, view: TokenView, parts: Parts) -> tuple[Credential, ...]:
+def _held(view: TokenView, kind: Kind, call: Call) -> tuple[Credential, ...]:
+    shared = call.namespace.credentials
     try:
         realms = candidates(view.audience or "")
     except BadRequest:
-        return namespace.credentials
-    party = parts.directory.relying_party(namespace, realms)
-    return namespace.credentials if party is None else (*party.credentials, *namespace.credentials)
+        return shared
+    party = call.parts.directory.relying_party(call.namespace, realms)
+    if party is None:
+        return shared
+    if kind is Kind.CERTIFICATE:
+        return (*party.credentials, *shared)
+    return signing_members(call.namespace, replace(party, token_format=TokenFormat.SWT), call.now)
 
 
 def _key_id(credential: Credential) -> str:

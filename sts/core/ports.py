@@ -188,10 +188,16 @@ class ReplayCache(Protocol):
 
 
 class Cancellations(Protocol):
-    """Remembers which of our tokens were cancelled before their end, for every process."""
+    """Remembers which of our tokens were cancelled before their end, and which are not renewed, for every process."""
 
     def cancel(self, namespace: Namespace, token_id: str, expires_at: datetime, now: datetime) -> None:
         """Remember it until the token's end; a second time changes nothing. Raises StoreUnavailable."""
 
     def is_cancelled(self, namespace: Namespace, token_id: str) -> bool:
         """Whether the token was cancelled; raises StoreUnavailable."""
+
+    def forbid_renewal(self, namespace: Namespace, token_id: str, expires_at: datetime, now: datetime) -> None:
+        """Remember until the token's end that it is not renewed; raises StoreUnavailable."""
+
+    def is_renewable(self, namespace: Namespace, token_id: str) -> bool:
+        """Whether renewing the token was not forbidden; raises StoreUnavailable."""

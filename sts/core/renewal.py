@@ -25,13 +25,16 @@ def renew(asked: Asked, call: Call) -> TrustAnswer:
     """Issue a token anew for whom it was, with the claims of today and the same key; the old one stays as it is.
 
     Only whoever the token is about renews it, together with whom acted for him then. Raises UnableToRenew for one that
-    is over, cancelled, somebody else's or bound to a secret key; KeyNotOffered, InvalidToken, and what issuing raises.
+    is over, cancelled, somebody else's, bound to a secret key, or that was asked for as not to be renewed;
+    KeyNotOffered, InvalidToken, and what issuing raises.
     """
     own = _target(asked.request.target, "RenewTarget", call)
     if own.has_expired(call.now):
         raise UnableToRenew(f"The token expired on {own.expires_at:%FT%TZ}; ask for a new one.")
     if call.desk.cancellations.is_cancelled(call.namespace, own.token.id):
         raise UnableToRenew("The token was cancelled; ask for a new one.")
+    if not call.desk.cancellations.is_renewable(call.namespace, own.token.id):
+        raise UnableToRenew("The token was asked for as one that is not renewed (Renewing); ask for a new one.")
     request = asked.request
     if request.format not in (None, own.format):
         raise FormatNotOffered(f"a {own.format} token is renewed as one; use Issue or Validate for another format")
@@ -52,7 +55,7 @@ def renew(asked: Asked, call: Call) -> TrustAnswer:
         confirmation=bond.confirmation,
         actors=own.token.actors,
     )
-    return minted(request, order, bond, call)
+    return minted(request, order, bond, call)._replace(target_id=own.token.id)
 
 
 def cancel(asked: Asked, call: Call) -> TrustAnswer:
@@ -71,7 +74,7 @@ def cancel(asked: Asked, call: Call) -> TrustAnswer:
             raise AccessDenied("the token is somebody else's", detail=f"'{party.name}' asks")
     if not own.has_expired(call.now):
         call.desk.cancellations.cancel(call.namespace, own.token.id, own.expires_at, call.now)
-    return TrustAnswer(asked.request)
+    return TrustAnswer(asked.request, target_id=own.token.id)
 
 
 def _target(target: TokenProof | None, name: str, call: Call) -> OwnToken:

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
-from sts.core.exchange import IssuedToken, Proof, PublicKey, TokenProof
+from sts.core.exchange import Actor, IssuedToken, Proof, PublicKey, TokenProof
 from sts.core.model import Namespace, TokenFormat
 from sts.core.parts import Parts
 from sts.core.ports import Cancellations
@@ -52,6 +52,7 @@ class KeyRequest(NamedTuple):
     entropy: bytes | None = None  # the caller's part of a symmetric key
     public_key: bytes | None = None  # DER SubjectPublicKeyInfo of UseKey; None: the key the caller authenticated with
     certificate: bytes | None = None  # DER, where UseKey named one
+    signed: bool = False  # UseKey says that this key signed the message; otherwise it is merely named
 
     def __repr__(self) -> str:
         """What is no secret."""
@@ -176,6 +177,9 @@ class TrustAnswer(NamedTuple):
     status: Status | None = None
     token_type: str | None = None  # the URI that was asked, else the one of what was issued
     key: KeyKind | None = None  # of the token that was issued
+    actors: tuple[Actor, ...] = ()  # who acts for whom the issued token is about, the nearest first
+    caller: str = ""  # the name of who asked
+    target_id: str | None = None  # of the token that was validated, renewed or cancelled, where it is one of ours
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from sts.core.errors import (
     KeyNotOffered,
     MissingClaim,
 )
-from sts.core.exchange import HolderOfKey, PublicHolder, SymmetricHolder
+from sts.core.exchange import HolderOfKey, IssuedToken, PublicHolder, SymmetricHolder
 from sts.core.issue import (
     MintOrder,
     TokenOrder,
@@ -35,6 +35,7 @@ from sts.core.trust import (
     KeyKind,
     KeyRequest,
     ProofKey,
+    Renewing,
     RequestedClaims,
     RequestedLifetime,
     TrustAnswer,
@@ -86,9 +87,22 @@ def issue_token(asked: Asked, call: Call) -> TrustAnswer:
 
 
 def minted(request: TrustRequest, order: MintOrder, bond: Bond, call: Call) -> TrustAnswer:
-    """The answer with a new token; its type is told in the words of the request."""
+    """The answer with a new token; its type is told in the words of the request.
+
+    One that shall not be renewed is on record as such before it is handed out. Raises what `mint` raises, and
+    StoreUnavailable.
+    """
     token_type = request.token_type or order.relying_party.token_format.uri
-    return TrustAnswer(request, mint(order, call.parts, call.now), bond.proof, token_type=token_type, key=bond.kind)
+    issued = mint(order, call.parts, call.now)
+    if request.renewing is Renewing.REFUSED:
+        call.desk.cancellations.forbid_renewal(call.namespace, _id_as_read(issued, call), issued.expires_at, call.now)
+    return TrustAnswer(request, issued, bond.proof, token_type=token_type, key=bond.kind, actors=order.actors)
+
+
+def _id_as_read(issued: IssuedToken, call: Call) -> str:
+    """What a token of ours is called by whoever reads it."""
+    saml_id = f"_{issued.id}"  # as an XML ID begins; an encrypted token is SAML, and is not read here
+    return saml_id if issued.encrypted else call.parts.formats[issued.format].view(issued.token).id or issued.id
 
 
 def granted_claims(asked: Asked, relying_party: RelyingParty, realm: str, call: Call) -> tuple[Claim, ...]:
@@ -156,9 +170,11 @@ def _bond(key: KeyRequest | None, party: Party, relying_party: RelyingParty, cal
     if key.kind is KeyKind.SYMMETRIC:
         proof = new_proof_key(key)
         return Bond(key.kind, SymmetricHolder(proof.key, certificate.der), proof)
-    if key.public_key is not None:
-        return Bond(key.kind, PublicHolder(key.public_key, key.certificate))
-    return Bond(key.kind, _callers_key(party, call))
+    if key.public_key is None:
+        return Bond(key.kind, _callers_key(party, call))
+    if key.signed and _callers_key(party, call).public_key != key.public_key:
+        raise BadRequest("the key of UseKey is not the one that signed the message, as its Sig says")
+    return Bond(key.kind, PublicHolder(key.public_key, key.certificate))
 
 
 def _callers_key(party: Party, call: Call) -> PublicHolder:

@@ -39,7 +39,7 @@ def answer(caller: Caller, requests: Sequence[TrustRequest], desk: TrustDesk, no
     call = Call(namespace, desk, now)
     _record(uses.made, caller.source, call)
     return tuple(
-        _ACTIONS[request.action](Asked(request, party, subject), call)
+        _ACTIONS[request.action](Asked(request, party, subject), call)._replace(caller=party.principal.name)
         for request, subject in zip(requests, about, strict=True)
     )
 

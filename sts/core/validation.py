@@ -12,7 +12,7 @@ from sts.core.own_tokens import OwnToken, is_own, read_own, subject_of
 from sts.core.pending_uses import PendingUses
 from sts.core.presented import Presented
 from sts.core.redemption import redeem, view_of
-from sts.core.trust import Call, KeyKind, Status, StatusCode, TrustAnswer, TrustRequest
+from sts.core.trust import Call, KeyKind, Renewing, Status, StatusCode, TrustAnswer, TrustRequest
 from sts.core.trust_issue import Asked, Bond, end_of, in_format, minted
 
 VALID: Final = Status(StatusCode.VALID, "The token is valid.")
@@ -23,7 +23,7 @@ _ALL_FORMATS: Final = frozenset(TokenFormat)
 
 
 class Judgement(NamedTuple):
-    """What became of a token, and the token itself if it is one of ours and valid."""
+    """What became of a token, and the token itself if it is one of ours."""
 
     status: Status
     own: OwnToken | None = None
@@ -41,10 +41,12 @@ def validate(asked: Asked, call: Call) -> TrustAnswer:
         raise BadRequest("the request holds no token to validate (ValidateTarget)")
     judgement = judge(target, asked.party, call)
     if judgement.status.code is StatusCode.INVALID or asked.request.format is None:
-        return TrustAnswer(asked.request, status=judgement.status, token_type=asked.request.token_type)
+        known = None if judgement.own is None else judgement.own.token.id
+        return TrustAnswer(asked.request, status=judgement.status, token_type=asked.request.token_type, target_id=known)
     if judgement.own is None:
         raise BadRequest("only a token of this service is issued anew when it is validated; use Issue for others")
-    return _issued_anew(asked.request, judgement.own, call)._replace(status=judgement.status)
+    answered = _issued_anew(asked.request, judgement.own, call)
+    return answered._replace(status=judgement.status, target_id=judgement.own.token.id)
 
 
 def judge(target: TokenProof, party: Party, call: Call) -> Judgement:
@@ -57,9 +59,9 @@ def judge(target: TokenProof, party: Party, call: Call) -> Judgement:
     except InvalidToken as error:
         return Judgement(_INVALID._replace(detail=f"{error.codes} ({error.detail})"))
     if own.has_expired(call.now):
-        return Judgement(_EXPIRED)
+        return Judgement(_EXPIRED, own)
     if call.desk.cancellations.is_cancelled(call.namespace, own.token.id):
-        return Judgement(_CANCELLED)
+        return Judgement(_CANCELLED, own)
     return Judgement(VALID, own)
 
 
@@ -78,6 +80,8 @@ def _issued_anew(request: TrustRequest, own: OwnToken, call: Call) -> TrustAnswe
         raise KeyNotOffered("a token that is bound to a key is issued anew by Renew or Issue only")
     if request.realm not in (None, own.audience):
         raise BadRequest("a token is issued anew for the relying party that it was for; use Issue for another")
+    if not call.desk.cancellations.is_renewable(call.namespace, own.token.id):
+        request = request._replace(renewing=Renewing.REFUSED)
     directory = call.parts.directory
     relying_party = in_format(find_relying_party(call.namespace, own.audience, directory), request.format)
     principal, provider, actors = subject_of(own, call)

@@ -45,6 +45,7 @@ class Limits(NamedTuple):
 
 MESSAGE: Final = Limits(size=256 * 1024, declarations=64, elements=2000, attributes=32, all_attributes=4000)
 METADATA: Final = Limits(size=2 * 1024 * 1024, declarations=2000, elements=20_000, attributes=64, all_attributes=60_000)
+LONGEST_NAMESPACE: Final = 255  # bytes of its name, which canonical text repeats on every element that uses it
 ID_ATTRIBUTES: Final = frozenset({"Id", "ID", "id", "AssertionID"})
 
 _USUAL_START = 1024  # bytes, in which the root of most documents begins
@@ -55,6 +56,9 @@ _DECLARATION = re.compile(
 )
 _FORBIDDEN = re.compile(r"<!--|<!\[CDATA\[|<!|<\?")
 _DTD = re.compile(r"<!(?!--|\[CDATA\[)")
+_LONG_DECLARATION = re.compile(  # a name that is too long, or what stands before one; where it is text, too
+    rb"""xmlns[:\s=](?:[^"'<>]{256}|[^"'<>]{0,255}+(?:"[^"]{256}|'[^']{256}))"""
+)
 _FORBIDDEN_NAMES = {"<!--": "comment", "<![CDATA[": "CDATA", "<!": "DTD", "<?": "processing instruction or declaration"}
 
 _UNWRITABLE = r"\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff"
@@ -219,6 +223,9 @@ def _refuse_declarations(data: bytes, limits: Limits) -> None:
     declarations = data.count(b"xmlns")
     if declarations > limits.declarations:
         raise _refusal(f"namespaces: {declarations} declarations")
+    long = _LONG_DECLARATION.search(data)
+    if long:
+        raise _refusal(f"namespaces: a name of more than {LONGEST_NAMESPACE} bytes at byte {long.start()}")
 
 
 def _parsed(data: bytes, by: etree.XMLParser, limits: Limits) -> etree._Element:

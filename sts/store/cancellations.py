@@ -1,4 +1,4 @@
-"""Tokens of ours that were cancelled before their end (core.ports.Cancellations)."""
+"""Tokens of ours that were cancelled before their end, or are not renewed (core.ports.Cancellations)."""
 
 from datetime import datetime, timedelta
 from typing import Final
@@ -10,6 +10,8 @@ from sts.store import upsert
 from sts.store.bounded import bounded
 from sts.store.database import Database
 from sts.store.tables import cancelled_token as _TABLE
+
+_RENEWAL: Final = "renewal of "  # before the ID of a token that is good for all but that; no ID begins so
 
 KEPT_AFTER_EXPIRY: Final = timedelta(days=1)  # so that a clock set back a little makes none of them good again
 
@@ -35,3 +37,11 @@ class SqlCancellations:
         known = sa.and_(_TABLE.c.namespace_id == namespace.id, _TABLE.c.token_id == bounded(token_id))
         with self._database.reading() as connection:
             return connection.scalar(sa.select(_TABLE.c.token_id).where(known)) is not None
+
+    def forbid_renewal(self, namespace: Namespace, token_id: str, expires_at: datetime, now: datetime) -> None:
+        """Remember until the token's end that it is not renewed; raises StoreUnavailable."""
+        self.cancel(namespace, _RENEWAL + token_id, expires_at, now)
+
+    def is_renewable(self, namespace: Namespace, token_id: str) -> bool:
+        """Answer whether renewing the token was not forbidden; raises StoreUnavailable."""
+        return not self.is_cancelled(namespace, _RENEWAL + token_id)

@@ -35,5 +35,20 @@ def exchange_metadata(namespace: str) -> Response:
         document = service.publications.document(known, DocumentKind.TRUST_DESCRIPTION, now)
         return response(mex.answer(envelope, action, document.body))
     except StsError as error:
-        circumstances = faults.Circumstances(WS_TRUST_13, reply, arrival.trace_id, now)
-        return refused(error, faults.refuse(error, circumstances))
+        return _fault(error, reply)
+
+
+def is_message(method: str, path: str) -> bool:
+    """Whether a request comes from somebody who reads SOAP faults and nothing else; `path` is below its namespace."""
+    return method == "POST" and path.lower().rstrip("/") == addresses.WS_TRUST_MEX.lower()
+
+
+def refuse_message(error: StsError) -> Response:
+    """Refuse a message that nobody read."""
+    return _fault(error, Reply(soap.version_of_media_type(current_arrival().content_type)))
+
+
+def _fault(error: StsError, reply: Reply) -> Response:
+    arrival, now = current_arrival(), current_service().clock()
+    circumstances = faults.Circumstances(WS_TRUST_13, reply, arrival.trace_id, now)
+    return refused(error, faults.refuse(error, circumstances))

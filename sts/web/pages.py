@@ -15,7 +15,7 @@ from sts.protocols import addresses
 from sts.protocols.http import MAX_BODY, MAX_FIELDS
 from sts.web.context import current_arrival, current_service, note_error, refused
 from sts.web.enrolment import enrolment
-from sts.web.metadata_exchange import metadata_exchange
+from sts.web.metadata_exchange import is_message, metadata_exchange, refuse_message
 from sts.web.metrics import Metrics
 from sts.web.problem import problem
 from sts.web.sign_in import sign_in
@@ -52,7 +52,9 @@ def _require_faultless() -> None:
 
 
 def _refuse(error: StsError) -> Response:
-    """Problem details for software, a page for people: browsers ask for HTML before anything else."""
+    """Problem details for software, a page for people: browsers ask for HTML before anything else. SOAP has faults."""
+    if is_message(request.method, current_arrival().route):
+        return refuse_message(error)
     trace_id, now = current_arrival().trace_id, current_service().clock()
     answer = problem(error, trace_id, now)
     if request.accept_mimetypes.best_match(("application/problem+json", "text/html")) != "text/html":

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from sts.core.errors import MethodNotAllowed, StsError
 from sts.core.exchange import IssuedToken
 from sts.core.model import Namespace
-from sts.core.trust import Caller, TrustAnswer, TrustDesk, TrustRequest
+from sts.core.trust import Caller, KeyKind, TrustAnswer, TrustDesk, TrustRequest
 from sts.core.trust_service import answer
 from sts.protocols.http import Answer, HttpRequest
 from sts.protocols.wstrust import addressing, faults, response, rst, security, soap
@@ -107,12 +107,36 @@ def _outcome(read: _Read, answers: Sequence[TrustAnswer], answered: Answer) -> O
     """The answer, with all that the log says of it: every token that is handed out."""
     issued = [told.issued for told in answers if told.issued is not None]
     noted: dict[str, object] = {"action": read.addressed.action}
-    statuses = [{"status": told.status.code, "detail": told.status.detail} for told in answers if told.status]
-    if statuses:
-        noted["validated"] = statuses
+    if not issued or issued[0].principal != answers[0].caller:
+        noted["caller"] = answers[0].caller
+    about = [_presented(told) for told in answers if told.request.target is not None]
+    if about:
+        noted["presented"] = about
+    with_token = [told for told in answers if told.issued is not None]
+    if with_token:
+        noted |= _bound(with_token[0])
     if len(issued) > 1:
-        noted["more_tokens"] = list(map(_told, issued[1:]))
+        noted["more_tokens"] = [{**_told(told.issued), **_bound(told)} for told in with_token[1:] if told.issued]
     return Outcome(answered, issued[0] if issued else None, noted=MappingProxyType(noted))
+
+
+def _presented(told: TrustAnswer) -> Mapping[str, object]:
+    """The token that was validated, renewed or cancelled, and what came of it."""
+    members = {"token_id": told.target_id}
+    if told.status is not None:
+        members |= {"status": told.status.code, "detail": told.status.detail}
+    return {name: value for name, value in members.items() if value is not None}
+
+
+def _bound(told: TrustAnswer) -> Mapping[str, object]:
+    """Who acts for whom the token is about, the nearest first, and whose key it is bound to."""
+    key = told.request.key
+    is_named = key is not None and key.public_key is not None and not key.signed
+    return {
+        "actors": [actor.name for actor in told.actors] or None,
+        "key": None if told.key is KeyKind.BEARER else told.key,
+        "key_named": (told.key is KeyKind.PUBLIC and is_named) or None,  # by the caller, who did not prove it
+    }
 
 
 def _told(issued: IssuedToken) -> Mapping[str, object]:

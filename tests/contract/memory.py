@@ -141,12 +141,19 @@ class MemoryCancellations:
 
     def __init__(self) -> None:
         self.ends: dict[tuple[int, str], datetime] = {}
+        self.once: dict[tuple[int, str], datetime] = {}  # not renewed
 
     def cancel(self, namespace: Namespace, token_id: str, expires_at: datetime, now: datetime) -> None:
         self.ends.setdefault((namespace.id, token_id), expires_at)
 
     def is_cancelled(self, namespace: Namespace, token_id: str) -> bool:
         return (namespace.id, token_id) in self.ends
+
+    def forbid_renewal(self, namespace: Namespace, token_id: str, expires_at: datetime, now: datetime) -> None:
+        self.once.setdefault((namespace.id, token_id), expires_at)
+
+    def is_renewable(self, namespace: Namespace, token_id: str) -> bool:
+        return (namespace.id, token_id) not in self.once
 
 
 class MemoryBackend:

@@ -40,3 +40,15 @@ def test_cancelled_token_is_forgotten_only_after_its_end(sql: SqlBackend) -> Non
     assert sql.cancellations.is_cancelled(contoso, "1")
     assert purge(sql.database, LATER + KEPT_AFTER_EXPIRY + SECOND) == 1
     assert not sql.cancellations.is_cancelled(contoso, "1")
+
+
+def test_renewal_is_forbidden_in_every_process_and_of_one_token_alone(backend: Backend) -> None:
+    contoso = backend.save_namespace(CONTOSO)
+    processes = (backend, backend.other_process())
+    assert all(process.cancellations.is_renewable(contoso, "1") for process in processes)
+    for process in processes:  # a second time changes nothing
+        process.cancellations.forbid_renewal(contoso, "1", LATER, NOW)
+    assert not any(process.cancellations.is_renewable(contoso, "1") for process in processes)
+    assert not any(process.cancellations.is_cancelled(contoso, "1") for process in processes)
+    backend.cancellations.cancel(contoso, "2", LATER, NOW)
+    assert backend.cancellations.is_renewable(contoso, "2")

@@ -112,6 +112,14 @@ def test_one_token_serves_all_requests_of_a_message(world: TrustWorld) -> None:
 
 
 @EITHER
+def test_a_token_that_a_relying_party_could_have_made_is_not_acted_on(world: TrustWorld, way: str) -> None:
+    front = world.token(wanted(ORDERS, format=TokenFormat.SWT), world.caller(world.partners()))
+    with pytest.raises(BadRequest) as refusal:
+        world.token(wanted(BILLING, **{way: proof_of(front)}))
+    assert "symmetric key" in refusal.value.message
+
+
+@EITHER
 @pytest.mark.parametrize("name", ["modest", None])
 def test_only_a_service_identity_that_may_act_asks_for_others(world: TrustWorld, way: str, name: str | None) -> None:
     proof = world.partners(id="1" * 32) if name is None else PasswordProof(name, PASSWORD)

@@ -18,9 +18,9 @@ from sts.core.errors import (
 )
 from sts.core.exchange import IssuedToken, PasswordProof, TokenProof
 from sts.core.model import ClaimPattern, Rule, TokenFormat
-from sts.core.trust import Caller, KeyKind, KeyRequest, RequestedLifetime, StatusCode, TrustAction
+from sts.core.trust import Caller, KeyKind, KeyRequest, Renewing, RequestedLifetime, StatusCode, TrustAction
 from sts.crypto.certificates import public_key_info
-from tests.core.builders import NOW
+from tests.core.builders import NOW, SECOND
 from tests.core.test_acceptance import MODULES
 from tests.core.test_issue import PASSWORD
 from tests.core.trust_world import BILLING, ORDERS, TrustWorld, about, wanted
@@ -82,6 +82,32 @@ def test_a_token_is_renewed_in_its_own_format_for_the_same_audience(
     assert new.token != issued.token
     assert is_valid(world, issued)
     assert is_valid(world, new)
+
+
+@FORMATS
+def test_a_token_that_was_asked_for_as_not_to_be_renewed_is_not(world: TrustWorld, token_format: TokenFormat) -> None:
+    once = world.token(wanted(renewing=Renewing.REFUSED, format=token_format))
+    assert is_valid(world, once)
+    with pytest.raises(UnableToRenew, match="Renewing"):
+        renewed(world, once)
+    other_token = world.token(wanted(format=token_format), now=NOW + SECOND)
+    last = renewed(world, other_token, renewing=Renewing.REFUSED)
+    with pytest.raises(UnableToRenew, match="Renewing"):
+        renewed(world, last)
+
+
+def test_a_token_that_is_not_renewed_is_not_renewed_by_whom_its_relying_party_shows_it(world: TrustWorld) -> None:
+    target = opened(world, key=KeyRequest(KeyKind.PUBLIC, public_key=CLIENT), renewing=Renewing.REFUSED)
+    with pytest.raises(UnableToRenew, match="Renewing"):
+        world.answer(about(TrustAction.RENEW, target), now=LATER)
+
+
+def test_a_token_that_is_not_renewed_is_not_renewed_in_another_format_either(world: TrustWorld) -> None:
+    once = world.token(wanted(renewing=Renewing.REFUSED))
+    other_format = world.answer(about(TrustAction.VALIDATE, once, format=TokenFormat.JWT)).issued
+    assert other_format is not None
+    with pytest.raises(UnableToRenew, match="Renewing"):
+        renewed(world, other_format)
 
 
 def test_a_renewed_token_tells_what_is_true_today(world: TrustWorld) -> None:

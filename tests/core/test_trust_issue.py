@@ -178,6 +178,18 @@ def test_a_public_key_is_the_one_that_is_named_or_that_the_caller_authenticated_
         assert found == holder.public_key
 
 
+def test_a_key_that_is_said_to_have_signed_the_message_is_the_one_that_did(world: TrustWorld) -> None:
+    holder = PublicHolder(public_key_info(CLIENT))
+    signed = PUBLIC._replace(public_key=holder.public_key, signed=True)
+    by_token = world.caller(world.held(holder), key=KeyKind.PUBLIC, possession=by_private_key("client"))
+    assert b"holder-of-key" in decrypted(world.token(wanted(BILLING, key=signed), by_token).token, RECIPIENT)
+    another = signed._replace(public_key=public_key_info(certificate("rsa2048", "rp")))
+    with pytest.raises(BadRequest, match="not the one that signed"):
+        world.token(wanted(BILLING, key=another), by_token._replace(message=world.caller().message))
+    with pytest.raises(BadRequest, match="did not authenticate with one"):
+        world.token(wanted(BILLING, key=signed))
+
+
 def test_an_identity_provider_that_the_relying_party_does_not_take_is_refused(world: TrustWorld) -> None:
     world.party(identity_providers=(), token_format=TokenFormat.SAML20)
     with pytest.raises(AccessDenied, match="takes nobody from identity provider 'adfs'"):

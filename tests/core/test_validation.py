@@ -86,6 +86,15 @@ def test_a_token_that_a_dedicated_key_signed_is_valid(world: TrustWorld) -> None
     assert judged(world, issued) == VALID
 
 
+def test_a_token_that_others_can_make_is_not_valid_for_a_relying_party_with_a_key_of_its_own(world: TrustWorld) -> None:
+    world.party(token_format=TokenFormat.SWT)
+    shared = world.token()
+    assert judged(world, shared) == VALID
+    world.directory.credentials[5] = (1, dedicated(key(5, primary_from=NOW - DAY)))
+    world.key_ring.secrets[5] = b"d" * 32
+    assert judged(world, shared) == INVALID
+
+
 @FORMATS
 def test_a_token_whose_credential_is_revoked_or_destroyed_is_not_valid(
     world: TrustWorld, token_format: TokenFormat
@@ -153,7 +162,7 @@ def anew(world: TrustWorld, target: IssuedToken | TokenProof, **changes: Any) ->
     return world.answer(about(TrustAction.VALIDATE, target, **{"format": TokenFormat.JWT, **changes}))
 
 
-@FORMATS
+@pytest.mark.parametrize("token_format", [TokenFormat.JWT, TokenFormat.SAML11, TokenFormat.SAML20])
 def test_a_valid_token_is_issued_in_another_format_for_the_same_and_no_longer(
     world: TrustWorld, token_format: TokenFormat
 ) -> None:
@@ -189,6 +198,7 @@ def test_an_invalid_token_is_not_issued_anew(world: TrustWorld) -> None:
 NOT_ANEW: dict[str, tuple[Any, dict[str, Any], type[StsError]]] = {
     "a partner's": (lambda w: w.partners(), {}, BadRequest),
     "for another relying party": (lambda w: w.token(), {"realm": BILLING}, BadRequest),
+    "that its relying party could have made": (lambda w: w.token(wanted(format=TokenFormat.SWT)), {}, BadRequest),
     "with a key": (lambda w: w.token(), {"key": KeyRequest(KeyKind.SYMMETRIC)}, KeyNotOffered),
     "that is bound to a key": (lambda w: bound(w), {"format": TokenFormat.SAML20}, KeyNotOffered),
     "that must be encrypted": (lambda w: opened(w), {}, FormatNotOffered),

@@ -136,6 +136,8 @@ def nested(depth: int) -> bytes:
     "document",
     [
         pytest.param(b"<a " + b" ".join(b'xmlns:p%d="urn:x"' % n for n in range(64)) + b"/>", id="64 namespaces"),
+        pytest.param(b'<a xmlns:p="urn:' + b"x" * 251 + b'"/>', id="a namespace of 255 bytes"),
+        pytest.param(b"<a>xmlns:p=" + b"x" * 100 + b" xmlns</a>", id="text about namespaces"),
         pytest.param(b"<a>" + b"<b/>" * 1999 + b"</a>", id="2000 elements"),
         pytest.param(b"<a>" + b"<b c='' d='' e='' f=''/>" * 1000 + b"</a>", id="4000 attributes"),
         pytest.param(b"<a " + b" ".join(b'p%d=""' % n for n in range(32)) + b"/>", id="32 attributes"),
@@ -146,6 +148,24 @@ def nested(depth: int) -> bytes:
 )
 def test_a_document_at_the_limit_is_accepted(document: bytes) -> None:
     assert parse(document).tag == "a"
+
+
+@pytest.mark.parametrize(
+    "declaration",
+    [
+        'xmlns="urn:{long}"',
+        "xmlns:p='urn:{long}'",
+        "xmlns:p = \n\t 'urn:\"x\"{long}'",
+        'xmlns:{long}="urn:{long}"',
+        'xmlns:p{spaces}="urn:{long}"',
+        'xmlns:p="urn:x" xmlns:q="urn:{long}"',
+    ],
+)
+def test_a_namespace_with_a_long_name_is_refused_as_canonical_text_would_repeat_it(declaration: str) -> None:
+    document = f"<a {declaration.format(long='x' * 252, spaces=' ' * 300)}/>"
+    with pytest.raises(BadRequest) as refused:
+        parse(document.encode())
+    assert (refused.value.detail or "").startswith("namespaces: a name of more than 255 bytes")
 
 
 def test_the_reason_stays_out_of_the_message() -> None:

@@ -144,3 +144,26 @@ def test_a_message_of_an_unknown_namespace_is_refused(still_world: World) -> Non
     answer = still_world.client.post("/fabrikam/v2/wstrust/mex", data=message(GET), base_url="http://127.0.0.1:8000")
     assert answer.status_code == 400
     assert b"DestinationUnreachable" in answer.data
+
+
+@SOAP_VERSIONS
+@pytest.mark.parametrize(
+    ("base_url", "octets", "told"),
+    [
+        ("http://evil.example", message(GET), "does not answer to that host name"),
+        ("http://127.0.0.1:8000", b"<" * 400_000, "too large"),
+        ("http://127.0.0.1:8000", b"<", "not XML"),
+    ],
+)
+def test_what_nobody_reads_is_refused_with_a_fault(
+    still_world: World, soap: str, base_url: str, octets: bytes, told: str
+) -> None:
+    answer = still_world.client.post(
+        "/contoso/V2/wstrust/mex/", base_url=base_url, data=octets, content_type=MEDIA_TYPES[soap]
+    )
+    assert answer.status_code == (500 if soap == SOAP11 else 400)
+    root = etree.fromstring(answer.data)
+    assert root.tag == f"{{{soap}}}Envelope"
+    (reason,) = root.iter("faultstring" if soap == SOAP11 else f"{{{SOAP12}}}Text")
+    assert told in (reason.text or "")
+    assert still_world.records()[-1]["status"] == answer.status_code

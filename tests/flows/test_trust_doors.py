@@ -75,6 +75,12 @@ def test_plain_http_is_refused_with_a_fault_where_https_is_promised(secure: Worl
         assert "rotate it" in secure.records()[-1]["detail"]
 
 
+def test_the_description_is_refused_with_a_fault_over_plain_http(secure: World) -> None:
+    answer = secure.client.post("/contoso/v2/wstrust/mex", base_url="http://sts.example", content_type="text/xml")
+    assert (answer.status_code, "https only" in answer.text, "InvalidSecurity" in answer.text) == (500, True, True)
+    assert etree.fromstring(answer.data).tag == f"{{{SOAP11}}}Envelope"
+
+
 def test_https_is_served_by_each_of_the_names_of_the_namespace(secure: World) -> None:
     for base, root in (
         ("https://sts.example", "https://sts.example/contoso/"),

@@ -18,6 +18,7 @@ from tests.protocols.wstrust.messages import (
     TrustMessage,
     applies_to,
     digest_token,
+    request,
     username_token,
 )
 from tests.threats.identity_providers import assertion, stage
@@ -99,6 +100,46 @@ def test_a_service_acts_on_a_token_that_was_issued_for_another(service: World) -
         assert b"butler" in token
         assert status(service, token)[0] == "valid"
     assert fault(service, acting(service, back, "worker")).reason.startswith("ACS60001")
+
+
+def test_the_record_says_who_acts_for_whom(service: World) -> None:
+    person = assertion(stage(service, recipient=ROOT + "v2/wstrust/13/username"))
+    front = issued(service, acting(service, person))
+    alice = service.records()[-1]
+    assert (alice["caller"], alice["actors"]) == ("butler", ["butler"])
+    assert alice["principal"] != "butler"
+    issued(service, acting(service, front))
+    assert service.records()[-1]["actors"] == ["butler", "butler"]
+    issued(service)
+    assert not {"caller", "actors"} & service.records()[-1].keys()  # whoever asks for himself is the principal
+
+
+def test_the_record_says_who_did_what_with_which_token(service: World) -> None:
+    token = issued(service)
+    known = f"_{service.records()[-1]['token_id']}"
+    granted(service, asking(service, "Validate", token, name="butler"))
+    record = service.records()[-1]
+    assert (record["caller"], record["action"]) == ("butler", "Validate")
+    assert record["presented"] == [{"token_id": known, "status": "valid"}]
+    granted(service, asking(service, "Renew", token))
+    record = service.records()[-1]
+    assert (record["principal"], record["presented"]) == ("worker", [{"token_id": known}])
+    assert f"_{record['token_id']}" != known
+    granted(service, asking(service, "Cancel", token))
+    record = service.records()[-1]
+    assert (record["caller"], record["action"], record["presented"]) == ("worker", "Cancel", [{"token_id": known}])
+    assert status(service, token)[0] == "invalid"
+    assert service.records()[-1]["presented"] == [{"token_id": known, "status": "invalid"}]
+
+
+def test_a_token_that_shall_not_be_renewed_is_not(service: World) -> None:
+    body = request(SAML20, '<t:Renewing Allow="false"/>')
+    root = granted(service, good(service, body))
+    (told,) = root.iter(f"{{{TRUST_13}}}Renewing")
+    assert dict(told.items()) == {"Allow": "false", "OK": "false"}
+    token = etree.tostring(next(root.iter(ASSERTION)), with_tail=False)
+    assert status(service, token)[0] == "valid"
+    assert fault(service, asking(service, "Renew", token)).subcode == "UnableToRenew"
 
 
 def acting(service: World, token: bytes, name: str = "butler") -> TrustMessage:

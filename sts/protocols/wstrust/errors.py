@@ -1,10 +1,13 @@
 """What can be wrong with an envelope and its headers, before anybody reads the request in it."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from lxml import etree
 
 from sts.core.errors import BadRequest
+
+_MOST_NAMED: Final = 8  # of the headers that are not understood: an answer does not grow with what a stranger sent
 
 
 class BadEnvelope(BadRequest):
@@ -27,9 +30,10 @@ class HeaderNotUnderstood(BadHeader):
     """Headers that must be understood and are not (SOAP 1.2, 5.4.8)."""
 
     def __init__(self, tags: Sequence[str]) -> None:
-        names = [etree.QName(tag) for tag in tags]
+        names = [etree.QName(tag) for tag in tags[:_MOST_NAMED]]
         told = ", ".join(f"{{{name.namespace or ''}}}{name.localname}"[:200] for name in names)
-        super().__init__(f"mandatory SOAP headers are not understood: {told}")
+        more = f" and {len(tags) - len(names)} more" if len(tags) > len(names) else ""
+        super().__init__(f"mandatory SOAP headers are not understood: {told}{more}")
         self.names = tuple(names)
 
 

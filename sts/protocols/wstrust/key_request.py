@@ -40,7 +40,10 @@ def key_request(found: Parameters, signing: frozenset[str]) -> KeyRequest | None
     if kind is not KeyKind.PUBLIC:
         raise BadRequest(f"UseKey names a public key, and the KeyType asks for {_ASKED[kind]}")
     named = _used_key(use_key, signing)
-    return KeyRequest(kind) if named is None else KeyRequest(kind, None, None, named.public_key, named.certificate)
+    if named is None:
+        return KeyRequest(kind)
+    is_signing = use_key.get("Sig") is not None
+    return KeyRequest(kind, public_key=named.public_key, certificate=named.certificate, signed=is_signing)
 
 
 _ASKED: Final = {
@@ -98,7 +101,10 @@ def _require_known_computation(found: Parameters) -> None:
 
 
 def _used_key(element: etree._Element, signing: frozenset[str]) -> NamedKey | None:
-    """The key of UseKey; None: the one that signed the message, which a reference or an empty UseKey means (9.2)."""
+    """The key of UseKey; None: the one that signed the message, which a reference or an empty UseKey means (9.2).
+
+    A key that is named beside the Sig must be that one, too, which the core sees to.
+    """
     refuse_other_attributes(element, "Sig")
     refuse_text(element)
     signature = element.get("Sig")
@@ -108,10 +114,7 @@ def _used_key(element: etree._Element, signing: frozenset[str]) -> NamedKey | No
         if not signing:
             raise BadRequest("UseKey names no key, and the message is not signed")
         return None
-    named = _named(only_child(element), signing)
-    if named is not None and signature is not None:
-        raise BadRequest("UseKey names a key and a signature; refer to the token that signed the message instead")
-    return named
+    return _named(only_child(element), signing)
 
 
 def _named(content: etree._Element, signing: frozenset[str]) -> NamedKey | None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from sts.core.exchange import IssuedToken
-from sts.core.trust import ProofKey, Status, TrustAction, TrustAnswer
+from sts.core.trust import ProofKey, Renewing, Status, TrustAction, TrustAnswer
 from sts.crypto.xml import escape_attribute, escape_text, instant
 from sts.protocols.rstr import TRUST_13, TRUST_2005
 from sts.protocols.token_elements import reference, token_element
@@ -101,7 +101,8 @@ def _rest(answer: TrustAnswer, dialect: Dialect, prefix: str) -> str:
     if issued is not None and answer.key is not None:
         written += f"<{prefix}:KeyType>{dialect.key_type(answer.key)}</{prefix}:KeyType>"
     if issued is not None and answer.request.renewing is not None:  # what is granted, whatever was asked (5.2)
-        renewable = "false" if issued.encrypted else "true"  # nobody but the relying party can show it to us again
+        refused = answer.request.renewing is Renewing.REFUSED
+        renewable = "false" if refused or issued.encrypted else "true"  # only its relying party can show us such a one
         written += f'<{prefix}:Renewing Allow="{renewable}" OK="false"/>'
     if answer.status is not None:
         written += _status(answer.status, dialect, prefix)

@@ -183,6 +183,8 @@ def _lifetime(element: etree._Element | None) -> RequestedLifetime:
     if element is None:
         return RequestedLifetime()
     found: dict[str, datetime] = {}
+    if (element.text or "").strip():
+        raise InvalidTimeRange("a Lifetime holds Created and Expires")
     for child in element:
         if child.tag not in (f"{{{WSU}}}Created", f"{{{WSU}}}Expires") or child.tag in found:
             raise InvalidTimeRange("a Lifetime has at most one Created and one Expires")

@@ -137,7 +137,8 @@ def test_keys_that_cannot_be_made_as_they_are_asked_for_are_refused(dialect: Dia
         read(dialect, asked)
 
 
-def test_a_key_beside_a_signature_is_refused_because_nothing_says_that_they_belong_together() -> None:
-    use_key = f'<t:UseKey Sig="#SIG-1">{x509_token(certificate("p256"), "other")}</t:UseKey>'
-    with pytest.raises(BadRequest, match="a key and a signature"):
-        read(WS_TRUST_13, use_key, signing=SIGNING)
+def test_a_key_beside_a_signature_is_the_one_that_signed() -> None:
+    key = x509_token(certificate("rsa2048"), "other")
+    named = read(WS_TRUST_13, f"<t:UseKey>{key}</t:UseKey>", signing=SIGNING).key
+    signed = read(WS_TRUST_13, f'<t:UseKey Sig="#SIG-1">{key}</t:UseKey>', signing=SIGNING).key
+    assert (named, signed) == (CERTIFIED, CERTIFIED._replace(signed=True))

@@ -262,4 +262,5 @@ def test_who_asks_about_renewing_is_told_what_is_granted(
     (response,) = responses(render((answer(token)._replace(request=request),), dialect), dialect)
     granted = response.find(dialect.tag("Renewing"))
     assert granted is not None
-    assert dict(granted.items()) == {"Allow": renewable, "OK": "false"}
+    told = "false" if asked is Renewing.REFUSED else renewable
+    assert dict(granted.items()) == {"Allow": told, "OK": "false"}
