@@ -212,6 +212,8 @@ class MetadataSource:
     vanished: tuple[str, ...] = ()  # thumbprints or addresses that it does not name any more, and that stay
     signers: tuple[PartnerCertificate, ...] = ()  # a relying party's own, which may sign its document
     dropped: tuple[str, ...] = ()  # thumbprints and reply addresses that were trusted once, the latest last
+    signed: bool = False  # whether a trusted certificate signed it, the last time that it was believed
+    withheld: tuple[str, ...] = ()  # what else in it is not used, as "the KEY VALUE"
 
 
 @dataclass(frozen=True, slots=True)

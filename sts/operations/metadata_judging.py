@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from sts.core.errors import InvalidCertificate, InvalidMetadata
-from sts.core.model import MetadataSource, PartnerCertificate
+from sts.core.model import IdentityProvider, MetadataSource, PartnerCertificate, RelyingParty
 from sts.crypto import certificates
 from sts.crypto.certificates import Purpose
 from sts.protocols.partner_metadata import PartnerMetadata, SignatureState
@@ -36,11 +36,31 @@ class Policy:
         """Whether what is new in the document needs nobody's word."""
         return self.is_agreed or document.signature is SignatureState.TRUSTED
 
+    def withholds(self, document: PartnerMetadata, source: MetadataSource | None) -> bool:
+        """Whether nothing of the document counts: it lacks the signature that it had."""
+        return source is not None and source.signed and not self.accepts_news(document)
+
+    def has_signed(
+        self, document: PartnerMetadata, source: MetadataSource, trusted: Sequence[PartnerCertificate]
+    ) -> bool:
+        """Whether the document is to be signed by a trusted certificate from now on; `trusted` are those of now."""
+        if document.signature is SignatureState.TRUSTED:
+            return True
+        if self.is_agreed:
+            return document.signer in {each.der for each in trusted}
+        return source.signed
+
 
 def check_entity(known: str | None, document: PartnerMetadata, policy: Policy) -> None:
     """Somebody else's document must not take a partner's place; raises InvalidMetadata (threats, M12)."""
     if known is not None and known != document.entity_id:
         require_agreement(f"the document is about {document.entity_id}, and this partner is {known}", policy)
+
+
+def check_by_hand(partner: IdentityProvider | RelyingParty, policy: Policy) -> None:
+    """What a person wrote is not replaced by a document without a person; raises InvalidMetadata."""
+    if partner.id and partner.metadata is None:
+        require_agreement(f"'{partner.name}' is written by hand, and the document would take the place of that", policy)
 
 
 def require_agreement(sentence: str, policy: Policy) -> None:
@@ -91,4 +111,5 @@ def waiting(source: MetadataSource) -> tuple[str, ...]:
     return (
         *(f"the certificate {c.subject} ({c.thumbprint}) is new and not trusted" for c in source.pending),
         *(f"the reply address {address} is new and not used" for address in source.pending_reply),
+        *(f"{each} is in the document and not used" for each in source.withheld),
     )

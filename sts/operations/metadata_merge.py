@@ -3,7 +3,8 @@
 A new certificate is trusted by itself only when a certificate that was trusted before has signed the document.
 Otherwise it waits for a person, and so does whatever tells where tokens go and what they are encrypted to. What the
 document does not name any more stays until a person confirms it, and a certificate that is gone by that comes back by a
-person alone: an old document is signed as well as a new one.
+person alone: an old document is signed as well as a new one. A document that lacks the signature that it had changes
+nothing at all without a person: who can replace it can leave the signature away.
 """
 
 from collections.abc import Collection, Sequence
@@ -17,6 +18,7 @@ from sts.crypto.xmldsig import MAX_CANDIDATES
 from sts.operations.metadata_judging import (
     Consent,
     Policy,
+    check_by_hand,
     check_entity,
     check_signature,
     require_agreement,
@@ -28,6 +30,8 @@ from sts.protocols.partner_roles import ApplicationRole
 T = TypeVar("T", IdentityProvider, RelyingParty)
 
 MOST_DROPPED: Final = 64  # certificates and addresses that are known to have been trusted once
+
+_UNSIGNED: Final = "the document is not signed as it was before: what it changes waits"
 
 PROVIDER_KEYS: Final = ("issuer", "sign_in_url", "sign_out_url", "certificates", "display_name")
 PARTY_KEYS: Final = ("realm", "reply", "encryption", "encryption_certificate", "encryption_algorithm")
@@ -59,26 +63,30 @@ def merge_provider(
     if role is None:
         raise InvalidMetadata("the document describes no identity provider")
     policy = policy if stored.id else replace(policy, consent=Consent.GIVEN)
+    check_by_hand(stored, policy)
     check_entity(stored.issuer if stored.metadata is None else stored.metadata.entity_id, document, policy)
     broken = check_signature(document, stored.certificates)
     offered, odd = usable(role.certificates, Purpose.VERIFICATION, stored.certificates, policy)
-    source = replace(source, entity_id=document.entity_id, pending=(), vanished=())
     described: dict[str, Any] = {
         "issuer": document.entity_id,
         "sign_in_url": role.sign_in_url or stored.sign_in_url,
         "sign_out_url": role.sign_out_url or stored.sign_out_url,
         "display_name": role.display_name or stored.display_name,
     }
-    if "certificates" not in source.overrides:
-        pinned = _pin(stored, offered, document, policy)
-        described["certificates"] = pinned
-        source = replace(
-            source,
-            pending=tuple(each for each in offered if each not in pinned),
-            vanished=tuple(each.thumbprint for each in pinned if each not in offered),
-            dropped=_dropped(source.dropped, stored.certificates, pinned),
-        )
-    provider = replace(stored, **_without(described, source.overrides), metadata=source)
+    described = _without(described, source.overrides)
+    source, is_by_hand = replace(source, entity_id=document.entity_id), "certificates" in source.overrides
+    if stored.certificates and not offered and not is_by_hand:
+        raise InvalidMetadata("the document names no usable signing certificate any more; those that are known stay")
+    if policy.withholds(document, source):
+        odd.append(_UNSIGNED)
+        new = tuple(each for each in offered if each not in stored.certificates)
+        source = replace(source, pending=() if is_by_hand else new, withheld=_differing(described, stored))
+        provider = replace(stored, metadata=source)
+    else:
+        pinned = stored.certificates if is_by_hand else _pin(stored, offered, document, policy)
+        source = replace(source, signed=policy.has_signed(document, source, pinned), withheld=())
+        source = _certified(source, stored.certificates, offered, pinned)
+        provider = replace(stored, **described, certificates=pinned, metadata=source)
     has_come_to_life = stored.id != 0 and policy.is_agreed and not stored.certificates
     enabled = bool(provider.certificates) and (stored.enabled or has_come_to_life)
     return Merged(replace(provider, enabled=enabled), (*document.warnings, *broken, *odd, *_oddities(provider)))
@@ -91,14 +99,12 @@ def merge_party(
     role = document.application
     if role is None:
         raise InvalidMetadata("the document describes no relying party")
-    policy = policy if stored.metadata is not None else replace(policy, consent=Consent.GIVEN)
+    policy = policy if stored.id else replace(policy, consent=Consent.GIVEN)
+    check_by_hand(stored, policy)
     check_entity(None if stored.metadata is None else stored.metadata.entity_id, document, policy)
     if "realm" not in source.overrides and role.realm != stored.realm:
         require_agreement(f"the realm is {role.realm} in the document, and {stored.realm} here", policy)
     broken = check_signature(document, source.signers)
-    if policy.accepts_news(document):
-        signers, _ = usable(document.signers, Purpose.VERIFICATION, source.signers, policy)
-        source = replace(source, signers=signers)
     reply = _replies(stored, role.reply, document, policy)
     certificate, odd = _encryption(stored, role, policy)
     is_used = certificate == stored.encryption_certificate or _is_welcome(certificate, stored, document, policy)
@@ -108,21 +114,82 @@ def merge_party(
         "encryption_certificate": certificate if is_used else stored.encryption_certificate,
         "encryption_algorithm": role.encryption or stored.encryption_algorithm,
     }
-    source = replace(
-        source,
-        entity_id=document.entity_id,
-        pending=() if is_used or certificate is None else (certificate,),
-        pending_reply=tuple(each for each in role.reply if each not in reply),
-        vanished=tuple(each for each in reply if each not in role.reply),
-        dropped=_party_dropped(stored, reply, described["encryption_certificate"], policy),
+    noted = _noted(
+        replace(_signed(source, document, policy), entity_id=document.entity_id), role, described, certificate
     )
+    noted = replace(noted, dropped=_party_dropped(noted, stored, described, policy))
     if not stored.token_format.is_saml:
         odd += _unencrypted(described, stored)
-        source = replace(source, pending=())
-    party = replace(stored, **_without(described, source.overrides), metadata=_settled(source))
+        noted = replace(noted, pending=())
+    if policy.withholds(document, source):
+        odd.append(_UNSIGNED)
+        algorithm = {"encryption_algorithm": described.pop("encryption_algorithm")}
+        other = _differing(_without(algorithm, source.overrides), stored)
+        noted = replace(noted, vanished=source.vanished, withheld=(*noted.withheld, *other))
+    source = _settled(noted)
+    party = replace(stored, **_without(described, source.overrides), metadata=source)
     if "encryption" not in source.overrides:
         party = replace(party, encryption_required=party.encryption_certificate is not None)
     return Merged(party, (*document.warnings, *broken, *odd))
+
+
+def _certified(
+    source: MetadataSource,
+    known: Sequence[PartnerCertificate],
+    offered: Sequence[PartnerCertificate],
+    pinned: Sequence[PartnerCertificate],
+) -> MetadataSource:
+    """The source with what waits and what is gone of the certificates, unless a person has set those."""
+    if "certificates" in source.overrides:
+        return replace(source, pending=(), vanished=())
+    return replace(
+        source,
+        pending=tuple(each for each in offered if each not in pinned),
+        vanished=tuple(each.thumbprint for each in pinned if each not in offered),
+        dropped=_dropped(source.dropped, known, pinned),
+    )
+
+
+def _signed(source: MetadataSource, document: PartnerMetadata, policy: Policy) -> MetadataSource:
+    """The source with those who may sign its document from now on; one that was let go comes back by a person alone."""
+    offered, _ = usable(document.signers, Purpose.VERIFICATION, source.signers, policy)
+    signers = source.signers
+    if policy.accepts_news(document):
+        signers = tuple(each for each in offered if policy.is_agreed or _as_signer(each) not in source.dropped)
+    gone = (_as_signer(each) for each in source.signers if each not in signers)
+    present = {_as_signer(each) for each in signers}
+    is_signed = policy.has_signed(document, source, signers)
+    refused = (f"the signer {each.subject} ({each.thumbprint})" for each in offered if each not in signers)
+    return replace(
+        source,
+        signers=signers,
+        dropped=tuple(each for each in dict.fromkeys((*source.dropped, *gone)) if each not in present)[-MOST_DROPPED:],
+        signed=is_signed,
+        withheld=tuple(refused) if is_signed else (),
+    )
+
+
+def _noted(
+    source: MetadataSource, role: ApplicationRole, described: dict[str, Any], certificate: PartnerCertificate | None
+) -> MetadataSource:
+    """The source with what waits and what is gone of reply addresses and of the encryption certificate."""
+    reply = described["reply"]
+    return replace(
+        source,
+        pending=() if certificate in (None, described["encryption_certificate"]) else (certificate,),
+        pending_reply=tuple(each for each in role.reply if each not in reply),
+        vanished=tuple(each for each in reply if each not in role.reply),
+    )
+
+
+def _as_signer(certificate: PartnerCertificate) -> str:
+    """How a signer is kept among what was let go: its certificate may still be good for encryption."""
+    return f"signer {certificate.thumbprint}"
+
+
+def _differing(described: dict[str, Any], stored: IdentityProvider | RelyingParty) -> tuple[str, ...]:
+    """What a document describes otherwise than it is here, for people."""
+    return tuple(f"the {key} {value}" for key, value in described.items() if value != getattr(stored, key))
 
 
 def _pin(
@@ -133,8 +200,6 @@ def _pin(
 ) -> tuple[PartnerCertificate, ...]:
     """The certificates that are trusted from now on, in the document's order, those that it lacks last."""
     known, dropped = stored.certificates, () if stored.metadata is None else stored.metadata.dropped
-    if known and not offered:
-        raise InvalidMetadata("the document names no usable signing certificate any more; those that are known stay")
     if policy.is_agreed:
         return offered
     news = [each for each in offered if policy.accepts_news(document) and each.thumbprint not in dropped]
@@ -175,14 +240,14 @@ def _is_welcome(
 
 
 def _party_dropped(
-    stored: RelyingParty, reply: Sequence[str], certificate: PartnerCertificate | None, policy: Policy
+    source: MetadataSource, stored: RelyingParty, described: dict[str, Any], policy: Policy
 ) -> tuple[str, ...]:
     """What was used once and is not any more by a person's word, the latest last: reply addresses, thumbprints."""
-    before = () if stored.metadata is None else stored.metadata.dropped
+    reply, certificate = described["reply"], described["encryption_certificate"]
     former = (stored.encryption_certificate,) if policy.is_agreed else ()
     gone = (*stored.reply, *(each.thumbprint for each in former if each is not None))
     present = {*reply, *(() if certificate is None else (certificate.thumbprint,))}
-    return tuple(each for each in dict.fromkeys((*before, *gone)) if each not in present)[-MOST_DROPPED:]
+    return tuple(each for each in dict.fromkeys((*source.dropped, *gone)) if each not in present)[-MOST_DROPPED:]
 
 
 def _replies(

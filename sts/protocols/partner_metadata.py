@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from lxml import etree
 
@@ -73,6 +73,7 @@ class PartnerMetadata:
     provider: ProviderRole | None
     application: ApplicationRole | None
     signers: tuple[bytes, ...] = field(default=(), repr=False)  # DER: what the partner says it signs with
+    signer: bytes | None = field(default=None, repr=False)  # DER: where it is unknown, who signed as a trusted one must
     valid_until: datetime | None = None
     cache_duration: timedelta | None = None
     warnings: tuple[str, ...] = ()
@@ -87,7 +88,7 @@ def read(document: bytes, wanted: Wanted) -> PartnerMetadata:
     root = _parse(document)
     entity = _entity(root, wanted.entity_id)
     types = [resolve_type(role) for role in roles(entity)]
-    state, entity = _verified(_signed_part(document, root, entity), entity, wanted)
+    state, entity, signer = _verified(_signed_part(document, root, entity), entity, wanted)
     valid_until = min(_instants(entity), default=None)
     if valid_until is not None and valid_until <= wanted.now:
         raise InvalidMetadata(f"the document was valid until {valid_until:%Y-%m-%dT%H:%M:%SZ}")
@@ -98,6 +99,7 @@ def read(document: bytes, wanted: Wanted) -> PartnerMetadata:
         provider=provider_role(entity, types, reading),
         application=application_role(entity, types, reading),
         signers=signing_keys(entity),
+        signer=signer,
         valid_until=valid_until,
         cache_duration=min(_durations(entity), default=None),
         warnings=tuple(dict.fromkeys(reading.warnings)),
@@ -133,20 +135,28 @@ def _signed_part(document: bytes, root: etree._Element, entity: etree._Element) 
     return None
 
 
-def _verified(part: bytes | None, entity: etree._Element, wanted: Wanted) -> tuple[SignatureState, etree._Element]:
-    """How far the entity is to be believed, and it as it was signed."""
+class _Verified(NamedTuple):
+    """How far an entity is to be believed, it as it was signed, and who signed it, as `PartnerMetadata` says that."""
+
+    state: SignatureState
+    entity: etree._Element
+    signer: bytes | None = None
+
+
+def _verified(part: bytes | None, entity: etree._Element, wanted: Wanted) -> _Verified:
     if part is None:
-        return SignatureState.ABSENT, entity
+        return _Verified(SignatureState.ABSENT, entity)
     expected = Expected(root=str(_parse(part).tag), id_attribute="ID", now=wanted.now, allow_sha1=wanted.allow_sha1)
     signed = _signed(part, wanted.trusted, expected)
     if signed is not None:
-        return SignatureState.TRUSTED, _same(signed, entity)
+        return _Verified(SignatureState.TRUSTED, _same(signed, entity))
     claimed = (*wanted.trusted, *signing_keys(entity), *_brought(entity))
     for der, instant in _within(claimed, wanted.now):
         signed = _signed(part, (der,), replace(expected, now=instant, allow_sha1=True))
         if signed is not None:
-            return SignatureState.UNKNOWN, _same(signed, entity)
-    return SignatureState.BROKEN, entity
+            signer = der if _signed(part, (der,), expected) is not None else None
+            return _Verified(SignatureState.UNKNOWN, _same(signed, entity), signer)
+    return _Verified(SignatureState.BROKEN, entity)
 
 
 def _signed(part: bytes, certificates: Sequence[bytes], expected: Expected) -> etree._Element | None:

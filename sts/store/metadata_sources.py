@@ -21,6 +21,8 @@ def written(source: MetadataSource | None) -> Mapping[str, object] | None:
         "vanished": list(source.vanished),
         "signers": _written(source.signers),
         "dropped": list(source.dropped),
+        "signed": source.signed,
+        "withheld": list(source.withheld),
     }
 
 
@@ -36,7 +38,9 @@ def read(value: Mapping[str, Any] | None) -> MetadataSource | None:
         pending_reply=tuple(value["pending_reply"]),
         vanished=tuple(value["vanished"]),
         signers=_read(value["signers"]),
-        dropped=tuple(value.get("dropped", ())),  # which rows of older versions do not have
+        dropped=tuple(value.get("dropped", ())),  # which rows of older versions do not have, nor what follows
+        signed=value.get("signed", False),
+        withheld=tuple(value.get("withheld", ())),
     )
 
 

@@ -60,7 +60,9 @@ def test_what_waits_is_told_with_exit_status_1_until_it_is_accepted(console: Con
 def test_a_signed_document_brings_its_certificate_at_once(console: Console, document: Path) -> None:
     console.ok(*IMPORT, document, *PROVIDER, "--name", "adfs")
     document.write_bytes(signed(documents.adfs(Shape(signing=(FIRST, SECOND))), signer("rsa2048")))
-    assert console.ok(*IMPORT, document, *PROVIDER).startswith("trusted from now on: CN=next")
+    told = console.ok(*IMPORT, document, *PROVIDER).splitlines()
+    assert told[0] == "changed identity provider adfs: signed false -> true"
+    assert told[1].startswith("trusted from now on: CN=next")
 
 
 def test_rules_are_generated_for_the_claims_on_offer(console: Console, document: Path) -> None:

@@ -294,3 +294,39 @@ def test_one_of_several_is_registered_by_its_entity_id(partners: Partnership) ->
     partners.bring(both, entity_id=SHIBBOLETH)
     assert partners.provider().issuer == SHIBBOLETH
     assert partners.bring(both, entity_id=SHIBBOLETH).changes == {}
+
+
+BY_HAND = {
+    "identity provider": f"""
+namespace: contoso
+identity_providers:
+  - name: partner
+    issuer: {ADFS}
+    sign_in_url: https://hand.example/
+    certificates: [adfs.cer]
+""",
+    "relying party": f"""
+namespace: contoso
+relying_parties:
+  - name: partner
+    realm: {PORTAL}
+    token_format: saml20
+    reply: [https://hand.example/]
+""",
+}
+
+
+@pytest.mark.parametrize("role", PartnerRole)
+def test_what_is_written_by_hand_is_replaced_only_when_a_person_accepts(
+    partners: Partnership, role: PartnerRole
+) -> None:
+    (partners.bench.installation.home / "adfs.cer").write_bytes(FIRST)
+    partners.bench.apply(BY_HAND[role])
+    document = documents.application(APPLICATION) if role is PARTY else documents.adfs()
+    for each in (document, signed(document, signer("rsa2048"))):
+        assert "is written by hand" in partners.refused(each, role=role)
+    partners.accept(document, role=role)
+    known = partners.party().reply if role is PARTY else (partners.provider().sign_in_url,)
+    assert known == (
+        ("https://portal.example/signin",) if role is PARTY else ("https://adfs.contoso.example/adfs/ls/",)
+    )

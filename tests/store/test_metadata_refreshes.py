@@ -18,7 +18,8 @@ from tests.store.test_nouns import CONTOSO, PARTY
 URL = "https://partner.example/metadata.xml"
 LOADED = certificates.parse(certificate("rsa2048"))
 PINNED = PartnerCertificate(LOADED.der, LOADED.subject, LOADED.thumbprint, LOADED.not_before, LOADED.not_after)
-SOURCE = MetadataSource(URL, "urn:partner", ("issuer",), (PINNED,), ("https://a.example/",), ("00",), (PINNED,))
+TOLD = (("https://a.example/",), ("00",), (PINNED,), ("01",), True, ("the sign_in_url https://b.example/",))
+SOURCE = MetadataSource(URL, "urn:partner", ("issuer",), (PINNED,), *TOLD)
 PROVIDER = IdentityProvider(0, "adfs", issuer="urn:partner", certificates=(PINNED,), metadata=SOURCE)
 HOUR = timedelta(hours=1)
 

@@ -21,7 +21,7 @@ from sts.core.spans import format_span
 from sts.crypto import certificates
 
 Form = dict[str, object]
-_KEPT_OF_SOURCES = ("entity_id", "overrides", "waiting", "vanished", "signers")  # never written to a file
+_KEPT_OF_SOURCES = ("entity_id", "overrides", "waiting", "vanished", "signers", "signed")  # never written to a file
 WriteCertificate = Callable[[PartnerCertificate], str]
 
 
@@ -123,14 +123,16 @@ def without_defaults(form: Form, defaults: Mapping[str, object]) -> Form:
 def _source_form(source: MetadataSource | None, write: WriteCertificate) -> Form:
     """The one key of the file, and what is kept of the document besides."""
     if source is None:
-        return {"metadata": None, "entity_id": None, "overrides": [], "waiting": [], "vanished": [], "signers": []}
+        absent: Form = {"metadata": None, "entity_id": None, "overrides": [], "waiting": []}
+        return {**absent, "vanished": [], "signers": [], "signed": False}
     return {
         "metadata": source.location,
         "entity_id": source.entity_id,
         "overrides": list(source.overrides),
-        "waiting": [write(certificate) for certificate in source.pending] + list(source.pending_reply),
+        "waiting": [*map(write, source.pending), *source.pending_reply, *source.withheld],
         "vanished": list(source.vanished),
         "signers": [write(certificate) for certificate in source.signers],
+        "signed": source.signed,
     }
 
 
