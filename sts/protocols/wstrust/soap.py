@@ -12,7 +12,7 @@ from sts.protocols.http import Answer, Headers, HttpRequest, media_type
 from sts.protocols.wstrust.errors import BadEnvelope, HeaderNotUnderstood, OtherSoapVersion
 from sts.protocols.wstrust.names import SOAP11, SOAP12, XOP
 
-_TRUE: Final = frozenset({"1", "true"})
+_FALSE: Final = frozenset({"", "0", "false"})  # whatever else says, or may mean to say, that it must be
 
 
 class SoapVersion(Enum):
@@ -125,7 +125,7 @@ def require_understood(envelope: Envelope, understood: Collection[str]) -> None:
     unknown = [
         str(header.tag)
         for header in envelope.headers
-        if (header.get(name) or "").strip() in _TRUE and header.tag not in understood
+        if (header.get(name) or "").strip() not in _FALSE and header.tag not in understood
     ]
     if unknown:
         raise HeaderNotUnderstood(unknown)
