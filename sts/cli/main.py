@@ -40,7 +40,7 @@ class RefusingGroup(click.Group):
 )
 @click.version_option(package_name="sts", message="sts %(version)s")
 def main() -> None:
-    """A security token service: signed SWT, JWT and SAML tokens over WS-Federation, OAuth 2.0 and OAuth WRAP.
+    """A security token service: signed SWT, JWT and SAML tokens over WS-Federation, WS-Trust, OAuth 2.0 and OAuth WRAP.
 
     Everything lies in the folder STS_HOME (by default the current one): the database sts.db, keys/ with the master
     key, metadata/ with documents to exchange. STS_BASE_URL is the service's own address.

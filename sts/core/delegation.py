@@ -60,6 +60,6 @@ def _inner(party: Party, proof: TokenProof, call: Call) -> Subject:
     own = read_own(proof, view, call)
     if own.has_expired(call.now):
         raise InvalidToken("The token is not valid.", detail=f"it expired at {own.expires_at:%FT%TZ}")
-    if call.desk.cancellations.is_cancelled(call.namespace, own.token.id):
+    if call.desk.cancellations.is_cancelled(call.namespace, own.cancelled_as):
         raise InvalidToken("The token is not valid.", detail="it was cancelled")
     return subject_of(own, call)

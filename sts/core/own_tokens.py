@@ -39,6 +39,11 @@ class OwnToken(NamedTuple):
     expires_at: datetime
     claims: tuple[Claim, ...]  # without those that say what the token is
 
+    @property
+    def cancelled_as(self) -> str:
+        """By what it is known once it is cancelled: who can make a token with another's ID does not cancel that one."""
+        return f"symmetric {self.token.id}" if self.token.key.kind is Kind.SYMMETRIC else self.token.id
+
     def has_expired(self, now: datetime) -> bool:
         """Whether nobody should take it any more."""
         return now >= self.expires_at

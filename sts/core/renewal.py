@@ -31,7 +31,7 @@ def renew(asked: Asked, call: Call) -> TrustAnswer:
     own = _target(asked.request.target, "RenewTarget", call)
     if own.has_expired(call.now):
         raise UnableToRenew(f"The token expired on {own.expires_at:%FT%TZ}; ask for a new one.")
-    if call.desk.cancellations.is_cancelled(call.namespace, own.token.id):
+    if call.desk.cancellations.is_cancelled(call.namespace, own.cancelled_as):
         raise UnableToRenew("The token was cancelled; ask for a new one.")
     if not call.desk.cancellations.is_renewable(call.namespace, own.token.id):
         raise UnableToRenew("The token was asked for as one that is not renewed (Renewing); ask for a new one.")
@@ -73,7 +73,7 @@ def cancel(asked: Asked, call: Call) -> TrustAnswer:
         if not _is_about(_Owned(own, relying_party, claims), asked):
             raise AccessDenied("the token is somebody else's", detail=f"'{party.name}' asks")
     if not own.has_expired(call.now):
-        call.desk.cancellations.cancel(call.namespace, own.token.id, own.expires_at, call.now)
+        call.desk.cancellations.cancel(call.namespace, own.cancelled_as, own.expires_at, call.now)
     return TrustAnswer(asked.request, target_id=own.token.id)
 
 

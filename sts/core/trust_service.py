@@ -8,7 +8,7 @@ from typing import Final
 from sts.core.callers import authenticated, message_uses, opened_before
 from sts.core.delegation import subjects
 from sts.core.errors import ReplayedToken
-from sts.core.exchange import TokenUse
+from sts.core.exchange import TokenProof, TokenUse
 from sts.core.pending_uses import PendingUses
 from sts.core.renewal import cancel, renew
 from sts.core.trust import Call, Caller, TrustAction, TrustAnswer, TrustDesk, TrustRequest
@@ -32,16 +32,28 @@ def answer(caller: Caller, requests: Sequence[TrustRequest], desk: TrustDesk, no
     """
     namespace = desk.parts.directory.namespace(caller.namespace)
     uses = PendingUses()
-    reading = Call(namespace, replace(desk, parts=replace(desk.parts, replays=uses)), now)
+    call = Call(namespace, desk, now)
+    reading = _collecting(uses, call) if _presents_tokens(caller, requests) else call
     party = authenticated(caller, reading)
     uses.use_all(namespace, tuple(message_uses(caller)), now)
     about = subjects(party, requests, reading)
-    call = Call(namespace, desk, now)
     _record(uses.made, caller.source, call)
     return tuple(
         _ACTIONS[request.action](Asked(request, party, subject), call)._replace(caller=party.principal.name)
         for request, subject in zip(requests, about, strict=True)
     )
+
+
+def _presents_tokens(caller: Caller, requests: Sequence[TrustRequest]) -> bool:
+    """Whether tokens may be used up while a message is read, its caller's or others'."""
+    if isinstance(caller.proof, TokenProof):
+        return True
+    return any(request.on_behalf_of is not None or request.act_as is not None for request in requests)
+
+
+def _collecting(uses: PendingUses, call: Call) -> Call:
+    """The same, with the uses of tokens not on record yet."""
+    return call._replace(desk=replace(call.desk, parts=replace(call.desk.parts, replays=uses)))
 
 
 def _record(uses: Sequence[TokenUse], source: str, call: Call) -> None:

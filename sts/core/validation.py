@@ -60,7 +60,7 @@ def judge(target: TokenProof, party: Party, call: Call) -> Judgement:
         return Judgement(_INVALID._replace(detail=f"{error.codes} ({error.detail})"))
     if own.has_expired(call.now):
         return Judgement(_EXPIRED, own)
-    if call.desk.cancellations.is_cancelled(call.namespace, own.token.id):
+    if call.desk.cancellations.is_cancelled(call.namespace, own.cancelled_as):
         return Judgement(_CANCELLED, own)
     return Judgement(VALID, own)
 

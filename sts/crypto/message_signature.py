@@ -25,6 +25,7 @@ from sts.crypto.xml import ID_ATTRIBUTES, NS
 
 MAX_REFERENCES: Final = 12
 MAX_PREFIXES: Final = 16
+MAX_DEPTH: Final = 50  # of a part with such prefixes, each of which is looked for on every level above every element
 MIN_RSA_BITS: Final = 2048
 MIN_SECRET: Final = 16  # bytes
 
@@ -146,7 +147,10 @@ def _reference(element: etree._Element, parts: Mapping[str, etree._Element]) -> 
     transforms, method, value = element
     if _tags(transforms) != [_DS + "Transform"] or len(method):
         raise _refusal("transforms: exactly one, exclusive c14n")
-    return _Reference(target, _prefixes(transforms[0]), method.get("Algorithm") or "", _decoded(value))
+    prefixes = _prefixes(transforms[0])
+    if prefixes and _depth(target) > MAX_DEPTH:
+        raise _refusal(f"c14n: {etree.QName(target).localname} is nested too deep for inclusive prefixes")
+    return _Reference(target, prefixes, method.get("Algorithm") or "", _decoded(value))
 
 
 def _prefixes(canonicalisation: etree._Element) -> Sequence[str]:
@@ -156,12 +160,20 @@ def _prefixes(canonicalisation: etree._Element) -> Sequence[str]:
     children = _tags(canonicalisation)
     if not children:
         return ()
-    if children != [f"{{{NS['ec']}}}InclusiveNamespaces"]:
+    if children != [f"{{{NS['ec']}}}InclusiveNamespaces"] or len(canonicalisation[0]):
         raise _refusal("c14n: parameters")
     prefixes = (canonicalisation[0].get("PrefixList") or "").split()
     if len(prefixes) > MAX_PREFIXES or not all(map(_PREFIX.fullmatch, prefixes)):
         raise _refusal(f"c14n: {len(prefixes)} inclusive prefixes")
     return prefixes
+
+
+def _depth(element: etree._Element) -> int:
+    """How many levels an element has, its own included."""
+    level, depth = [element], 0
+    while level:
+        level, depth = [child for parent in level for child in parent], depth + 1
+    return depth
 
 
 def _require_digest(reference: _Reference, signature_method: str) -> None:

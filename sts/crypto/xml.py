@@ -248,6 +248,8 @@ def _check_shape(root: etree._Element, limits: Limits) -> None:
         raise _refusal("shape: a node that is no element")
     for element in elements:
         names = element.keys()
+        if not names:
+            continue
         attributes += len(names)
         if len(names) > limits.attributes or attributes > limits.all_attributes:
             raise _refusal(f"shape: {len(names)} attributes on one element, {attributes} so far")

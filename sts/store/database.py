@@ -3,7 +3,7 @@
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager
 from datetime import datetime
 from functools import partial
 from threading import Lock
@@ -12,12 +12,12 @@ from typing import Any, Final
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import URL, Connection, Engine, create_engine, event, func, make_url, select
-from sqlalchemy.exc import DatabaseError, DataError, IntegrityError, InterfaceError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from sts.core.errors import StoreUnavailable
 from sts.store.changes import Change, ChangeFeed
+from sts.store.driver import KeptConnection, by_the_driver
 from sts.store.prepared import DriverConnection, run_driver_sql
+from sts.store.unavailability import unavailability_refused
 
 _BUSY_TIMEOUT: Final = 10_000  # milliseconds
 _WRITERS: Final = 0x737473  # the advisory lock that lets one configuration transaction in at a time
@@ -45,7 +45,7 @@ class Database:
         is_sqlite = self._engine.dialect.name == "sqlite"
         self._readers = self._engine.execution_options(**{} if is_sqlite else {"isolation_level": "REPEATABLE READ"})
         self._writers = self._engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
-        self._deferring = self._engine
+        self._deferring: KeptConnection | None = None
 
     @property
     def dialect(self) -> str:
@@ -58,7 +58,7 @@ class Database:
             _create_private_file(self._url.database)
         config = Config()
         config.set_main_option("script_location", "sts.store:migrations")
-        with _unavailability_refused(), self._exclusively() as connection:
+        with unavailability_refused(), self._exclusively() as connection:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
 
@@ -72,35 +72,31 @@ class Database:
 
         Only for who notices from now on that the machine has been down (ADR 16).
         """
-        if self.can_defer and self._deferring is self._engine:
-            self._deferring = _engine(self._url, _DEFERRED)
+        if self.can_defer and self._deferring is None:
+            self._deferring = KeptConnection(_engine(self._url, _DEFERRED))
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Open a transaction that sees one consistent state."""
-        with _unavailability_refused(), self._readers.connect() as connection, connection.begin():
+        with unavailability_refused(), self._readers.connect() as connection, connection.begin():
             yield connection
 
     @contextmanager
     def recording(self) -> Iterator[Connection]:
         """Open a transaction for what issuing may write: replay records and failure counters."""
-        with _unavailability_refused(), self._writers.begin() as connection:
+        with unavailability_refused(), self._writers.begin() as connection:
             yield connection
 
-    @contextmanager
-    def recording_at_once(self) -> Iterator[DriverConnection]:
+    def recording_at_once(self) -> AbstractContextManager[DriverConnection]:
         """Open such a transaction for prepared statements alone: it costs a part of the other one."""
-        with _by_the_driver(self._engine) as connection:
-            yield connection
+        return by_the_driver(self._engine)
 
-    @contextmanager
-    def recording_deferred(self) -> Iterator[DriverConnection]:
+    def recording_deferred(self) -> AbstractContextManager[DriverConnection]:
         """Open such a transaction that may be lost when the machine goes down, with all such that came after it.
 
         What another transaction records later is never there without it.
         """
-        with _by_the_driver(self._deferring) as connection:
-            yield connection
+        return by_the_driver(self._engine) if self._deferring is None else self._deferring.transaction()
 
     @contextmanager
     def changing(self, actor: str, now: datetime) -> Iterator[Change]:
@@ -109,7 +105,7 @@ class Database:
         It is committed with its audit records and change records, or not at all; this process's snapshots are told at
         once, the other processes' when they poll.
         """
-        with self._in_turn(), _unavailability_refused(), self._exclusively() as connection:
+        with self._in_turn(), unavailability_refused(), self._exclusively() as connection:
             change = Change(connection, actor, now)
             yield change
             change.flush()
@@ -122,8 +118,9 @@ class Database:
 
     def close(self) -> None:
         """Close the idle connections."""
-        for engine in {self._engine, self._deferring}:
-            engine.dispose()
+        self._engine.dispose()
+        if self._deferring is not None:
+            self._deferring.close()
 
     @contextmanager
     def _in_turn(self) -> Iterator[None]:
@@ -145,25 +142,6 @@ class Database:
 
 def _with_driver(url: URL) -> URL:
     return url.set(drivername="postgresql+psycopg") if url.drivername == "postgresql" else url
-
-
-@contextmanager
-def _by_the_driver(engine: Engine) -> Iterator[DriverConnection]:
-    """A transaction of the driver's, without what SQLAlchemy does for others."""
-    driver: Any = engine.dialect.dbapi
-    try:
-        with _unavailability_refused(), closing(engine.raw_connection()) as connection:
-            try:
-                if engine.dialect.name == "sqlite":
-                    connection.cursor().execute("BEGIN IMMEDIATE")
-                yield DriverConnection(engine.dialect, connection)
-                connection.commit()
-            except BaseException:
-                with suppress(driver.Error):
-                    connection.rollback()
-                raise
-    except driver.Error as error:
-        raise _unavailable(error) from error
 
 
 def _engine(url: URL, syncing: str = _SYNCED) -> Engine:
@@ -195,19 +173,3 @@ def _begin_sqlite(connection: Connection) -> None:
 def _create_private_file(path: str | None) -> None:
     if path and not os.path.exists(path):
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-
-
-@contextmanager
-def _unavailability_refused() -> Iterator[None]:
-    try:
-        yield
-    except (IntegrityError, DataError):
-        raise
-    except (DatabaseError, InterfaceError) as error:  # no answer, no right, no table, a file that is no database
-        raise _unavailable(error.orig) from error
-    except PoolTimeout as error:
-        raise StoreUnavailable("The database is too busy; try again later.", detail=str(error)) from error
-
-
-def _unavailable(error: BaseException | None) -> StoreUnavailable:
-    return StoreUnavailable("The database does not answer; try again later.", detail=str(error))

@@ -98,9 +98,13 @@ class TrustDoor:
 
 def roots(namespace: Namespace) -> tuple[str, ...]:
     """What the addresses of a namespace begin with, by every host name, there also with the issuer's own port."""
-    issuer = urlsplit(namespace.issuer)
+    return _roots(namespace.issuer, namespace.hosts) if namespace.hosts else (namespace.issuer,)
+
+
+def _roots(address: str, hosts: Iterable[str]) -> tuple[str, ...]:
+    issuer = urlsplit(address)
     ports = ("",) if issuer.port is None else ("", f":{issuer.port}")
-    return (namespace.issuer, *(f"{issuer.scheme}://{host}{port}/" for host in namespace.hosts for port in ports))
+    return (address, *(f"{issuer.scheme}://{host}{port}/" for host in hosts for port in ports))
 
 
 def _outcome(read: _Read, answers: Sequence[TrustAnswer], answered: Answer) -> Outcome:

@@ -5,9 +5,8 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
-from sqlalchemy import event
 
+from tests.connections import looking
 from tests.flows.doors import DOORS, Caller, realm_of
 from tests.flows.people import Person
 from tests.flows.self_issued import OLD_KEY, present, self_issued, signed
@@ -29,19 +28,14 @@ def statements() -> Iterator[list[str]]:
     """The SQL of every SQLite database of this process as the driver runs it, transactions' beginnings and ends too."""
     seen: list[str] = []
 
-    def trace(connection: Any, *rest: Any) -> None:
+    def trace(connection: Any) -> None:
         connection.set_trace_callback(seen.append)
 
-    def forget(connection: Any, *rest: Any) -> None:
+    def forget(connection: Any) -> None:
         connection.set_trace_callback(None)
 
-    event.listen(sa.Pool, "checkout", trace)
-    event.listen(sa.Pool, "checkin", forget)
-    try:
+    with looking(trace, forget):
         yield seen
-    finally:
-        event.remove(sa.Pool, "checkout", trace)
-        event.remove(sa.Pool, "checkin", forget)
 
 
 @pytest.mark.parametrize(("door", "party"), OFFERED)

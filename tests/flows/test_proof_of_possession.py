@@ -187,6 +187,8 @@ def test_the_relying_party_finds_the_public_key_that_the_client_named(world: Wor
     by_certificate = f"<t:UseKey>{key_info(x509_data(certificate(kind, 'client'))).decode()}</t:UseKey>"
     for use_key in (by_value, by_certificate):
         told = ask(world, party, key_type("PublicKey"), use_key)
+        record = world.records()[-1]
+        assert (record["key"], record["key_named"]) == ("public", True)
         assert told.find(f"{{{TRUST_13}}}RequestedProofToken") is None
         assert_signed(public_key(read(world, told)), kind)
 
@@ -368,6 +370,8 @@ def test_the_key_that_was_proved_goes_on_to_the_next_token(world: World, party: 
     message = presenting(world, token, "asymmetric", key_type("PublicKey"), realm=f"https://{party}.example/")
     signing = replace(by_rsa(rsa_key("client")), key_info=reference(saml20))
     told = response(send(world, message, signed(message.xml(), signing)))
+    record = world.records()[-1]
+    assert (record["key"], record.get("key_named")) == ("public", None)
     assert_signed(public_key(read(world, told)), "rsa2048")
 
 

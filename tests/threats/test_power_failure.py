@@ -13,8 +13,6 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from sqlalchemy import event
-from sqlalchemy.pool import Pool
 
 from sts.assemble import assemble
 from sts.operations import power_failure, watch
@@ -22,6 +20,7 @@ from sts.operations.power_failure import record_through
 from sts.settings import Settings
 from sts.store import installation as table
 from sts.store import tables
+from tests.connections import looking
 from tests.flows.people import Person
 from tests.flows.self_issued import present, self_issued
 from tests.flows.signing_in import ADFS, REPLY, configured, signed_in
@@ -99,15 +98,12 @@ def syncing() -> Iterator[list[int]]:
     """How well the connections are synchronised that are taken meanwhile, by any part of the service."""
     seen: list[int] = []
 
-    def look_at(connection: Any, record: Any, proxy: Any) -> None:
+    def look_at(connection: Any) -> None:
         with closing(connection.cursor()) as cursor:
             seen.append(cursor.execute("PRAGMA synchronous").fetchone()[0])
 
-    event.listen(Pool, "checkout", look_at)
-    try:
+    with looking(look_at):
         yield seen
-    finally:
-        event.remove(Pool, "checkout", look_at)
 
 
 def test_answer_whose_use_the_machine_lost_is_refused_and_later_ones_are_taken(machine: Machine) -> None:

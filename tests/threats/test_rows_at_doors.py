@@ -19,6 +19,11 @@ DOORS = {
         *("test_assertion_grants.py", "test_encrypted_assertions.py", "test_exchanged_assertions.py"),
         *("test_issued_claims.py", "test_jwt_grants.py"),
     ),
+    "v2/wstrust": (
+        *("test_wstrust.py", "test_wstrust_xml.py", "test_wstrust_assertions.py"),
+        *("test_assertion_grants.py", "test_encrypted_assertions.py", "test_exchanged_assertions.py"),
+        *("test_issued_claims.py",),
+    ),
     "sts metadata import": ("test_metadata_import.py", "test_partner_metadata.py"),
 }
 ASSERTIONS = [*rows("X", 1, 26), *rows("D", 1, 50), *rows("A", 1, 34), *rows("N", 1, 22)]
@@ -26,9 +31,10 @@ OF_RECORDS = ("D39", "D49", "D50")  # what is in an identity provider's record, 
 REQUIRED = {
     "v2/wsfederation": [*ASSERTIONS, *rows("W", 1, 22)],
     "the token endpoints": [row for row in ASSERTIONS if row not in OF_RECORDS],
+    "v2/wstrust": [*rows("T", 1, 18), *(row for row in ASSERTIONS if row not in OF_RECORDS)],
     "sts metadata import": rows("M", 1, 16),
 }
-NAMED = re.compile(r"[\[-]([XDANWM]\d\d)(?=[-\] ])|_([xdanwm]\d\d)(?=_|\[|$)", re.MULTILINE)
+NAMED = re.compile(r"[\[-]([XDANWMT]\d\d)(?=[-\] ])|_([xdanwmt]\d\d)(?=_|\[|$)", re.MULTILINE)
 
 
 @pytest.fixture(scope="module")

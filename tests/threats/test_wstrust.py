@@ -206,7 +206,7 @@ def test_t08_answer_goes_nowhere_else(service: World, name: str) -> None:
             assert (found.subcode, found.subsubcode) == ("InvalidAddressingHeader", "OnlyAnonymousAddressSupported")
 
 
-@pytest.mark.parametrize("value", ["1", "true"])
+@pytest.mark.parametrize("value", ["1", "true", " true ", "TRUE", "01", "yes"])
 def test_t09_header_that_is_not_understood_is_named(service: World, value: str) -> None:
     header = f'<x:Transaction xmlns:x="urn:example:tx" s:mustUnderstand="{value}"/>'
     found = fault(service, good(service, headers=header))

@@ -1,7 +1,7 @@
 """WS-Addressing, 1.0 and of August 2004: whom a message is for, what it wants, and where its answer goes."""
 
-from collections.abc import Collection, Iterable
-from typing import Final, NamedTuple
+from collections.abc import Collection, Iterable, Mapping
+from typing import Final, NamedTuple, Self
 
 from lxml import etree
 
@@ -20,6 +20,29 @@ _OTHER_CASE: Final = "messageID"  # as some clients write it
 UNDERSTOOD: Final = frozenset(
     f"{{{namespace}}}{name}" for namespace in (WSA10, WSA2004) for name in (*_NAMES, _OTHER_CASE)
 )
+_NAMESPACES: Final[Mapping[str, str]] = {tag: tag[1:].partition("}")[0] for tag in UNDERSTOOD}
+
+
+class _Tags(NamedTuple):
+    """What the headers of one version are called."""
+
+    to: tuple[str, ...]
+    action: tuple[str, ...]
+    message_id: tuple[str, ...]
+    replies: tuple[tuple[str, ...], ...]
+    address: str
+
+    @classmethod
+    def of(cls, namespace: str) -> Self:
+        """The tags in a namespace."""
+        to, action, message_id, reply_to, fault_to, other_case, address = (
+            f"{{{namespace}}}{name}"
+            for name in ("To", "Action", "MessageID", "ReplyTo", "FaultTo", _OTHER_CASE, "Address")
+        )
+        return cls((to,), (action,), (message_id, other_case), ((reply_to,), (fault_to,)), address)
+
+
+_TAGS: Final[Mapping[str, _Tags]] = {namespace: _Tags.of(namespace) for namespace in (WSA10, WSA2004)}
 
 
 class Place(NamedTuple):
@@ -32,10 +55,10 @@ class Place(NamedTuple):
     def is_at(self, destination: str) -> bool:
         """Whether an address is this one's; what is below the root depends on neither case nor a trailing slash."""
         path = self.path.lower()
-        return any(
-            destination.startswith(root) and destination[len(root) :].lower() in (path, path + "/")
-            for root in self.roots
-        )
+        for root in self.roots:
+            if destination.startswith(root) and destination[len(root) :].lower() in (path, path + "/"):
+                return True
+        return False
 
 
 class Endpoint(NamedTuple):
@@ -83,9 +106,9 @@ def unread(request: HttpRequest) -> Reply:
 
 def reply_to(envelope: Envelope) -> Reply:
     """How to answer a message, whatever is wrong with it."""
-    namespaces = {etree.QName(header).namespace for header in envelope.headers}
+    namespaces = {str(header.tag)[1:].partition("}")[0] for header in envelope.headers}
     namespace = WSA2004 if WSA2004 in namespaces and WSA10 not in namespaces else WSA10
-    found = [_text(header) for header in envelope.named(*_tags(namespace, "MessageID", _OTHER_CASE))]
+    found = [_text(header) for header in envelope.named(*_TAGS[namespace].message_id)]
     told = found[0] if len(found) == 1 and 0 < len(found[0]) <= LONGEST_ID else None
     return Reply(envelope.version, namespace, told)
 
@@ -98,30 +121,32 @@ def read(envelope: Envelope, endpoint: Endpoint, request: HttpRequest) -> Addres
     UnreachableDestination, UnsupportedAction (WS-Addressing 1.0 Core, 3; SOAP Binding, 6.4).
     """
     action = endpoint.dialect.request_actions[arrived(envelope, endpoint.place, request)]
-    identifier = _required(envelope, _tags(_namespace(envelope), "MessageID", _OTHER_CASE))
-    if not 0 < len(_text(identifier)) <= LONGEST_ID:
+    ours = _ours(envelope)
+    identifier = _required(envelope, _TAGS[_namespace(ours)].message_id)
+    told = _text(identifier)
+    if not 0 < len(told) <= LONGEST_ID:
         raise BadAddressing("InvalidAddress", f"a MessageID has 1 to {LONGEST_ID} characters")
-    return Addressed(action, _text(identifier), _ours(envelope), identifier)
+    return Addressed(action, told, ours, identifier)
 
 
 def arrived(envelope: Envelope, place: Place, request: HttpRequest) -> str:
     """The Action of a message that is where it belongs; the errors are those of `read`."""
-    namespace = _namespace(envelope)
-    _require_destination(_text(_required(envelope, _tags(namespace, "To"))), place)
-    action = _text(_required(envelope, _tags(namespace, "Action")))
+    tags = _TAGS[_namespace(_ours(envelope))]
+    _require_destination(_text(_required(envelope, tags.to)), place)
+    action = _text(_required(envelope, tags.action))
     _require_action(action, place, request)
-    for name in ("ReplyTo", "FaultTo"):
-        _require_anonymous(_optional(envelope, _tags(namespace, name)), namespace)
+    for reply in tags.replies:
+        _require_anonymous(_optional(envelope, reply), tags.address)
     return action
 
 
 def _ours(envelope: Envelope) -> tuple[etree._Element, ...]:
-    return tuple(header for header in envelope.headers if header.tag in UNDERSTOOD)
+    return tuple([header for header in envelope.headers if header.tag in UNDERSTOOD])
 
 
-def _namespace(envelope: Envelope) -> str:
-    """The version of WS-Addressing that a message uses."""
-    namespaces = {etree.QName(header).namespace or "" for header in _ours(envelope)}
+def _namespace(ours: Iterable[etree._Element]) -> str:
+    """The version of WS-Addressing that a message uses, of which these are the headers."""
+    namespaces = {_NAMESPACES[str(header.tag)] for header in ours}
     if len(namespaces) > 1:
         raise BadAddressing("InvalidAddress", "the headers of two versions of WS-Addressing are in one message")
     return namespaces.pop() if namespaces else WSA10
@@ -155,33 +180,29 @@ def _told_by_http(request: HttpRequest) -> Iterable[str]:
     return filter(None, (value.strip().strip('"') for value in named))
 
 
-def _require_anonymous(reply: etree._Element | None, namespace: str) -> None:
+def _require_anonymous(reply: etree._Element | None, address_tag: str) -> None:
     """Return if an endpoint reference means the connection itself; no other address is ever connected to."""
     if reply is None:
         return
-    addresses = reply.findall(f"{{{namespace}}}Address")
+    addresses = [child for child in reply if child.tag == address_tag]
     if len(addresses) != 1:
         raise BadAddressing("MissingAddressInEPR", "an endpoint reference has one Address")
     if _text(addresses[0]) not in _ANONYMOUS:
         raise BadAddressing("OnlyAnonymousAddressSupported", "an answer goes back by the same connection only")
 
 
-def _required(envelope: Envelope, tags: Iterable[str]) -> etree._Element:
+def _required(envelope: Envelope, tags: tuple[str, ...]) -> etree._Element:
     found = _optional(envelope, tags)
     if found is None:
-        raise AddressingRequired(f"the WS-Addressing header '{etree.QName(next(iter(tags))).localname}' is missing")
+        raise AddressingRequired(f"the WS-Addressing header '{etree.QName(tags[0]).localname}' is missing")
     return found
 
 
-def _optional(envelope: Envelope, tags: Iterable[str]) -> etree._Element | None:
+def _optional(envelope: Envelope, tags: tuple[str, ...]) -> etree._Element | None:
     found = envelope.named(*tags)
     if len(found) > 1:
         raise BadAddressing("InvalidCardinality", f"{etree.QName(found[0]).localname} is there {len(found)} times")
     return found[0] if found else None
-
-
-def _tags(namespace: str, *names: str) -> tuple[str, ...]:
-    return tuple(f"{{{namespace}}}{name}" for name in names)
 
 
 def _text(element: etree._Element) -> str:

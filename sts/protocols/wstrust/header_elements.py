@@ -19,7 +19,7 @@ def local_name(element: etree._Element) -> str:
 
 def optional(parent: etree._Element, tag: str) -> etree._Element | None:
     """The one child of this tag, None if there is none; raises BadSecurity for more."""
-    found = parent.findall(tag)
+    found = [child for child in parent if child.tag == tag]
     if len(found) > 1:
         raise BadSecurity(f"{local_name(parent)} holds {len(found)} of {local_name(found[0])}")
     return found[0] if found else None

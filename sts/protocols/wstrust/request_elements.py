@@ -51,27 +51,26 @@ def parameters(element: etree._Element, dialect: Dialect, known: Known) -> Param
     refuse_text(element)
     found: dict[str, etree._Element] = {}
     for child in element:
-        tag = etree.QName(child)
-        own = tag.namespace == dialect.namespace
-        name = tag.localname if own else str(child.tag)
+        tag = str(child.tag)
+        namespace, _, local = tag.rpartition("}")
+        own = namespace[1:] == dialect.namespace
+        name = local if own else tag
         if name not in (known.names if own else known.tags):
-            raise BadRequest(f"{tag.localname[:_MAX_TOLD]} {known.fault(tag.localname)}")
+            raise BadRequest(f"{local[:_MAX_TOLD]} {known.fault(local)}")
         if name in found:
-            raise BadRequest(f"{tag.localname} is there more than once")
+            raise BadRequest(f"{local} is there more than once")
         found[name] = child
     return Parameters(dialect, found)
 
 
 def text(element: etree._Element) -> str:
     """The text of an element without the white space around it; raises BadRequest for elements, nothing, or a book."""
-    name = etree.QName(element).localname
     if len(element):
-        raise BadRequest(f"{name} holds text only")
+        raise BadRequest(f"{etree.QName(element).localname} holds text only")
     value = (element.text or "").strip()
-    if not value:
-        raise BadRequest(f"{name} is empty")
-    if len(value) > MAX_TEXT:
-        raise BadRequest(f"{name} has more than {MAX_TEXT} characters")
+    if not 0 < len(value) <= MAX_TEXT:
+        fault = f"has more than {MAX_TEXT} characters" if value else "is empty"
+        raise BadRequest(f"{etree.QName(element).localname} {fault}")
     return value
 
 
@@ -93,8 +92,9 @@ def only_child(element: etree._Element) -> etree._Element:
 
 def refuse_text(element: etree._Element) -> None:
     """Return if nothing but white space stands around the children of an element; raises BadRequest."""
-    if "".join((element.text or "", *(child.tail or "" for child in element))).strip():
-        raise BadRequest(f"{etree.QName(element).localname} holds text beside its elements")
+    for text_beside in (element.text, *[child.tail for child in element]):
+        if text_beside and text_beside.strip():
+            raise BadRequest(f"{etree.QName(element).localname} holds text beside its elements")
 
 
 def refuse_other_attributes(element: etree._Element, *known: str) -> None:

@@ -93,8 +93,9 @@ def _rest(answer: TrustAnswer, dialect: Dialect, prefix: str) -> str:
     issued, action = answer.issued, answer.request.action
     written = ""
     if issued is not None and issued.format.is_saml:
+        referred = reference(issued)
         for name in ("RequestedAttachedReference", "RequestedUnattachedReference"):
-            written += f"<{prefix}:{name}>{reference(issued)}</{prefix}:{name}>"
+            written += f"<{prefix}:{name}>{referred}</{prefix}:{name}>"
     if answer.token_type is not None:
         written += f"<{prefix}:TokenType>{escape_text(answer.token_type)}</{prefix}:TokenType>"
     written += f"<{prefix}:RequestType>{dialect.namespace}/{action}</{prefix}:RequestType>"

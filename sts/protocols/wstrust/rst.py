@@ -126,7 +126,7 @@ def _action(found: Parameters, element: etree._Element) -> TrustAction:
         raise BadRequest("a RequestSecurityToken has no RequestType")
     parent = element.getparent()
     collected = parent is not None and parent.tag == found.dialect.tag("RequestSecurityTokenCollection")
-    known = {**found.dialect.request_types, **(found.dialect.batch_types if collected else {})}
+    known = {**found.dialect.request_types, **found.dialect.batch_types} if collected else found.dialect.request_types
     if uri not in known:
         raise BadRequest(f"the RequestType is none of {', '.join(known)}")
     return known[uri]
@@ -169,7 +169,7 @@ def _realm(found: Parameters, action: TrustAction) -> str | None:
         endpoint = only_child(places[0])
         if str(endpoint.tag) not in _ADDRESSES:
             raise InvalidScope("AppliesTo holds no EndpointReference")
-        addresses = [element for element in endpoint.iter() if etree.QName(element).localname == "Address"]
+        addresses = list(endpoint.iter("{*}Address"))
         if len(addresses) != 1 or endpoint.find(_ADDRESSES[str(endpoint.tag)]) is not addresses[0]:
             raise InvalidScope(f"AppliesTo names one Address, and not {len(addresses)}")
         return text(addresses[0])

@@ -99,6 +99,8 @@ def _only_header(envelope: Envelope) -> etree._Element:
     found = envelope.named(SECURITY)
     if len(found) != 1:
         raise BadSecurity(f"a message has one security header for us, this one {len(found)}")
+    if "".join((found[0].text or "", *(child.tail or "" for child in found[0]))).strip():
+        raise BadSecurity("the security header holds text beside its elements")
     for child in found[0]:
         if child.tag not in _KNOWN:
             raise UnsupportedSecurityToken(

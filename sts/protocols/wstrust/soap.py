@@ -12,7 +12,7 @@ from sts.protocols.http import Answer, Headers, HttpRequest, media_type
 from sts.protocols.wstrust.errors import BadEnvelope, HeaderNotUnderstood, OtherSoapVersion
 from sts.protocols.wstrust.names import SOAP11, SOAP12, XOP
 
-_TRUE: Final = frozenset({"1", "true"})
+_FALSE: Final = frozenset({"", "0", "false"})  # whatever else says, or may mean to say, that it must be
 
 
 class SoapVersion(Enum):
@@ -20,6 +20,11 @@ class SoapVersion(Enum):
 
     SOAP11 = SOAP11
     SOAP12 = SOAP12
+
+    def __init__(self, namespace: str) -> None:
+        self.halves: Final = [f"{{{namespace}}}Header", f"{{{namespace}}}Body"]
+        self.role: Final = f"{{{namespace}}}{'actor' if namespace == SOAP11 else 'role'}"
+        self.must_understand: Final = f"{{{namespace}}}mustUnderstand"
 
     @property
     def media_type(self) -> str:
@@ -107,7 +112,7 @@ def taken_apart(root: etree._Element) -> Envelope:
     header, body = _halves(root, version)
     if next(root.iter(f"{{{XOP}}}Include"), None) is not None:
         raise BadEnvelope("attachments (MTOM, XOP) are not read here")
-    headers = () if header is None else tuple(entry for entry in header if _is_ours(entry, version))
+    headers = () if header is None else tuple([entry for entry in header if _is_ours(entry, version)])
     return Envelope(version, headers, body)
 
 
@@ -121,11 +126,11 @@ def with_content(envelope: Envelope) -> Envelope:
 
 def require_understood(envelope: Envelope, understood: Collection[str]) -> None:
     """Return if every header that must be understood has one of these tags; raises HeaderNotUnderstood."""
-    name = envelope.version.tag("mustUnderstand")
+    name = envelope.version.must_understand
     unknown = [
         str(header.tag)
         for header in envelope.headers
-        if (header.get(name) or "").strip() in _TRUE and header.tag not in understood
+        if (header.get(name) or "").strip() not in _FALSE and header.tag not in understood
     ]
     if unknown:
         raise HeaderNotUnderstood(unknown)
@@ -160,13 +165,13 @@ def _no_envelope(root: etree._Element) -> BadEnvelope:
 def _halves(root: etree._Element, version: SoapVersion) -> tuple[etree._Element | None, etree._Element]:
     """The header, if there is one, and the body: nothing else is in an envelope."""
     tags = [str(child.tag) for child in root]
-    if tags == [version.tag("Header"), version.tag("Body")]:
+    if tags == version.halves:
         return root[0], root[1]
-    if tags == [version.tag("Body")]:
+    if tags == version.halves[1:]:
         return None, root[0]
     raise BadEnvelope("an envelope holds one Header and one Body", detail=f"children: {' '.join(tags)[:200]}")
 
 
 def _is_ours(header: etree._Element, version: SoapVersion) -> bool:
-    name = "actor" if version is SoapVersion.SOAP11 else "role"
-    return (header.get(version.tag(name)) or "").strip() in _OURS
+    role = header.get(version.role)
+    return role is None or role.strip() in _OURS

@@ -171,6 +171,9 @@ LOOSENED: dict[str, dict[str, Any]] = {
     "a parameter": {"in_transform": "<x/>"},
     "too many prefixes": {"in_transform": INCLUSIVE.format(MANY)},
     "no prefix": {"in_transform": INCLUSIVE.format("&lt;")},
+    "a parameter with more in it": {
+        "in_transform": INCLUSIVE.format("x").replace("/>", "><x/></ec:InclusiveNamespaces>")
+    },
     "the name and password": {"references": ("_0", "_1", "_other")},
 }
 
@@ -180,6 +183,20 @@ def test_a_genuine_signature_of_a_looser_kind_is_refused(changes: dict[str, Any]
     message = CERTIFICATE.changed(headers='<x wsu:Id="_other"/>')
     with pytest.raises(InvalidSignature):
         read_security(message, signed(message.xml(), replace(by_rsa(KEY), **changes)))
+
+
+@pytest.mark.parametrize(("depth", "good"), [(49, True), (50, False)])
+def test_a_part_with_inclusive_prefixes_is_not_nested_too_deep_to_be_canonicalised_quickly(
+    depth: int, good: bool
+) -> None:
+    message = CERTIFICATE.changed(body="<x>" * depth + "</x>" * depth)
+    body = signed(message.xml(), replace(by_rsa(KEY), in_transform=INCLUSIVE.format("wsu")))
+    if good:
+        assert read_security(message, body).possession is not None
+        return
+    with pytest.raises(InvalidSignature) as refused:
+        read_security(message, body)
+    assert "nested too deep" in (refused.value.detail or "")
 
 
 def test_a_signature_where_none_is_taken_is_refused() -> None:
