@@ -95,7 +95,8 @@ def _examined(presented: Presented, provider: IdentityProvider, parts: Parts, no
     if token.authentication_method is not None:
         method = authentication_method(token.authentication_method)
     signed_in = now if token.authenticated_at is None else min(token.authenticated_at, now)
-    principal = Principal(_name(claims, provider), token.issuer, claims, signed_in, method)
+    name = _name(claims, provider)
+    principal = Principal(name, token.issuer, claims, signed_in, method, session_ends=token.session_ends)
     return Examined(principal, TokenUse(token.issuer, token.id, ends + SKEW, token.issued_at))
 
 

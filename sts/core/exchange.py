@@ -70,6 +70,7 @@ class VerifiedToken:
     authenticated_at: datetime | None = None
     authentication_method: str | None = None  # the URI in the token's own words
     issued_at: datetime | None = None  # never in the future; None where the format or the token does not say
+    session_ends: datetime | None = None  # from when on who signed in by it must not be signed in any more
 
 
 class TokenUse(NamedTuple):
@@ -158,6 +159,7 @@ class Principal(NamedTuple):
     authenticated_at: datetime
     method: AuthenticationMethod
     decrypted_by: int | None = None  # the credential that opened what says so, where that was encrypted
+    session_ends: datetime | None = None  # when the identity provider wants a session by it to be over
 
 
 class TokenRequest(NamedTuple):

@@ -90,6 +90,11 @@ class Session(NamedTuple):
     principal: Principal
     relying_parties: tuple[tuple[str, str], ...] = ()  # realm as asked for, and reply address
 
+    def ends(self, namespace: Namespace, now: datetime) -> datetime:
+        """When a session that begins now is over: by the namespace, earlier if the identity provider says so."""
+        ours, theirs = now + namespace.session, self.principal.session_ends
+        return ours if theirs is None else min(ours, theirs)
+
 
 class Returned(NamedTuple):
     """What an identity provider sent back by the browser."""
@@ -143,7 +148,10 @@ class Sessions(Protocol):
         """The session of a token, None if it is over or another namespace's; raises StoreUnavailable."""
 
     def start(self, namespace: Namespace, session: Session, now: datetime) -> str:
-        """Begin a session and answer its token; it takes the place of the stored one whose id it bears, if any."""
+        """Begin a session until its `ends`, and answer its token.
+
+        It takes the place of the stored one whose id it bears, if any.
+        """
 
     def join(self, session: Session, realm: str, reply: str) -> None:
         """Remember that a relying party got a token."""
