@@ -36,7 +36,8 @@ class SqlSignInStates:
         """Answer the sign-in as text that only `open` can read; raises KeyUnreadable, StoreUnavailable."""
         fresh = None if pending.fresh is None else pending.fresh // _SECOND
         members = {**pending._asdict(), "started_at": (pending.started_at - _EPOCH) // _SECOND, "fresh": fresh}
-        return seal_state(self._key(), json.dumps([*members.values()], separators=(",", ":")).encode())
+        text = json.dumps([*members.values()], separators=(",", ":"), ensure_ascii=False)
+        return seal_state(self._key(), text.encode())
 
     def open(self, text: str, now: datetime) -> PendingSignIn:
         """Answer what was sealed at most ten minutes ago; raises InvalidState."""
