@@ -8,6 +8,7 @@ from sts.core.errors import StsError
 from sts.core.exchange import IssuedToken, Principal, TokenProof, TokenUse
 from sts.core.model import IdentityProvider, Namespace, RelyingParty
 from sts.core.parts import Parts
+from sts.core.uris import AuthenticationMethod
 
 
 class Wish(Protocol):
@@ -80,6 +81,7 @@ class PendingSignIn(NamedTuple):
     started_at: datetime  # whole seconds
     fresh: timedelta | None = None
     delivery: str = ""  # how the token is handed over, in the protocol's words
+    method: AuthenticationMethod = AuthenticationMethod.UNSPECIFIED  # how the person is to sign in, if we know that way
 
 
 class Session(NamedTuple):
