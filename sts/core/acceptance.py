@@ -85,7 +85,9 @@ def _examined(case: Case, parts: Parts, now: datetime) -> Examined:
     if token.authentication_method is not None:
         method = authentication_method(token.authentication_method)
     signed_in = now if token.authenticated_at is None else min(token.authenticated_at, now)
-    principal = Principal(_name(claims, provider), token.issuer, claims, signed_in, method, case.decrypted_by)
+    principal = Principal(
+        _name(claims, provider), token.issuer, claims, signed_in, method, case.decrypted_by, token.session_ends
+    )
     use = TokenUse(token.issuer, token.id, ends + SKEW, token.issued_at, case.decrypted_by)
     return Examined(principal, use, token.holder, token.actors)
 

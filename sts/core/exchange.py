@@ -128,6 +128,7 @@ class VerifiedToken:
     issued_at: datetime | None = None  # never in the future; None where the format or the token does not say
     holder: ConfirmationKey | None = None  # the key that its presenter must prove to hold; None: bearer
     actors: tuple[Actor, ...] = ()  # who acts for its subject, the nearest first
+    session_ends: datetime | None = None  # from when on who signed in by it must not be signed in any more
 
 
 class TokenUse(NamedTuple):
@@ -242,6 +243,7 @@ class Principal(NamedTuple):
     authenticated_at: datetime
     method: AuthenticationMethod
     decrypted_by: int | None = None  # the credential that opened what says so, where that was encrypted
+    session_ends: datetime | None = None  # when the identity provider wants a session by it to be over
 
 
 class TokenRequest(NamedTuple):

@@ -41,6 +41,8 @@ from sts.core.sign_in_steps import (
 from sts.core.uris import AuthenticationMethod, authentication_method
 
 EVERY_FORMAT: Final = frozenset(TokenFormat)
+_LOCAL_METHOD: Final = AuthenticationMethod.PASSWORD_PROTECTED_TRANSPORT
+_PASSWORDS: Final = frozenset({AuthenticationMethod.PASSWORD, _LOCAL_METHOD})
 
 
 def begin(visit: Visit, wish: Wish, desk: Desk) -> Step:
@@ -61,6 +63,7 @@ def begin(visit: Visit, wish: Wish, desk: Desk) -> Step:
         started_at=visit.now.replace(microsecond=0),
         fresh=wish.fresh,
         delivery=wish.delivery,
+        method=authentication_method(wish.authentication or ""),
     )
     with _telling(pending, relying_party):
         allowed = allowed_providers(visit.namespace, relying_party, desk.parts)
@@ -89,6 +92,7 @@ def _discover(pending: PendingSignIn, relying_party: RelyingParty, candidates: _
     (provider,) = offered
     pending = pending._replace(provider=provider.name, nonce=desk.states.new_nonce())
     if provider.kind is ProviderKind.LOCAL:
+        _require_as_asked(pending, _LOCAL_METHOD)
         return AskPassword(relying_party, provider, pending)
     return AtProvider(provider, pending)
 
@@ -205,6 +209,7 @@ def _completed(visit: Visit, pending: PendingSignIn, proof: TokenProof, desk: De
     def deliver(examined: Examined) -> Deliver:
         principal = examined.principal
         _require_fresh(pending, principal)
+        _require_as_asked(pending, principal.method)
         issued = issue_to(principal, _order(visit, pending), desk.parts, visit.now)
         completed = Completed(pending, examined.use, _session(visit, pending, principal, desk))
         return Deliver(issued, pending, desk.records.complete(visit.namespace, completed, visit.now))
@@ -248,6 +253,16 @@ def _require_fresh(pending: PendingSignIn, principal: Principal) -> None:
         raise AuthenticationFailed(detail=f"a fresh sign-in was asked for, and '{principal.name}' signed in at {at}")
 
 
+def _require_as_asked(pending: PendingSignIn, method: AuthenticationMethod) -> None:
+    """Refuse another way of signing in than was asked for (SAML 2.0 Core, 3.3.2.2.1: exact); silence is no other way.
+
+    Password and password over a protected transport are the same here: SAML 1.1 has one name for both.
+    """
+    both = {pending.method, method}
+    if len(both) == 2 and AuthenticationMethod.UNSPECIFIED not in both and not both <= _PASSWORDS:
+        raise AuthenticationFailed(detail=f"{pending.method} was asked for, and the sign-in was by {method}")
+
+
 def _session(visit: Visit, pending: PendingSignIn, principal: Principal, desk: Desk) -> Session:
     """The session that begins: a new one, so that no token from before the sign-in is worth anything after it."""
     token = visit.browser.session
@@ -276,8 +291,7 @@ def sign_in_locally(visit: Visit, typed: Typed, desk: Desk) -> Deliver | AskPass
             again = pending._replace(nonce=desk.states.new_nonce(), started_at=visit.now.replace(microsecond=0))
             return AskPassword(relying_party, provider, again, refused, typed.name)
         claims = (Claim(NAME_IDENTIFIER, typed.name, LOCAL_AUTHORITY),)
-        method = AuthenticationMethod.PASSWORD_PROTECTED_TRANSPORT
-        principal = Principal(typed.name, provider.name, claims, visit.now, method)
+        principal = Principal(typed.name, provider.name, claims, visit.now, _LOCAL_METHOD)
         device = desk.devices.remember(visit.namespace, typed.name)
         issued = issue_to(principal, _order(visit, pending), desk.parts, visit.now)
         begun = desk.sessions.start(visit.namespace, _session(visit, pending, principal, desk), visit.now)

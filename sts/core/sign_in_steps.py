@@ -8,6 +8,7 @@ from sts.core.errors import StsError
 from sts.core.exchange import IssuedToken, Principal, TokenProof, TokenUse
 from sts.core.model import IdentityProvider, Namespace, RelyingParty
 from sts.core.parts import Parts
+from sts.core.uris import AuthenticationMethod
 
 
 class Wish(Protocol):
@@ -80,6 +81,7 @@ class PendingSignIn(NamedTuple):
     started_at: datetime  # whole seconds
     fresh: timedelta | None = None
     delivery: str = ""  # how the token is handed over, in the protocol's words
+    method: AuthenticationMethod = AuthenticationMethod.UNSPECIFIED  # how the person is to sign in, if we know that way
 
 
 class Session(NamedTuple):
@@ -89,6 +91,11 @@ class Session(NamedTuple):
     provider: str
     principal: Principal
     relying_parties: tuple[tuple[str, str], ...] = ()  # realm as asked for, and reply address
+
+    def ends(self, namespace: Namespace, now: datetime) -> datetime:
+        """When a session that begins now is over: by the namespace, earlier if the identity provider says so."""
+        ours, theirs = now + namespace.session, self.principal.session_ends
+        return ours if theirs is None else min(ours, theirs)
 
 
 class Returned(NamedTuple):
@@ -143,7 +150,10 @@ class Sessions(Protocol):
         """The session of a token, None if it is over or another namespace's; raises StoreUnavailable."""
 
     def start(self, namespace: Namespace, session: Session, now: datetime) -> str:
-        """Begin a session and answer its token; it takes the place of the stored one whose id it bears, if any."""
+        """Begin a session until its `ends`, and answer its token.
+
+        It takes the place of the stored one whose id it bears, if any.
+        """
 
     def join(self, session: Session, realm: str, reply: str) -> None:
         """Remember that a relying party got a token."""

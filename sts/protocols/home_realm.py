@@ -11,7 +11,7 @@ from sts.core.model import IdentityProvider, Namespace
 from sts.protocols.addresses import WS_FEDERATION
 from sts.protocols.http import Answer, Form, HttpRequest, json_answer, parse_form, timestamp
 from sts.protocols.refusals import refusal, retry_headers
-from sts.protocols.wsfed import MAX_TEXT, SIGN_IN, Delivery, SignOutKind, context_of, delivery_of, script_json, told
+from sts.protocols.wsfed import SIGN_IN, Delivery, SignOutKind, check_size, context_of, delivery_of, script_json, told
 
 VERSION: Final = "1.0"
 MAX_CALLBACK: Final = 100  # characters
@@ -55,11 +55,11 @@ def parse(request: HttpRequest) -> FeedRequest:
     version = form.optional("version") or VERSION
     if version != VERSION:
         raise BadRequest(f"'version' is not {VERSION}, the only one there is")
-    reply = form.optional("reply_to")
-    if reply is not None and len(reply) > MAX_TEXT:
-        raise BadRequest(f"'reply_to' has more than {MAX_TEXT} characters")
+    realm, reply = form.single("realm"), form.optional("reply_to")
+    check_size("realm", realm)
+    check_size("reply_to", reply or "")
     return FeedRequest(
-        realm=form.single("realm"),
+        realm=realm,
         reply=reply,
         context=context_of(form, "context"),
         delivery=delivery_of(form),

@@ -34,8 +34,8 @@ from sts.protocols.token_elements import acs_token_element
 
 SIGN_IN: Final = "wsignin1.0"
 MAX_CONTEXT: Final = 2048  # bytes of a relying party's wctx
-MAX_STATE: Final = 16_384  # characters of our own, which holds one of those and more
-MAX_TEXT: Final = 2048  # characters of any other parameter
+MAX_TEXT: Final = 2048  # bytes of any other parameter
+MAX_STATE: Final = 16_384  # characters of our own, which holds all of them at their longest
 
 _CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\ufffe\uffff]")
 _MINUTES: Final = re.compile("[0-9]{1,9}", re.ASCII)
@@ -217,12 +217,17 @@ def delivery_of(form: Form) -> Delivery:
     return Delivery(asked)
 
 
+def check_size(name: str, value: str) -> None:
+    """Raise BadRequest for a parameter that is too long to be taken along."""
+    if len(value.encode()) > MAX_TEXT:
+        raise BadRequest(f"'{name}' has more than {MAX_TEXT} bytes")
+
+
 def _text(form: Form, name: str) -> str | None:
     value = form.optional(name)
     if value is None:
         return None
-    if len(value) > MAX_TEXT:
-        raise BadRequest(f"'{name}' has more than {MAX_TEXT} characters")
+    check_size(name, value)
     if _CONTROL.search(value) is not None:
         raise BadRequest(f"'{name}' holds a control character")
     return value

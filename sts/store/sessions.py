@@ -51,7 +51,7 @@ class SqlSessions:
         return Session(row.id, row.provider, _principal(json.loads(row.principal)), parties)
 
     def start(self, namespace: Namespace, session: Session, now: datetime) -> str:
-        """Begin a session for as long as the namespace says, and answer its token; raises StoreUnavailable.
+        """Begin a session until its `ends`, and answer its token; raises StoreUnavailable.
 
         It takes the place of the stored one whose id it bears, if any.
         """
@@ -88,7 +88,7 @@ def start(connection: Driven, namespace: Namespace, session: Session, now: datet
         name=bounded(session.principal.name),
         principal=_json(_members(session.principal)),
         relying_parties=_json(session.relying_parties[-MOST_RELYING_PARTIES:]),
-        expires_at=seconds(now + namespace.session),
+        expires_at=seconds(session.ends(namespace, now)),
     )
     if session.id:
         _END.count(connection, ended=session.id)

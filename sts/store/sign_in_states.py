@@ -8,6 +8,7 @@ from typing import Any, Final
 from sts.core.errors import InvalidState
 from sts.core.model import Namespace
 from sts.core.sign_in_steps import PendingSignIn
+from sts.core.uris import AuthenticationMethod
 from sts.crypto.state_sealing import open_state, seal_state
 from sts.store import replay
 from sts.store.database import Database
@@ -36,13 +37,12 @@ class SqlSignInStates:
         """Answer the sign-in as text that only `open` can read; raises KeyUnreadable, StoreUnavailable."""
         fresh = None if pending.fresh is None else pending.fresh // _SECOND
         members = {**pending._asdict(), "started_at": (pending.started_at - _EPOCH) // _SECOND, "fresh": fresh}
-        return seal_state(self._key(), json.dumps([*members.values()], separators=(",", ":")).encode())
+        text = json.dumps([*members.values()], separators=(",", ":"), ensure_ascii=False)
+        return seal_state(self._key(), text.encode())
 
     def open(self, text: str, now: datetime) -> PendingSignIn:
         """Answer what was sealed at most ten minutes ago; raises InvalidState."""
-        members: dict[str, Any] = dict(
-            zip(PendingSignIn._fields, json.loads(open_state(self._key(), text)), strict=True)
-        )
+        members = _members(json.loads(open_state(self._key(), text)))
         fresh, started_at = members["fresh"], _EPOCH + members["started_at"] * _SECOND
         if not started_at - _AHEAD <= now <= started_at + LIFETIME:
             raise InvalidState(detail=f"the sign-in was begun at {started_at:%FT%TZ}")
@@ -63,6 +63,15 @@ class SqlSignInStates:
 
     def _key(self) -> bytes:
         return self._key_ring.derived_key(_PURPOSE)
+
+
+def _members(values: list[Any]) -> dict[str, Any]:
+    """What was sealed by name; raises InvalidState for what another version of this software has sealed."""
+    try:
+        members = dict(zip(PendingSignIn._fields, values, strict=True))
+        return {**members, "method": AuthenticationMethod(members["method"])}
+    except (TypeError, ValueError) as error:
+        raise InvalidState(detail="the sign-in was begun by another version of this service") from error
 
 
 def record_use(connection: Driven, namespace: Namespace, pending: PendingSignIn) -> None:

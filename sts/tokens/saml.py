@@ -66,6 +66,7 @@ class Authentication(NamedTuple):
 
     instant: datetime | None
     method: str | None
+    session_ends: datetime | None = None  # from when on a session by it must be over
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,6 +274,9 @@ def _accepted(assertion: Assertion, key: VerificationKey, trusted: Trusted, now:
     _check_audience(assertion, trusted)
     lifetime, holder = _confirmed(assertion, trusted, now)
     authentication = _authentication(assertion)
+    session_ends = _session_ends(assertion)
+    if session_ends is not None and session_ends <= now - trusted.skew:
+        raise refused("time: the session is over")
     return VerifiedToken(
         id=assertion.id,
         issuer=assertion.issuer,
@@ -285,7 +289,14 @@ def _accepted(assertion: Assertion, key: VerificationKey, trusted: Trusted, now:
         authentication_method=authentication.method,
         issued_at=assertion.issued_at,
         holder=holder,
+        session_ends=session_ends,
     )
+
+
+def _session_ends(assertion: Assertion) -> datetime | None:
+    """The first end of several (SAML 2.0 Core, 2.7.2)."""
+    ends = (said.session_ends for said in assertion.authentications)
+    return min((end for end in ends if end is not None), default=None)
 
 
 def _authentication(assertion: Assertion) -> Authentication:

@@ -127,7 +127,11 @@ def _assertion(element: etree._Element) -> Assertion:
 
 def _authentication(statement: etree._Element) -> Authentication:
     method = statement.findtext(_CONTEXT_CLASS)
-    return Authentication(saml.instant_attribute(statement, "AuthnInstant"), method.strip() if method else None)
+    return Authentication(
+        instant=saml.instant_attribute(statement, "AuthnInstant"),
+        method=method.strip() if method else None,
+        session_ends=saml.instant_attribute(statement, "SessionNotOnOrAfter"),
+    )
 
 
 def _audiences(conditions: etree._Element) -> tuple[tuple[str, ...], ...]:

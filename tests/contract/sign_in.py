@@ -56,7 +56,7 @@ class MemorySessions:
     def start(self, namespace: Namespace, session: Session, now: datetime) -> str:
         self.end(session)
         token = f"token{next(_numbers)}"
-        self.sessions[token] = (namespace.id, now + namespace.session, session._replace(id=next(_numbers)))
+        self.sessions[token] = (namespace.id, session.ends(namespace, now), session._replace(id=next(_numbers)))
         return token
 
     def join(self, session: Session, realm: str, reply: str) -> None:

@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+import pytest
+
 from sts.core.exchange import Principal
 from sts.core.model import Claim, Namespace
 from sts.core.sign_in_steps import Session
@@ -45,6 +47,16 @@ def test_session_lasts_as_long_as_the_namespace_says(backend: Backend) -> None:
     token = backend.sessions.start(contoso, SIGNED_IN, NOW)
     assert backend.sessions.find(contoso, token, NOW + timedelta(minutes=59, seconds=59)) is not None
     assert backend.sessions.find(contoso, token, NOW + timedelta(hours=1)) is None
+
+
+@pytest.mark.parametrize(("minutes", "lasts"), [(20, 20), (0, 0), (-2, 0), (90, 60)])
+def test_session_is_over_when_its_identity_provider_says_so(backend: Backend, minutes: int, lasts: int) -> None:
+    contoso = backend.save_namespace(CONTOSO)
+    principal = ALICE._replace(session_ends=NOW + timedelta(minutes=minutes))
+    token = backend.sessions.start(contoso, SIGNED_IN._replace(principal=principal), NOW)
+    if lasts:
+        assert backend.sessions.find(contoso, token, NOW + timedelta(minutes=lasts, seconds=-1)) is not None
+    assert backend.sessions.find(contoso, token, NOW + timedelta(minutes=lasts)) is None
 
 
 def test_session_is_that_of_its_namespace_alone(backend: Backend) -> None:

@@ -9,6 +9,7 @@ import pytest
 from sts.core.errors import InvalidState
 from sts.core.model import Namespace
 from sts.core.sign_in_steps import PendingSignIn
+from sts.core.uris import AuthenticationMethod
 from tests.contract.backends import Backend
 from tests.core.builders import NOW
 
@@ -29,6 +30,7 @@ def pending(backend: Backend, **changes: object) -> PendingSignIn:
         started_at=NOW,
         fresh=timedelta(),
         delivery="wsfederation",
+        method=AuthenticationMethod.X509,
     )
     return base._replace(**changes)  # type: ignore[arg-type]
 

@@ -79,6 +79,7 @@ def test_callback_that_is_no_name_of_a_function_is_refused(callback: str) -> Non
         ({"realm": REALM, "protocol": "openid"}, "'protocol' is none of wsfederation, javascriptnotify"),
         ({"realm": REALM, "context": "x" * 2049}, "'context' has 2049 bytes"),
         ({"realm": REALM, "reply_to": "x" * 2049}, "'reply_to' has more than 2048"),
+        ({"realm": "\U0001f600" * 513}, "'realm' has more than 2048 bytes"),
     ],
 )
 def test_request_that_cannot_be_read_is_refused(fields: dict[str, str], message: str) -> None:

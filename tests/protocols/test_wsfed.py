@@ -92,7 +92,9 @@ def test_parameters_may_be_split_between_address_and_body() -> None:
     [
         ({"wa": "wsignin1.0"}, "ACS90011: The required field 'wtrealm' is missing."),
         ({"wa": "wsignin1.0", "wtrealm": ""}, "ACS90011: The required field 'wtrealm' is missing."),
-        (SIGN_IN | {"wtrealm": "x" * 2049}, "ACS90013: 'wtrealm' has more than 2048 characters"),
+        (SIGN_IN | {"wtrealm": "x" * 2049}, "ACS90013: 'wtrealm' has more than 2048 bytes"),
+        (SIGN_IN | {"wtrealm": "\U0001f600" * 513}, "ACS90013: 'wtrealm' has more than 2048 bytes"),
+        (SIGN_IN | {"whr": "\u00e9" * 1025}, "ACS90013: 'whr' has more than 2048 bytes"),
         (SIGN_IN | {"wtrealm": "a\nb"}, "ACS90013: 'wtrealm' holds a control character"),
         (SIGN_IN | {"whr": "a\x00b"}, None),
         (SIGN_IN | {"whr": "a\x7fb"}, "ACS90013: 'whr' holds a control character"),

@@ -248,6 +248,28 @@ def test_the_oldest_sign_in_of_several_counts() -> None:
         assert (read.authenticated_at, read.authentication_method) == (SIGNED_IN, PASSWORD)
 
 
+def test_the_first_end_of_several_sessions_counts() -> None:
+    statement = ADFS20[ADFS20.index("<AuthnStatement") : ADFS20.index("</Assertion>")]
+    sooner = statement.replace("2026-11-22T05:00:00Z", "2026-11-21T23:30:00Z")
+    silent = statement.replace(' SessionNotOnOrAfter="2026-11-22T05:00:00Z"', "")
+    for text, ends in (
+        (sooner + statement, datetime(2026, 11, 21, 23, 30, tzinfo=UTC)),
+        (silent + statement + sooner, datetime(2026, 11, 21, 23, 30, tzinfo=UTC)),
+        (statement, datetime(2026, 11, 22, 5, tzinfo=UTC)),
+        (silent, None),
+    ):
+        read = saml20.read(signed(Recipe(), ADFS20.replace(statement, text)), TRUSTED, NOW)
+        assert read.session_ends == ends
+
+
+@pytest.mark.parametrize("end", ["2026-11-21T21:57:00Z", "2020-01-01T00:00:00Z", "never", "2026-11-22T05:00:00"])
+def test_an_assertion_of_a_session_that_is_over_is_refused(end: str) -> None:
+    text = ADFS20.replace("2026-11-22T05:00:00Z", end)
+    with pytest.raises(InvalidSamlToken) as refused:
+        saml20.read(signed(Recipe(), text), TRUSTED, NOW)
+    assert (refused.value.detail or "").startswith("time: ")
+
+
 @pytest.mark.parametrize("instant", ["yesterday", "2026-11-21T21:58:11"])
 def test_a_sign_in_at_no_instant_is_refused(instant: str) -> None:
     for module, text in ((saml11, ADFS11), (saml20, ADFS20)):
