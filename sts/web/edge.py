@@ -80,8 +80,8 @@ class Edge:
         if outcome is None:
             return self._page(arrival, environ, start_response, began)
         answer = self._recorded(arrival, outcome, None, began).answer
-        headers = [*answer.headers, ("Content-Length", str(len(answer.body))), *self._common(arrival)]
-        start_response(_REASONS[answer.status], headers)
+        length = [] if answer is outcome.answer else [("Content-Length", str(len(answer.body)))]  # of a refusal
+        start_response(_REASONS[answer.status], [*answer.headers, *length, *self._common(arrival)])
         return [answer.body]
 
     def _returned(self, arrival: Arrival, environ: Environ) -> Outcome | None:

@@ -75,5 +75,6 @@ def _answered(call: Call, step: Deliver, environ: Environ) -> Outcome | None:
         return None
     keep_session(call, step, SameSite.NONE)
     page = token_page(step)
-    answer = page._replace(headers=(*page.headers, *call.jar.headers()))
+    length = ("Content-Length", str(len(page.body)))
+    answer = page._replace(headers=(*page.headers, length, *call.jar.headers()))
     return Outcome(answer, step.issued, noted=environ[NOTED])
