@@ -26,7 +26,7 @@ class Application:
         self.metrics = metrics = Metrics()
         reception = Reception(service.settings, service.directory.namespace_of_host)
         pages = create_pages(service, metrics)
-        self._edge = Edge(reception, service.trust, pages, Books(log, metrics), service.clock)
+        self._edge = Edge(reception, service, pages, Books(log, metrics))
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request (PEP 3333)."""

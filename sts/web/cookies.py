@@ -2,13 +2,14 @@
 
 import re
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 from hashlib import sha256
 from typing import Final
 
-from flask import Request
+from werkzeug.http import dump_cookie
 from werkzeug.wrappers import Response
 
 REMEMBERED: Final = timedelta(days=180)  # the last choice, and the browser in which somebody signed in
@@ -27,7 +28,7 @@ class SameSite(StrEnum):
 class Jar:
     """The cookies of one request, and those that go with its answer."""
 
-    request: Request
+    cookies: Mapping[str, str]  # as they came
     namespace: str
     is_plain_http: bool
     _baked: list[tuple[str, str, SameSite, timedelta | None]] = field(default_factory=list)
@@ -94,24 +95,30 @@ class Jar:
         """Remember the choice."""
         self._bake(f"choice-{self.namespace}", provider, SameSite.LAX, REMEMBERED)
 
+    def headers(self) -> list[tuple[str, str]]:
+        """What the answer's cookies are set with."""
+        return [("Set-Cookie", self._header(*cookie)) for cookie in self._baked]
+
     def send(self, response: Response) -> Response:
         """The answer with its cookies."""
-        for name, value, same_site, age in self._baked:
-            response.set_cookie(
-                self._name(name),
-                value,
-                max_age=age,
-                secure=not self.is_plain_http,
-                httponly=True,
-                samesite=SameSite.LAX if self.is_plain_http else same_site,  # None is for secure cookies alone
-            )
+        response.headers.extend(self.headers())
         return response
+
+    def _header(self, name: str, value: str, same_site: SameSite, age: timedelta | None) -> str:
+        return dump_cookie(
+            self._name(name),
+            value,
+            max_age=age,
+            secure=not self.is_plain_http,
+            httponly=True,
+            samesite=SameSite.LAX if self.is_plain_http else same_site,  # None is for secure cookies alone
+        )
 
     def _bake(self, name: str, value: str, same_site: SameSite, age: timedelta | None = None) -> None:
         self._baked.append((name, value, same_site, age))
 
     def _read(self, name: str) -> str:
-        return self.request.cookies.get(self._name(name), "")
+        return self.cookies.get(self._name(name), "")
 
     def _name(self, name: str) -> str:
         """The name on the wire; `__Host-` keeps other hosts and paths from setting it (RFC 6265bis, 4.1.3.2)."""

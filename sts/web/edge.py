@@ -3,13 +3,12 @@
 import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime
 from http import HTTPStatus
 from time import perf_counter
 from typing import Any, Final
 
+from sts.assemble import Service
 from sts.core.errors import InvalidEncryptedToken, StoreUnavailable, StsError
-from sts.core.trust import TrustDesk
 from sts.protocols import addresses
 from sts.protocols.http import Answer
 from sts.web.arrival import Arrival, Environ, Reception, read_request
@@ -18,6 +17,7 @@ from sts.web.doors import DOORS, Door
 from sts.web.metrics import Metrics
 from sts.web.problem import problem
 from sts.web.request_log import RequestLog
+from sts.web.returning import returned
 from sts.web.token_endpoints import Outcome
 
 StartResponse = Callable[..., Any]
@@ -50,14 +50,12 @@ class Books:
 class Edge:
     """Everything that comes in passes here once: guarded, answered and logged."""
 
-    def __init__(
-        self, reception: Reception, desk: TrustDesk, pages: WsgiApplication, books: Books, clock: Callable[[], datetime]
-    ) -> None:
+    def __init__(self, reception: Reception, service: Service, pages: WsgiApplication, books: Books) -> None:
         self._reception = reception
-        self._desk = desk
+        self._service = service
         self._pages = pages
         self._books = books
-        self._clock = clock
+        self._clock = service.clock
         self._transport_security = [_HSTS] if reception.requires_tls else []
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -66,7 +64,7 @@ class Edge:
         arrival = self._reception.receive(environ)
         door = DOORS.get(arrival.route.lower()) if arrival.namespace else None
         if door is None or arrival.namespace is None:
-            return self._page(arrival, environ, start_response, began)
+            return self._browser(arrival, environ, start_response, began)
         if arrival.fault is not None:
             outcome = self._refused(arrival.fault, door, arrival)
         else:
@@ -76,13 +74,34 @@ class Edge:
         start_response(_REASONS[answer.status], headers)
         return [] if arrival.method == "HEAD" else [answer.body]
 
+    def _browser(
+        self, arrival: Arrival, environ: Environ, start_response: StartResponse, began: float
+    ) -> Iterable[bytes]:
+        """Answer whoever comes to an address that is no token endpoint."""
+        outcome = self._returned(arrival, environ)
+        if outcome is None:
+            return self._page(arrival, environ, start_response, began)
+        answer = self._recorded(arrival, outcome, None, began).answer
+        length = [] if answer is outcome.answer else [("Content-Length", str(len(answer.body)))]  # of a refusal
+        start_response(_REASONS[answer.status], [*answer.headers, *length, *self._common(arrival)])
+        return [answer.body]
+
+    def _returned(self, arrival: Arrival, environ: Environ) -> Outcome | None:
+        """The answer to what an identity provider sent a browser back with; None where it takes another page."""
+        namespace = arrival.namespace
+        if arrival.method != "POST" or arrival.fault is not None or not namespace or not namespace.isascii():
+            return None
+        if _canonical(arrival) != addresses.WS_FEDERATION:
+            return None
+        return returned(self._service, namespace, arrival, environ)
+
     def _common(self, arrival: Arrival) -> list[tuple[str, str]]:
         """The headers of every answer."""
         return [("Request-Id", arrival.trace_id), *self._transport_security]
 
     def _exchanged(self, door: Door, namespace: str, arrival: Arrival, environ: Environ) -> Outcome:
         try:
-            return door.exchange(read_request(arrival, environ), namespace, self._desk, self._clock())
+            return door.exchange(read_request(arrival, environ), namespace, self._service.trust, self._clock())
         except StsError as error:
             return self._refused(error, door, arrival)
         except Exception:  # whatever it was: the caller gets the protocol's own error, the log the traceback
@@ -96,7 +115,7 @@ class Edge:
     def _page(self, arrival: Arrival, environ: Environ, start_response: StartResponse, began: float) -> Iterable[bytes]:
         """Answer with a page, begun once its record is written."""
         environ[ARRIVAL] = arrival
-        route = _CANONICAL.get(arrival.route.lower().rstrip("/"), arrival.route)
+        route = _canonical(arrival)
         environ["PATH_INFO"] = f"/{arrival.namespace}/{route}" if arrival.namespace else arrival.path
         begun: list[tuple[str, list[tuple[str, str]]]] = []
 
@@ -164,6 +183,11 @@ class Edge:
         if isinstance(error, InvalidEncryptedToken):
             record["decrypted_by"] = error.decrypted_by
         self._books.log.write(self._clock(), record)
+
+
+def _canonical(arrival: Arrival) -> str:
+    """The route as the views know it."""
+    return _CANONICAL.get(arrival.route.lower().rstrip("/"), arrival.route)
 
 
 def _close(body: Iterable[bytes]) -> None:

@@ -19,7 +19,7 @@ from sts.web.metadata_exchange import is_message, metadata_exchange, refuse_mess
 from sts.web.metrics import Metrics
 from sts.web.problem import problem
 from sts.web.sign_in import sign_in
-from sts.web.sign_in_pages import stray_page
+from sts.web.sign_in_pages import prepare_post_page, stray_page
 from sts.web.start_page import start_page
 
 documents = Blueprint("documents", __name__)
@@ -41,6 +41,8 @@ def create_pages(service: Service, metrics: Metrics) -> Flask:
     app.before_request(_require_faultless)
     app.register_error_handler(StsError, _refuse)
     app.register_error_handler(HTTPException, _refuse_http)
+    with app.app_context():
+        prepare_post_page()
     return app
 
 

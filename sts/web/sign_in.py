@@ -2,41 +2,37 @@
 
 import traceback
 from collections.abc import Callable, Mapping
-from datetime import datetime
-from typing import Any, Final, NamedTuple
-from urllib.parse import urlencode, urlsplit
+from typing import Any, Final
+from urllib.parse import urlencode
 
 from flask import Blueprint, redirect, request
 from werkzeug.wrappers import Response
 
-from sts.assemble import Service
 from sts.core import sign_in as steps
 from sts.core import sign_out as leaving
 from sts.core.addresses import origin_of
-from sts.core.errors import InvalidReply, InvalidSignInRequest, MethodNotAllowed, MissingField, StsError
+from sts.core.errors import InvalidReply, MethodNotAllowed, StsError
 from sts.core.issue import find_relying_party
 from sts.core.model import IdentityProvider
 from sts.core.sign_in_steps import (
     AskPassword,
     AtProvider,
-    Browser,
     Choose,
     Deliver,
     PendingSignIn,
-    Returned,
     SignInRefused,
     Step,
     Typed,
-    Unsolicited,
-    Visit,
 )
 from sts.protocols import addresses, home_realm, wsfed
-from sts.protocols.http import HttpRequest, parse_form
+from sts.protocols.http import parse_form
 from sts.protocols.wsfed import Delivery, ErrorContext, SignInRequest, SignInResponse, SignOutKind, SignOutRequest
 from sts.web import sign_in_pages as pages
 from sts.web.arrival import read_request
+from sts.web.browser_call import Call, call_of, is_elsewhere
 from sts.web.context import current_arrival, current_service, note, note_error, note_issued, response
-from sts.web.cookies import Jar, SameSite
+from sts.web.cookies import SameSite
+from sts.web.returning import TAKEN, Taken, keep_session, take, token_page
 
 LONGEST_EMAIL: Final = 254  # characters (RFC 5321, 4.5.3.1.3)
 
@@ -46,31 +42,8 @@ _BOTH: Final = ["GET", "POST"]
 sign_in: Final = Blueprint("sign_in", __name__)
 
 
-class _Call(NamedTuple):
-    """One request and what answers it."""
-
-    message: HttpRequest
-    service: Service
-    jar: Jar
-    visit: Visit
-
-    @property
-    def now(self) -> datetime:
-        return self.visit.now
-
-    @property
-    def fields(self) -> Mapping[str, str]:
-        """The parameters of the address and of the form."""
-        query = parse_form(self.message.query.encode(errors="surrogatepass"))
-        return {**query.values, **parse_form(self.message.body).values}
-
-
-def _call(namespace: str) -> _Call:
-    service, arrival = current_service(), current_arrival()
-    message = read_request(arrival, request.environ)
-    jar = Jar(request, namespace, service.settings.is_plain_http)
-    browser = Browser(jar.mark or jar.new_mark(), jar.session, arrival.source, jar.device)
-    return _Call(message, service, jar, Visit(service.directory.namespace(namespace), browser, service.clock()))
+def _call(namespace: str) -> Call:
+    return call_of(current_service(), namespace, current_arrival(), request.environ)
 
 
 @sign_in.errorhandler(StsError)
@@ -106,13 +79,17 @@ def refuse_anything(error: Exception) -> Response:
 @sign_in.route(f"/<namespace>/{addresses.WS_FEDERATION}", methods=_BOTH)
 def ws_federation(namespace: str) -> Response:
     """Sign in, take an identity provider's answer, sign out."""
+    taken = request.environ.pop(TAKEN, None)
+    if isinstance(taken, Exception):
+        raise taken
+    if isinstance(taken, Taken):
+        return taken.call.jar.send(_deliver(taken.call, taken.step, SameSite.NONE))
     call = _call(namespace)
     if call.message.method == "HEAD":  # which changes nothing (RFC 9110, 9.2.1), so that nobody signs in or out by it
         raise MethodNotAllowed(*_BOTH)
-    arrival = current_arrival()
-    if arrival.path.lower().rstrip("/") == f"/{addresses.WS_FEDERATION}" or _is_at_another_name(call):
+    if is_elsewhere(call, request.environ):
         query = f"?{call.message.query}" if call.message.query else ""
-        return redirect(_here(call) + query, 307)  # identity providers and cookies know the one address of the issuer
+        return redirect(call.here + query, 307)  # identity providers and cookies know the one address of the issuer
     if not call.message.query and not call.message.body and call.jar.leaving:
         call.jar.has_left()
         call = call._replace(message=call.message._replace(query=call.jar.leaving))
@@ -151,7 +128,7 @@ def identity_providers(namespace: str) -> Response:
         return response(home_realm.refuse(error, arrival.trace_id, service.clock()))
 
 
-def _begin(call: _Call, message: SignInRequest) -> Response:
+def _begin(call: Call, message: SignInRequest) -> Response:
     email = call.fields.get("email", "")[:LONGEST_EMAIL]
     if email:
         message = message._replace(home_realm=email if "@" in email else f"@{email}")
@@ -159,7 +136,7 @@ def _begin(call: _Call, message: SignInRequest) -> Response:
     return _render(call, step, message)
 
 
-def _render(call: _Call, step: Step, message: SignInRequest) -> Response:
+def _render(call: Call, step: Step, message: SignInRequest) -> Response:
     if isinstance(step, Deliver):
         return _deliver(call, step, SameSite.NONE)
     if isinstance(step, AskPassword):
@@ -169,7 +146,7 @@ def _render(call: _Call, step: Step, message: SignInRequest) -> Response:
     return _go_to_provider(call, step, message)
 
 
-def _go_to_provider(call: _Call, step: AtProvider, message: SignInRequest) -> Response:
+def _go_to_provider(call: Call, step: AtProvider, message: SignInRequest) -> Response:
     call.jar.keep_across_sites()
     call.jar.keep_choice(step.provider.name)
     note(provider=step.provider.name)
@@ -178,7 +155,7 @@ def _go_to_provider(call: _Call, step: AtProvider, message: SignInRequest) -> Re
     return _lead(call, address)
 
 
-def _lead(call: _Call, address: str) -> Response:
+def _lead(call: Call, address: str) -> Response:
     """On to an address: by redirection after a link, by a page after a form."""
     if call.message.method == "POST":
         return pages.go_on_page(address)
@@ -188,7 +165,7 @@ def _lead(call: _Call, address: str) -> Response:
     return answer
 
 
-def _ask_password(call: _Call, step: AskPassword) -> Response:
+def _ask_password(call: Call, step: AskPassword) -> Response:
     call.jar.keep_choice(step.provider.name)
     note(provider=step.provider.name, relying_party=step.relying_party.name)
     if step.refused is not None:
@@ -204,7 +181,7 @@ def _ask_password(call: _Call, step: AskPassword) -> Response:
     return pages.password_page(shown)
 
 
-def _choose(call: _Call, step: Choose) -> Response:
+def _choose(call: Call, step: Choose) -> Response:
     note(relying_party=step.relying_party.name)
     given = call.fields
     fields = tuple((name, given[name]) for name in _REPEATED if given.get(name))
@@ -213,15 +190,15 @@ def _choose(call: _Call, step: Choose) -> Response:
         ways=tuple(_way(call, provider, fields) for provider in step.providers),
         last=call.jar.last_choice or None,
         fields=fields,
-        action=_here(call),
+        action=call.here,
         has_domains=any(provider.email_domains for provider in step.providers),
         unknown=step.unknown,
     )
     return pages.home_realm_page(shown)
 
 
-def _way(call: _Call, provider: IdentityProvider, fields: tuple[tuple[str, str], ...]) -> pages.Way:
-    address = f"{_here(call)}?{urlencode([*fields, ('whr', provider.name)])}"
+def _way(call: Call, provider: IdentityProvider, fields: tuple[tuple[str, str], ...]) -> pages.Way:
+    address = f"{call.here}?{urlencode([*fields, ('whr', provider.name)])}"
     return pages.Way(provider.name, _label(provider), address, _image(provider, call))
 
 
@@ -229,36 +206,28 @@ def _label(provider: IdentityProvider) -> str:
     return provider.display_name or provider.name
 
 
-def _image(provider: IdentityProvider, call: _Call) -> str | None:
+def _image(provider: IdentityProvider, call: Call) -> str | None:
     try:
         return steps.usable_address(provider.image, call.visit.namespace) if provider.image else None
     except InvalidReply:
         return None
 
 
-def _take(call: _Call, message: SignInResponse) -> Response:
-    if message.state:
-        step = steps.take(call.visit, Returned(message.state, message.proof), call.service.desk)
-    else:
-        realm = call.fields.get("wtrealm")
-        if not realm:
-            raise InvalidSignInRequest(MissingField("wtrealm"))
-        step = steps.take_unsolicited(call.visit, Unsolicited(realm, message.proof), call.service.desk)
-    return _deliver(call, step, SameSite.NONE)
+def _take(call: Call, message: SignInResponse) -> Response:
+    return _deliver(call, take(call, message), SameSite.NONE)
 
 
-def _deliver(call: _Call, step: Deliver, same_site: SameSite) -> Response:
+def _deliver(call: Call, step: Deliver, same_site: SameSite) -> Response:
     pending: PendingSignIn = step.pending
     note_issued(step.issued)
     note(provider=pending.provider)
-    if step.session_token:
-        call.jar.keep_session(step.session_token, same_site)
+    keep_session(call, step, same_site)
     if pending.delivery == Delivery.SCRIPT:
         return pages.notify_page(wsfed.notification(step.issued, pending.context))
-    return pages.post_page(wsfed.answer_form(step.issued, pending.reply, pending.context))
+    return response(token_page(step))
 
 
-def _sign_out(call: _Call, message: SignOutRequest) -> Response:
+def _sign_out(call: Call, message: SignOutRequest) -> Response:
     done = leaving.sign_out(call.visit, leaving.SigningOut(message.realm, message.reply), call.service.desk)
     note(principal=done.principal, provider=None if done.provider is None else done.provider.name)
     if call.visit.browser.session:
@@ -269,7 +238,7 @@ def _sign_out(call: _Call, message: SignOutRequest) -> Response:
     onward = done.reply
     if done.provider is not None:
         call.jar.keep_leaving(_leaving(done))
-        onward = wsfed.sign_out_address(done.provider, call.visit.namespace, _here(call))
+        onward = wsfed.sign_out_address(done.provider, call.visit.namespace, call.here)
     if onward is not None and not cleanups:
         return _lead(call, onward)
     return pages.signed_out_page(pages.SignedOut(cleanups, onward))
@@ -286,7 +255,7 @@ def _leaving(done: leaving.SignedOut) -> str:
     return urlencode(wanted)
 
 
-def _framing(call: _Call, provider: IdentityProvider | None) -> str | None:
+def _framing(call: Call, provider: IdentityProvider | None) -> str | None:
     """The origins of who may show the cleanup in a frame: the session's identity provider, any if it is over already.
 
     An identity provider that signs somebody out because we asked for it shows it after we ended the session.
@@ -303,21 +272,7 @@ def _origin(provider: IdentityProvider) -> str | None:
         return None
 
 
-def _is_at_another_name(call: _Call) -> bool:
-    """Whether a service on this machine was asked by another name of the machine, `localhost` for 127.0.0.1.
-
-    Behind a proxy the port would be another one too: then the browser need not know of it.
-    """
-    ours, asked = urlsplit(call.visit.namespace.issuer).netloc, request.host
-    is_same_port = ours.rpartition(":")[2] == asked.rpartition(":")[2]
-    return call.service.settings.is_plain_http and ours != asked and is_same_port
-
-
-def _here(call: _Call) -> str:
-    return call.visit.namespace.issuer + addresses.WS_FEDERATION
-
-
-_ANSWERS: Final[Mapping[type, Callable[[_Call, Any], Response]]] = {
+_ANSWERS: Final[Mapping[type, Callable[[Call, Any], Response]]] = {
     SignInRequest: _begin,
     SignInResponse: _take,
     SignOutRequest: _sign_out,

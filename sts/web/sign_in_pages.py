@@ -33,6 +33,7 @@ from sts.protocols import wsfed
 from sts.protocols.http import Answer, timestamp
 from sts.protocols.refusals import retry_headers
 from sts.protocols.wsfed import PostForm, Told
+from sts.web.context import response
 
 _STATIC: Final = Path(__file__).with_name("static")
 _HEADERS: Final = (
@@ -155,14 +156,24 @@ class _PostTexts(NamedTuple):
 
 
 def post_page(form: PostForm, status: int = 200) -> Response:
+    """The page of `post_answer` as the framework's."""
+    return response(post_answer(form, status))
+
+
+def post_answer(form: PostForm, status: int = 200) -> Answer:
     """A form that posts itself, or is posted by its button where scripts do not run.
 
-    Every sign-in ends in it; a general template costs several times as much.
+    Every sign-in ends in it; a general template costs several times as much. Its texts are prepared in Flask.
     """
     origin, texts = origin_of(form.action), _post_texts()
     fields = "".join([texts.field % {"name": escape(name), "value": escape(value)} for name, value in form.fields])
     body = texts.page % {"host": escape(origin), "action": escape(form.action), "fields": fields}
-    return _response(body, Policy(script="post.js", form_action=origin), status)
+    return _answer(body, Policy(script="post.js", form_action=origin), status)
+
+
+def prepare_post_page() -> None:
+    """Have the page at hand that is also made outside of Flask."""
+    _post_texts()
 
 
 @cache
@@ -262,14 +273,14 @@ def plain_page(template: str) -> Response:
 def _page(template: str, policy: Policy, status: int = 200, **values: object) -> Response:
     script = _text(policy.script) if policy.script else ""
     body = current_app.jinja_env.get_template(template).render(style=_text("sign_in.css"), script=script, **values)
-    return _response(body, policy, status)
+    return response(_answer(body, policy, status))
 
 
-def _response(body: str, policy: Policy, status: int) -> Response:
+def _answer(body: str, policy: Policy, status: int) -> Answer:
     headers = [*_HEADERS, ("Content-Security-Policy", _header(policy))]
     if policy.framed_by == "'none'":
         headers.append(("X-Frame-Options", "DENY"))
-    return Response(body, status, headers, mimetype="text/html")
+    return Answer(status, (*headers, ("Content-Type", "text/html; charset=utf-8")), body.encode())
 
 
 @lru_cache(maxsize=1024)
