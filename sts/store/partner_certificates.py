@@ -25,7 +25,7 @@ def by_owner(
     return {owner_id: tuple(certificates) for owner_id, certificates in found.items()}
 
 
-def ders(owners: sa.Table, namespace_id: int) -> sa.Select[tuple[str, bytes]]:
+def ders(owners: sa.Table, namespace_id: int) -> sa.Select[Any]:
     """The names of the owners of a namespace, in order, each with a certificate that it has (DER)."""
     joined = sa.select(owners.c.name, _TABLE.c.der).join_from(_TABLE, owners, _owner(owners) == owners.c.id)
     return joined.where(owners.c.namespace_id == namespace_id).order_by(owners.c.name)

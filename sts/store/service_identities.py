@@ -40,8 +40,8 @@ def list_all(connection: sa.Connection, namespace: Namespace) -> tuple[ServiceId
 def by_certificate(connection: sa.Connection, namespace: Namespace) -> Mapping[bytes, tuple[str, ...]]:
     """Answer the names of the service identities that have a certificate, in order, by its SHA-256."""
     found: dict[bytes, list[str]] = defaultdict(list)
-    for name, der in connection.execute(partner_certificates.ders(_TABLE, namespace.id)).tuples():
-        found[sha256(der).digest()].append(name)
+    for row in connection.execute(partner_certificates.ders(_TABLE, namespace.id)):
+        found[sha256(row.der).digest()].append(row.name)
     return {digest: tuple(names) for digest, names in found.items()}
 
 
