@@ -107,7 +107,7 @@ class Directory(Protocol):
         """The service identity of this name."""
 
     def certificate_owners(self, namespace: Namespace, certificate: bytes) -> Sequence[str]:
-        """The names of the service identities that this certificate (DER) is pinned to; from the database."""
+        """The names of the service identities that this certificate (DER) is pinned to."""
 
     def identity_providers(self, namespace: Namespace) -> Sequence[IdentityProvider]:
         """The identity providers of the namespace by name, disabled ones too."""

@@ -3,6 +3,7 @@
 import logging
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from threading import Event, Lock, Thread
 from typing import Final
 
@@ -40,6 +41,7 @@ class SqlDirectory:
         self._relying_parties: BoundedMap[tuple[int, str], RelyingParty] = BoundedMap(MOST_RELYING_PARTIES)
         self._service_identities: BoundedMap[tuple[int, str], ServiceIdentity] = BoundedMap(MOST_SERVICE_IDENTITIES)
         self._identity_providers: BoundedMap[int, tuple[IdentityProvider, ...]] = BoundedMap(MOST_NAMESPACES)
+        self._owners: BoundedMap[int, Mapping[bytes, tuple[str, ...]]] = BoundedMap(MOST_NAMESPACES)  # by SHA-256
         database.feed.subscribe(self)
 
     def namespace(self, name: str) -> Namespace:
@@ -63,12 +65,10 @@ class SqlDirectory:
         return self._service_identities.get((namespace.id, name)) or self._load_service_identity(namespace, name)
 
     def certificate_owners(self, namespace: Namespace, certificate: bytes) -> tuple[str, ...]:
-        """Answer the names of the service identities with this certificate (DER); raises StoreUnavailable.
-
-        Not kept: whoever asks this is about to write to the database anyway.
-        """
-        with self._database.reading() as connection:
-            return service_identities.with_certificate(connection, namespace, certificate)
+        """Answer the names of the service identities with this certificate (DER); raises StoreUnavailable."""
+        known = self._owners.get(namespace.id)
+        owners = self._load_owners(namespace) if known is None else known
+        return owners.get(sha256(certificate).digest(), ())
 
     def identity_providers(self, namespace: Namespace) -> tuple[IdentityProvider, ...]:
         """Answer the identity providers of the namespace by name, disabled ones too; raises StoreUnavailable."""
@@ -95,6 +95,7 @@ class SqlDirectory:
                     self._namespaces.drop(change.key)
                 elif change.kind == ChangeKind.SERVICE_IDENTITY:
                     self._service_identities.drop((change.namespace_id, change.key))
+                    self._owners.drop(change.namespace_id)
                 elif change.kind == ChangeKind.IDENTITY_PROVIDER:
                     self._identity_providers.drop(change.namespace_id)
                 elif change.kind == ChangeKind.HOST:
@@ -111,6 +112,7 @@ class SqlDirectory:
             self._namespaces.clear()
             self._relying_parties.clear()
             self._service_identities.clear()
+            self._owners.clear()
             self._identity_providers.clear()
 
     def _known(self, namespace: Namespace, realms: Sequence[str]) -> RelyingParty | None:
@@ -142,6 +144,13 @@ class SqlDirectory:
             found = identity_providers.list_all(connection, namespace)
             self._identity_providers.put(namespace.id, found)
             return found
+
+    def _load_owners(self, namespace: Namespace) -> Mapping[bytes, tuple[str, ...]]:
+        with self._lock, self._database.reading() as connection:
+            self._database.feed.begin(connection)
+            owners = service_identities.by_certificate(connection, namespace)
+            self._owners.put(namespace.id, owners)
+            return owners
 
     def _load_roots(self) -> tuple[Credential, ...]:
         with self._lock, self._database.reading() as connection:

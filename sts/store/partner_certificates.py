@@ -25,9 +25,10 @@ def by_owner(
     return {owner_id: tuple(certificates) for owner_id, certificates in found.items()}
 
 
-def owned_by(owners: sa.Table, certificate: bytes) -> sa.ColumnElement[bool]:
-    """The condition that an owner has this certificate (DER)."""
-    return sa.exists().where(_owner(owners) == owners.c.id, _TABLE.c.der == certificate)
+def ders(owners: sa.Table, namespace_id: int) -> sa.Select[Any]:
+    """The names of the owners of a namespace, in order, each with a certificate that it has (DER)."""
+    joined = sa.select(owners.c.name, _TABLE.c.der).join_from(_TABLE, owners, _owner(owners) == owners.c.id)
+    return joined.where(owners.c.namespace_id == namespace_id).order_by(owners.c.name)
 
 
 def save(

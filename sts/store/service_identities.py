@@ -1,8 +1,10 @@
 """Service identities and their sealed symmetric keys."""
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from hashlib import sha256
 from typing import Final
 
 import sqlalchemy as sa
@@ -35,11 +37,12 @@ def list_all(connection: sa.Connection, namespace: Namespace) -> tuple[ServiceId
     return _load(connection, namespace, sa.true())
 
 
-def with_certificate(connection: sa.Connection, namespace: Namespace, certificate: bytes) -> tuple[str, ...]:
-    """Answer the names of the service identities that have this certificate (DER), in order."""
-    owned = partner_certificates.owned_by(_TABLE, certificate)
-    found = sa.select(_TABLE.c.name).where(_TABLE.c.namespace_id == namespace.id, owned).order_by(_TABLE.c.name)
-    return tuple(connection.scalars(found))
+def by_certificate(connection: sa.Connection, namespace: Namespace) -> Mapping[bytes, tuple[str, ...]]:
+    """Answer the names of the service identities that have a certificate, in order, by its SHA-256."""
+    found: dict[bytes, list[str]] = defaultdict(list)
+    for row in connection.execute(partner_certificates.ders(_TABLE, namespace.id)):
+        found[sha256(row.der).digest()].append(row.name)
+    return {digest: tuple(names) for digest, names in found.items()}
 
 
 def save(change: Change, namespace: Namespace, identity: ServiceIdentity) -> ServiceIdentity:

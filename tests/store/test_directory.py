@@ -15,6 +15,7 @@ from sts.core.model import (
     ClaimPattern,
     IdentityProvider,
     Namespace,
+    PartnerCertificate,
     RelyingParty,
     Rule,
     RuleGroup,
@@ -23,7 +24,7 @@ from sts.core.model import (
     relying_party_scope,
 )
 from sts.core.realms import candidates
-from sts.store import changes, directory, namespaces, relying_parties, tables
+from sts.store import changes, directory, namespaces, relying_parties, service_identities, tables
 from sts.store.bounded import BoundedMap
 from tests.contract.backends import SqlBackend
 from tests.core import builders
@@ -62,7 +63,8 @@ def names(sql: SqlBackend, namespace: Namespace, *realms: str) -> list[str | Non
 
 def test_warm_process_sends_no_sql(sql: SqlBackend) -> None:
     contoso = sql.save_namespace(replace(CONTOSO, hosts=("login.contoso.example",)))
-    sql.save_service_identity(contoso, ServiceIdentity(0, "worker"), b"k" * 32)
+    pinned = PartnerCertificate(b"der", "CN=robot", "0" * 40, builders.NOW, builders.NOW)
+    sql.save_service_identity(contoso, ServiceIdentity(0, "worker", certificate=pinned), b"k" * 32)
     credential = sql.insert_credential(contoso, builders.key(), b"k" * 32)
     save_parties(sql, contoso, "https://a.example/", "https://a.example/orders/", "https://a.example/orders/v2/")
 
@@ -80,11 +82,36 @@ def test_warm_process_sends_no_sql(sql: SqlBackend) -> None:
         assert sql.key_ring.shared_key(namespace, identity)
         assert sql.key_ring.signer(namespace, credential)
         assert sql.directory.identity_providers(namespace) == ()
+        assert sql.directory.certificate_owners(namespace, b"der") == ("worker",)
+        assert sql.directory.certificate_owners(namespace, b"of a stranger") == ()
 
     issue()
     with statements(sql) as seen:
         issue()
     assert seen == []
+
+
+def test_certificate_leads_to_whom_it_is_pinned_to_now(sql: SqlBackend) -> None:
+    contoso = sql.save_namespace(CONTOSO)
+    pinned = PartnerCertificate(b"der", "CN=robot", "0" * 40, builders.NOW, builders.NOW)
+    robot = sql.save_service_identity(contoso, ServiceIdentity(0, "robot"))
+    other = sql.other_process()
+    for name, certificate, owners in (
+        ("robot", None, ()),
+        ("robot", pinned, ("robot",)),
+        ("android", pinned, ("android",)),
+        ("android", replace(pinned, der=b"another"), ()),
+    ):
+        sql.save_service_identity(contoso, replace(robot, name=name, certificate=certificate))
+        for process in (sql, other):
+            process.settle()
+            assert process.directory.certificate_owners(contoso, b"der") == owners
+    sql.save_service_identity(contoso, replace(robot, certificate=pinned))
+    assert sql.directory.certificate_owners(contoso, b"der") == ("robot",)
+    with sql.change() as change:
+        service_identities.delete(change, contoso, robot)
+    assert sql.directory.certificate_owners(contoso, b"der") == ()
+    other.database.close()
 
 
 def test_renamed_identity_provider_has_its_new_name_at_the_relying_parties_that_use_it(sql: SqlBackend) -> None:
