@@ -15,7 +15,7 @@ from sts.crypto.certificates import public_key_info
 from sts.crypto.message_signature import verify_possession
 from sts.crypto.roots import load_roots
 from sts.operations.installation import Installation
-from sts.operations.power_failure import record_through
+from sts.operations.power_failure import NOBODY, SERVED_AS, record_through
 from sts.operations.publish import Publications
 from sts.protocols.discovery import BY_CERTIFICATE, BY_MESSAGE
 from sts.settings import Settings
@@ -80,7 +80,7 @@ def assemble(settings: Settings, clock: Clock = utc_now) -> Service:
     """Build the service; its installation is prepared first. Raises what `open_installation` does."""
     installation = open_installation(settings, "service", clock())
     database = installation.database
-    record_through(installation, settings.boot_id_file, clock())
+    record_through(installation, settings.boot_id_file, clock(), os.environ.get(SERVED_AS, NOBODY))
     directory = SqlDirectory(database, settings.base_url)
     parts = Parts(
         directory=directory,

@@ -18,8 +18,10 @@ from sts.assemble import open_installation, utc_now
 from sts.cli.opening import operator
 from sts.cli.options import examples
 from sts.cli.output import warn
-from sts.core.errors import OperatorError
+from sts.core.errors import OperatorError, StoreUnavailable
+from sts.operations.power_failure import SERVED_AS, end, new_instance
 from sts.settings import Settings, is_loopback
+from sts.store.database import Database
 
 STOP_LIMIT: Final = 5  # seconds for the requests under way when the service is told to end
 DEFAULT_HOST: Final = "127.0.0.1"
@@ -98,7 +100,37 @@ def serve(workers: int | None, threads: int | None, **given: Unpack[_Listening])
     click.echo(f"listening at {endpoint.url}; Ctrl-C ends it", err=True)
     with TemporaryDirectory(prefix="sts-metrics-") as folder:
         os.environ.setdefault(_METRICS_FOLDER, folder)
+        _serve(server, settings)
+
+
+def _serve(server: Any, settings: Settings) -> None:
+    """Serve to the end; only if no worker is left, whatever ended them, is it an end in order (ADR 16)."""
+    os.environ[SERVED_AS] = instance = new_instance()
+    try:
         server.serve()
+    finally:
+        if _is_childless():
+            _end(settings, instance)
+
+
+def _is_childless() -> bool:
+    """Whether all processes that this one started have ended, in the words of the system."""
+    try:
+        while os.waitpid(-1, os.WNOHANG) != (0, 0):
+            pass
+    except ChildProcessError:
+        return True
+    return False
+
+
+def _end(settings: Settings, instance: str) -> None:
+    database = Database(settings.database_url)
+    try:
+        end(database, instance)
+    except StoreUnavailable as error:
+        warn((f"it cannot be noted that the service ended in order, which a reboot will take for a crash: {error}",))
+    finally:
+        database.close()
 
 
 def _endpoint(settings: Settings, given: _Listening) -> Endpoint:

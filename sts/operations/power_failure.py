@@ -1,7 +1,8 @@
-"""Whether the machine went down since uses were recorded last: it may have lost the last of them (ADR 16)."""
+"""Whether the machine went down while uses were recorded: it may have lost the last of them (ADR 16)."""
 
 import logging
 import re
+import secrets
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -11,26 +12,35 @@ from sts.core.presented import SKEW
 from sts.operations import watch
 from sts.operations.installation import Installation
 from sts.store import installation as table
-from sts.store import replay
+from sts.store import serving
 from sts.store.connection import Connection
+from sts.store.database import Database
 
+SERVED_AS: Final = "STS_SERVED_AS"  # in the environment of processes whose parent says when all of them have ended
+NOBODY: Final = ""  # says when the others have
 _BOOT_ID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 _NO_BOOT: Final = "00000000-0000-0000-0000-000000000000"
 _UNKNOWN: Final = "unknown"
 _LOG: Final = logging.getLogger(__name__)
 
 
-def record_through(installation: Installation, boot_id_file: Path, now: datetime) -> None:
+def new_instance() -> str:
+    """A name for processes that are to record together, different from all others."""
+    return secrets.token_hex(16)
+
+
+def record_through(installation: Installation, boot_id_file: Path, now: datetime, instance: str = NOBODY) -> None:
     """Let uses be recorded without waiting for the disk, where it is noticed that the machine went down.
 
-    If it did, tokens that were issued before now may have been used: they are refused from the first recording on. Any
-    number of processes may start at once. Raises StoreUnavailable.
+    If it did while somebody recorded who has not ended in order, tokens that were issued before now may have been used:
+    they are refused from the first recording on. Any number of processes may start at once. Raises StoreUnavailable.
     """
     if not installation.database.can_defer:
         return
     boot_id = _read(boot_id_file)
     with installation.database.recording() as connection:
         issued_by = _noticed(connection, boot_id or _UNKNOWN, now)
+        serving.begin(connection, NOBODY if boot_id is None else instance, boot_id or _UNKNOWN)
     if issued_by is not None:
         _LOG.warning(
             "the machine went down since tokens were taken last, and may have lost which: those that were issued by %s "
@@ -42,21 +52,26 @@ def record_through(installation: Installation, boot_id_file: Path, now: datetime
 
 
 def _noticed(connection: Connection, boot_id: str, now: datetime) -> datetime | None:
-    """Note that uses are recorded under this boot; answers up to when issued tokens are refused, if any are for it.
+    """Answer up to when issued tokens are refused from now on, if any are for this run of the machine.
 
-    A clock that is behind after a power failure is not believed. A database of an earlier version that holds uses may
-    have been recorded anyhow.
+    A clock that is behind after a power failure is not believed.
     """
-    known = table.boot(connection)
-    if known == boot_id:
-        return None
-    table.save_boot(connection, boot_id)
-    if known is None and not replay.holds_uses(connection):
+    if not serving.end_earlier(connection, boot_id):
         return None
     agreed = watch.clock_marks(connection).agreed
     issued_by = (now if agreed is None else max(now, agreed)).replace(microsecond=0) + SKEW
     table.lose_dated_uses(connection, issued_by)
     return issued_by
+
+
+def end(database: Database, instance: str) -> None:
+    """Say that all processes of an instance have ended: this commit waits for the disk, and all of theirs with it.
+
+    Only for who knows that none is left. Raises StoreUnavailable: then it has not been said.
+    """
+    if database.can_defer:
+        with database.recording() as connection:
+            serving.end(connection, instance)
 
 
 def _read(path: Path) -> str | None:

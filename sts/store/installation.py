@@ -23,7 +23,6 @@ _CLOCK_AGREED: Final = "clock-agreed"
 _CLOCK_DOUBTED: Final = "clock-doubted"
 _LOST_USES: Final = "lost-uses"
 _LOST_DATED_USES: Final = "lost-dated-uses"
-_BOOT: Final = "boot"
 _VALUE: Final = sa.select(_TABLE.c.value).where(_TABLE.c.name == sa.bindparam("wanted"))
 _KNOWN_USES: Final = Prepared(
     lambda connection: sa.select(_TABLE.c.name, _TABLE.c.value).where(
@@ -146,17 +145,6 @@ def lose_dated_uses(connection: sa.Connection, issued_by: datetime) -> None:
     """Store that uses of tokens that say when they were issued were lost: of those that were issued by then."""
     known = _instant(connection, _LOST_DATED_USES)
     _save_instant(connection, _LOST_DATED_USES, issued_by if known is None else max(known, issued_by))
-
-
-def boot(connection: sa.Connection) -> str | None:
-    """Answer during which run of the machine uses were recorded last without waiting for the disk."""
-    value = _value(connection, _BOOT)
-    return None if value is None else value.decode("ascii")
-
-
-def save_boot(connection: sa.Connection, boot_id: str) -> None:
-    """Store during which run of the machine uses are recorded (ASCII)."""
-    _save(connection, _BOOT, boot_id.encode("ascii"))
 
 
 def _known_loss(connection: sa.Connection) -> LostUses | None:

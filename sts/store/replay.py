@@ -67,11 +67,6 @@ def recording(database: Database, uses: Sequence[TokenUse]) -> AbstractContextMa
     return database.recording_at_once() if undated else database.recording_deferred()
 
 
-def holds_uses(connection: sa.Connection) -> bool:
-    """Answer whether there are uses on record, of tokens or of sign-ins."""
-    return connection.scalar(sa.select(_TABLE.c.token_id).limit(1)) is not None
-
-
 def record(connection: Driven, namespace: Namespace, used: TokenUse) -> ReplayedToken | None:
     """Record the use of a token, and answer why it must be taken for another than the first."""
     issuer, token_id, expires_at = bounded(used.issuer), bounded(used.token_id), used.expires_at.replace(microsecond=0)

@@ -50,6 +50,13 @@ installation = Table(
     Column("value", LargeBinary, nullable=False),
 )
 
+serving = Table(
+    "serving",
+    METADATA,
+    Column("instance", Text, primary_key=True),  # '': whoever does not say when it has ended
+    Column("boot_id", Text, nullable=False),
+)
+
 namespace = Table(
     "namespace",
     METADATA,

@@ -19,7 +19,8 @@ from sts.operations import power_failure, watch
 from sts.operations.power_failure import record_through
 from sts.settings import Settings
 from sts.store import installation as table
-from sts.store import tables
+from sts.store import serving, tables
+from sts.store.database import Database
 from tests.connections import looking
 from tests.flows.people import Person
 from tests.flows.self_issued import present, self_issued
@@ -210,31 +211,69 @@ def test_clock_that_is_behind_after_a_power_failure_is_not_believed(machine: Mac
 
 
 @pytest.mark.parametrize(
-    ("known", "used", "loses"),
+    ("left", "loses"),
     [
-        (None, False, False),
-        (None, True, True),
-        (BOOT, False, True),
-        (BOOT, True, True),
-        ("unknown", True, True),
-        (NEXT_BOOT, True, False),
+        ({}, False),
+        ({"ours": BOOT}, True),
+        ({"": BOOT}, True),
+        ({"": "unknown"}, True),
+        ({"ours": NEXT_BOOT, "": NEXT_BOOT}, False),
+        ({"ours": NEXT_BOOT, "others": BOOT}, True),
     ],
 )
-def test_uses_are_lost_unless_it_is_certain_that_they_are_not(
-    people: Path, tmp_path: Path, known: str | None, used: bool, loses: bool
+def test_uses_are_lost_unless_all_who_recorded_before_ended_in_order(
+    machine: Machine, left: dict[str, str], loses: bool
 ) -> None:
-    world = open_world(Path(shutil.copytree(people, tmp_path / "home")), boot_id_file=boot_file(tmp_path, BOOT))
-    if used:
-        assert brings(world, ADFS.answer(world)) == 200
-    with world.service.installation.database.recording() as connection:
-        connection.execute(sa.delete(tables.installation).where(tables.installation.c.name == "boot"))
-        if known is not None:
-            table.save_boot(connection, known)
-    record_through(world.service.installation, boot_file(tmp_path, NEXT_BOOT), START)
-    with world.service.installation.database.reading() as connection:
-        found = (table.boot(connection), table.known_uses(connection).dated_lost)
-    assert found == (NEXT_BOOT, START + 3 * MINUTE if loses else None)
-    world.close()
+    installation = machine.world.service.installation
+    with installation.database.recording() as connection:
+        connection.execute(sa.delete(tables.serving))
+        for instance, boot_id in left.items():
+            serving.begin(connection, instance, boot_id)
+    record_through(installation, boot_file(machine.folder, NEXT_BOOT), START, "new")
+    with installation.database.reading() as connection:
+        recording = {row.instance: row.boot_id for row in connection.execute(sa.select(tables.serving))}
+        lost = table.known_uses(connection).dated_lost
+    assert recording == {name: boot_id for name, boot_id in left.items() if boot_id == NEXT_BOOT} | {"new": NEXT_BOOT}
+    assert lost == (START + 3 * MINUTE if loses else None)
+
+
+@pytest.mark.parametrize(
+    ("boot_id", "uses", "left"),
+    [(None, 0, []), (None, 1, [("", "unknown")]), (BOOT, 0, [("", BOOT)]), (BOOT, 1, [("", BOOT)])],
+)
+def test_who_recorded_under_an_earlier_version_did_not_end_in_order(
+    tmp_path: Path, boot_id: str | None, uses: int, left: list[tuple[str, str]]
+) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'sts.db'}")
+    database.migrate()
+    with database.recording() as connection:
+        connection.exec_driver_sql("DROP TABLE serving")
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0008'")
+        if boot_id is not None:
+            connection.execute(sa.insert(tables.installation).values(name="boot", value=boot_id.encode()))
+        for number in range(uses):
+            row = {"namespace_id": 1, "issuer": "", "token_id": str(number), "expires_at": START}
+            connection.execute(sa.insert(tables.replay).values(**row))
+    database.migrate()
+    with database.reading() as connection:
+        assert [tuple(row) for row in connection.execute(sa.select(tables.serving))] == left
+    database.close()
+
+
+def test_an_end_in_order_is_on_the_disk_with_all_that_was_recorded_and_loses_nothing(machine: Machine) -> None:
+    database = machine.world.service.installation.database
+    with database.recording() as connection:
+        connection.execute(sa.delete(tables.serving))
+        serving.begin(connection, "ours", BOOT)
+    used, unused = ADFS.answer(machine.world), ADFS.answer(machine.world)
+    assert brings(machine.world, used) == 200
+    with syncing() as seen:
+        power_failure.end(database, "ours")
+    assert seen == [FULL]
+    machine.save_what_the_disk_saw()
+    machine.go_down()
+    world = machine.start(NEXT_BOOT)
+    assert (brings(world, used), brings(world, unused)) == (400, 200)
 
 
 def start_service(home: str, boot_id_file: str) -> list[str]:
