@@ -108,6 +108,9 @@ def _serve(server: Any, settings: Settings) -> None:
     os.environ[SERVED_AS] = instance = new_instance()
     try:
         server.serve()
+    except SystemExit:
+        if not server.interrupt_signal:  # otherwise a worker that was told to end while it started, which is no fault
+            raise
     finally:
         if _is_childless():
             _end(settings, instance)

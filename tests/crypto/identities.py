@@ -1,7 +1,7 @@
 """Keys and self-signed certificates for tests, made once a process, weak and foreign ones among them."""
 
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cache
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -40,12 +40,12 @@ def signer(kind: str, owner: str = "idp") -> SoftwareSigner:
     return SoftwareSigner.from_private_key(private_key(kind, owner), certificate(kind, owner))
 
 
-@lru_cache
+@cache
 def _private_key(kind: str, owner: str) -> PrivateKey:
     return _MAKERS[kind]()
 
 
-@lru_cache
+@cache
 def _certificate(kind: str, owner: str) -> bytes:
     key = _private_key(kind, owner)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"{owner} & <{kind}>")])

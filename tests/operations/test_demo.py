@@ -4,9 +4,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from sts.core.model import ProviderKind, TokenFormat
+from sts.crypto.certificates import Purpose
 from sts.operations import namespaces
 from sts.operations.publish import federation_metadata_document
-from tests.operations.workbench import NOW, Workbench, workbench
+from tests.operations.workbench import NOW, Workbench, workbench, write_certificate
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 SECRETS = {name: f"generated {name}" for name in ("DEMO_SECRET", "ALICE_PASSWORD", "BOB_PASSWORD")}
@@ -17,6 +18,7 @@ def demo(home: Path) -> Workbench:
     bench = replace(workbench(home, "http://127.0.0.1:8000"), environment=SECRETS)
     bench.apply("namespace: partner\n")
     publish(bench, "partner")
+    write_certificate(home / "ledger.cer", Purpose.ENCRYPTION)
     bench.apply((EXAMPLES / "demo.yaml").read_text())
     publish(bench, "demo")
     bench.apply((EXAMPLES / "partner.yaml").read_text())
@@ -32,11 +34,13 @@ def publish(bench: Workbench, name: str) -> None:
     (folder / f"{name}.xml").write_bytes(document)
 
 
-def test_it_has_a_relying_party_for_each_format_and_two_to_sign_in_to(tmp_path: Path) -> None:
+def test_it_has_a_relying_party_for_each_format_one_with_proof_keys_and_two_to_sign_in_to(tmp_path: Path) -> None:
     parties = demo(tmp_path).known("demo").relying_parties.values()
     for_programs = {party.name: party.token_format for party in parties if not party.identity_providers}
     for_people = {party.name: party.identity_providers for party in parties if party.identity_providers}
-    assert for_programs == {f"orders-{each.value}": each for each in TokenFormat}
+    for_each_format = {f"orders-{each.value}": each for each in TokenFormat}
+    assert for_programs == for_each_format | {"ledger": TokenFormat.SAML20}
+    assert [party.name for party in parties if party.proof_of_possession] == ["ledger"]
     assert for_people == dict.fromkeys(("Orders", "Reports"), ("local", "partner"))
 
 
