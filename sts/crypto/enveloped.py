@@ -2,7 +2,6 @@
 
 from base64 import b64encode
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 from hashlib import sha1, sha256, sha384, sha512
 from hmac import compare_digest
 from pathlib import Path
@@ -24,7 +23,8 @@ DIGESTS: Final[Mapping[str, Callable[[bytes], bytes]]] = {  # by the URI of the 
 STRONG_DIGESTS: Final = frozenset(DIGESTS) - {SHA1}
 ALL_DIGESTS: Final = frozenset(DIGESTS)
 
-_SCHEMA: Final = Path(__file__).with_name("schemas") / "signature.xsd"
+# Compiled on import, by one thread: libxml2 sets up what it knows of types without a lock.
+_SCHEMA: Final = etree.XMLSchema(file=str(Path(__file__).with_name("schemas") / "signature.xsd"))
 _MAX_TOLD: Final = 200  # characters of what a stranger wrote, in the log
 
 
@@ -36,7 +36,7 @@ def signed_parent(signature: etree._Element, signed_info: bytes, digests: frozen
     out of its tree. Raises InvalidSignature, whatever is wrong (XML Signature 1.1, 3.2.1 and 6.6.4).
     """
     try:
-        _schema().assertValid(signature)
+        _SCHEMA.assertValid(signature)
         _, method, value = etree.fromstring(signed_info, parser())[2]
         algorithm = method.get("Algorithm")
         if algorithm not in digests:
@@ -61,11 +61,6 @@ def _without(signature: etree._Element) -> etree._Element:
         parent.text = (parent.text or "") + text
     parent.remove(signature)
     return parent
-
-
-@lru_cache(maxsize=1)
-def _schema() -> etree.XMLSchema:
-    return etree.XMLSchema(file=str(_SCHEMA))
 
 
 def _refused(detail: str) -> InvalidSignature:

@@ -128,6 +128,7 @@ def test_import_takes_the_password_from_where_it_lies(console: Console, option: 
 def test_import_reads_the_standard_input(console: Console) -> None:
     with open(write_pfx(console), "rb") as file:
         console.ok("certificate", "import", "-", *RING, "--password", "env:PFX", stdin=file.read(), PFX=PFX)
+    assert "CN=partner" in {row["subject"] for row in console.json("certificate", "list", *RING)}
 
 
 def test_without_a_terminal_nobody_is_asked_for_a_password(console: Console) -> None:

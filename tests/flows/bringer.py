@@ -66,7 +66,9 @@ class Bringer:
     def answers(self) -> list[tuple[int, bool]]:
         """The status of every answer, and whether it carried a token."""
         assert self._process.stdout is not None
-        return [tuple(answer) for answer in json.loads(self._process.stdout.readline())]
+        line = self._process.stdout.readline()
+        assert line, f"the process ended with {self.ended()} before it answered"
+        return [tuple(answer) for answer in json.loads(line)]
 
 
 @contextmanager
