@@ -34,8 +34,10 @@ def write(kept: KeptConnection, number: int) -> None:
         connection.connection.execute("INSERT INTO used VALUES (?)", (number,))
 
 
-def refuse() -> None:
-    raise ReplayedToken("The token was used before.")
+def write_and_refuse(kept: KeptConnection, number: int) -> None:
+    with kept.transaction() as connection:
+        connection.connection.execute("INSERT INTO used VALUES (?)", (number,))
+        raise ReplayedToken("The token was used before.")
 
 
 def written(kept: KeptConnection) -> list[int]:
@@ -52,9 +54,8 @@ def test_transactions_one_after_another_have_the_same_connection(kept: KeptConne
 
 
 def test_what_was_written_before_an_error_is_not_there_and_the_next_one_works(kept: KeptConnection) -> None:
-    with pytest.raises(ReplayedToken), kept.transaction() as connection:
-        connection.connection.execute("INSERT INTO used VALUES (1)")
-        refuse()
+    with pytest.raises(ReplayedToken):
+        write_and_refuse(kept, 1)
     write(kept, 2)
     assert written(kept) == [2]
 
