@@ -4,6 +4,7 @@ import re
 from codecs import BOM_UTF8
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from itertools import islice
 from typing import Final, NamedTuple
 
@@ -169,6 +170,7 @@ def escape_attribute(value: str) -> str:
     return value.replace("\t", "&#x9;").replace("\n", "&#xA;").replace("\r", "&#xD;")
 
 
+@lru_cache(maxsize=256)  # one message has the same instant several times
 def instant(value: datetime) -> str:
     """An aware datetime as xs:dateTime in UTC with milliseconds; raises ValueError for a naive one."""
     if value.tzinfo is not UTC:

@@ -17,6 +17,7 @@ from sts.protocols.wstrust.token_targets import REFERENCE_TO_TOKEN, direct_refer
 _KEY_INFO: Final = f"{{{NS['ds']}}}KeyInfo"
 _X509_DATA: Final = f"{{{NS['ds']}}}X509Data"
 _KEY_VALUE: Final = f"{{{NS['ds']}}}KeyValue"
+_PARAMETERS: Final = frozenset({"KeyType", "KeySize", "Entropy", "ComputedKeyAlgorithm", "UseKey"})
 _MAX_DIGITS: Final = 9
 
 
@@ -26,6 +27,8 @@ def key_request(found: Parameters, signing: frozenset[str]) -> KeyRequest | None
     Without a KeyType an Entropy asks for a symmetric key, and a UseKey for its own. `signing` are the IDs of the
     message's signature and of the token whose key made it. Raises BadRequest.
     """
+    if not found.has_any(_PARAMETERS):
+        return None
     kind = _kind(found)
     bits = _bits(found)
     entropy = _entropy(found)

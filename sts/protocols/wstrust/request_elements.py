@@ -36,6 +36,10 @@ class Parameters(NamedTuple):
     dialect: Dialect
     elements: Mapping[str, etree._Element]
 
+    def has_any(self, names: Set[str]) -> bool:
+        """Whether any parameter of these names is there."""
+        return not names.isdisjoint(self.elements)
+
     def find(self, name: str) -> etree._Element | None:
         """The parameter of this name, None if it is not there."""
         return self.elements.get(name)

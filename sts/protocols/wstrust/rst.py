@@ -40,6 +40,8 @@ _TARGETS: Final[Mapping[TrustAction, str]] = {
     TrustAction.RENEW: "RenewTarget",
     TrustAction.CANCEL: "CancelTarget",
 }
+_TARGET_NAMES: Final = frozenset(_TARGETS.values())
+_MARKS: Final = frozenset({"Forwardable", "Delegatable"})
 _ACT_AS: Final = f"{{{TRUST_14}}}ActAs"
 _APPLIES_TO: Final = tuple(f"{{{namespace}}}AppliesTo" for namespace in (WSP2004, WSP15))
 _ADDRESSES: Final[Mapping[str, str]] = {
@@ -52,8 +54,8 @@ _KNOWN: Final = Known(
     names=frozenset(
         {
             *("TokenType", "RequestType", "SecondaryParameters", "Claims", "Lifetime", "Renewing", "OnBehalfOf"),
-            *("KeyType", "KeySize", "Entropy", "ComputedKeyAlgorithm", "UseKey", *_TARGETS.values()),
-            *("Forwardable", "Delegatable"),
+            *("KeyType", "KeySize", "Entropy", "ComputedKeyAlgorithm", "UseKey", *_TARGET_NAMES),
+            *_MARKS,
             # wishes that need not be granted: who issued the token that is presented, and algorithms
             *("Issuer", "SignWith", "EncryptWith", "SignatureAlgorithm", "EncryptionAlgorithm"),
             *("CanonicalizationAlgorithm", "KeyWrapAlgorithm"),
@@ -210,6 +212,8 @@ def _renewing(element: etree._Element | None) -> Renewing | None:
 
 def _refuse_marks(found: Parameters) -> None:
     """Refuse what tokens cannot be marked with (9.3): bound to a machine, or free to be handed on."""
+    if not found.has_any(_MARKS):
+        return
     if not boolean(found.text("Forwardable") or "true"):
         raise BadRequest("Forwardable cannot be false: tokens are not bound to machines")
     if boolean(found.text("Delegatable") or "false"):
@@ -225,6 +229,8 @@ def _for_whom(element: etree._Element | None, action: TrustAction) -> TokenProof
 
 
 def _target(found: Parameters, action: TrustAction) -> TokenProof | None:
+    if action is TrustAction.ISSUE and not found.has_any(_TARGET_NAMES):
+        return None
     there = [name for name in _TARGETS.values() if found.find(name) is not None]
     expected = [_TARGETS[action]] if action in _TARGETS else []
     if there != expected:
