@@ -143,7 +143,8 @@ def posted_form(request: HttpRequest) -> Form:
 
 def media_type(request: HttpRequest) -> str:
     """The media type of the body without parameters, in lower case, "" if it is not said (RFC 9110, 8.3)."""
-    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    written = request.headers.get("content-type", "")
+    return FORM if written == FORM else written.partition(";")[0].strip().lower()
 
 
 def seconds_left(issued: IssuedToken, now: datetime) -> int:

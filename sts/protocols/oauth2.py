@@ -43,6 +43,8 @@ _HEADERS = (
     ("Pragma", "no-cache"),
     ("X-Content-Type-Options", "nosniff"),
 )
+_IN_BODY = frozenset({"client_id", "client_secret", "client_assertion", "client_assertion_type"})
+_REALMS = frozenset({"resource", "audience", "scope"})
 _CHALLENGE = ("WWW-Authenticate", 'Basic realm="oauth2/token", charset="UTF-8"')
 
 
@@ -85,6 +87,8 @@ def _client(request: HttpRequest, form: Form) -> PasswordProof | CertificateProo
     Only one of them (RFC 6749, 2.3; RFC 7521, 4.2; RFC 8705, 2).
     """
     authorization = request.headers.get("authorization")
+    if authorization is not None and _IN_BODY.isdisjoint(form.values):
+        return _basic(authorization)
     name, secret = form.optional("client_id"), form.optional("client_secret")
     own = client_assertion(form)
     if own is not None:
@@ -120,7 +124,7 @@ def _basic(authorization: str) -> PasswordProof:
 
 
 def _realm(form: Form) -> str:
-    given = {value for name in ("resource", "audience", "scope") if (value := form.optional(name)) is not None}
+    given = {value for name in _REALMS & form.values.keys() if (value := form.optional(name)) is not None}
     if not given:
         raise MissingField("resource")
     if len(given) > 1:

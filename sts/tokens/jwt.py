@@ -51,6 +51,7 @@ _ALGORITHMS = {algorithm.value: algorithm for algorithm in SignatureAlgorithm} |
 _REGISTERED = frozenset({"iss", "sub", "aud", "exp", "nbf", "iat", "jti"})
 _NEVER_CLAIMS = _REGISTERED | jwt_bonds.MEMBERS  # when written
 
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _COMPACT = re.compile(rb"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]*)")
 _KEY_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _TYPES = frozenset({"jwt", _ACCESS_TOKEN})
@@ -183,7 +184,7 @@ def _subject(values: Mapping[str, Sequence[str]]) -> str:
 
 
 def _encode(data: bytes) -> bytes:
-    return base64.urlsafe_b64encode(data).rstrip(b"=")
+    return binascii.b2a_base64(data, newline=False).translate(_URL_SAFE).rstrip(b"=")
 
 
 @dataclass(frozen=True, slots=True)

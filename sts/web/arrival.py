@@ -141,20 +141,20 @@ def _without_port(hop: str) -> str:
 
 def read_request(arrival: Arrival, environ: Environ) -> HttpRequest:
     """Read the body, at most 300 kB; raises PayloadTooLarge and BadRequest."""
-    names = {
-        "content-type": arrival.content_type,
-        "authorization": environ.get("HTTP_AUTHORIZATION"),
-        "soapaction": environ.get("HTTP_SOAPACTION"),
-    }
+    headers = {"content-type": arrival.content_type} if arrival.content_type else {}
+    if authorization := environ.get("HTTP_AUTHORIZATION"):
+        headers["authorization"] = authorization
+    if action := environ.get("HTTP_SOAPACTION"):
+        headers["soapaction"] = action
     return HttpRequest(
         method=arrival.method,
         path=arrival.path,
-        headers={name: value for name, value in names.items() if value},
+        headers=headers,
         query=environ.get("QUERY_STRING", ""),
         body=_body(environ),
         source=arrival.source,
         trace_id=arrival.trace_id,
-        client_certificate=client_certificate(arrival.client_certificate),
+        client_certificate=client_certificate(arrival.client_certificate) if arrival.client_certificate else None,
     )
 
 

@@ -6,6 +6,7 @@ import signal
 import socket
 import ssl
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -88,6 +89,19 @@ def test_it_lives_before_any_namespace_exists_and_ends_cleanly(tmp_path: Path, n
     assert text.count("warning") == 1
     assert "Traceback" not in text
     assert "Error" not in text
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the policy is Linux's")
+def test_its_workers_are_scheduled_as_batch_work(console: Console, tmp_path: Path) -> None:
+    """All threads of theirs, those of the server's runtime too (ADR 22)."""
+    port = free_port()
+    with serving(console, tmp_path / "log", "--port", str(port), "--workers", "2") as server:
+        wait_until_live(server, port)
+        workers = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
+        threads = [int(task.name) for worker in workers for task in Path(f"/proc/{worker}/task").iterdir()]
+        assert len(workers) >= 2
+        assert len(threads) > len(workers)
+        assert {os.sched_getscheduler(thread) for thread in threads} == {os.SCHED_BATCH}
 
 
 def test_it_ends_in_time_although_somebody_keeps_a_connection_open(console: Console, tmp_path: Path) -> None:
