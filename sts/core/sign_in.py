@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from hmac import compare_digest
 from typing import Final, NamedTuple
 
@@ -348,9 +349,14 @@ def _reply(namespace: Namespace, relying_party: RelyingParty, asked: str | None)
 def usable_address(address: str, namespace: Namespace) -> str:
     """The stored address, if browsers may be sent there; raises InvalidReply for one that got round the checks."""
     try:
-        origin_of(check_url(address, namespace.issuer))
+        return _checked_address(address, namespace.issuer)
     except ValueError as error:
         raise InvalidReply("a registered address cannot be used", detail=str(error)) from error
+
+
+@lru_cache(maxsize=4096)
+def _checked_address(address: str, base_url: str) -> str:
+    origin_of(check_url(address, base_url))
     return address
 
 

@@ -3,34 +3,34 @@
 import os
 import re
 from base64 import urlsafe_b64encode
+from functools import lru_cache
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from sts.core.errors import InvalidState
 from sts.crypto.pem import NotPem, from_base64
 
-_VERSION: Final = b"\x01"
-_SALT: Final = 16  # bytes
-_KEY: Final = 32
-_NONCE: Final = 12
+_VERSION: Final = b"\x02"
+_NONCE: Final = 16  # bytes
 _TAG: Final = 16
-_INFO: Final = b"sts sealed state 1"
+_KEY: Final = 64  # of AES-256-SIV: two halves
+_INFO: Final = b"sts sealed state 2"
 _BASE64URL: Final = re.compile("[A-Za-z0-9_-]+", re.ASCII)
 _STANDARD: Final = str.maketrans("-_", "+/")
 
 
 def seal_state(key: bytes, data: bytes) -> str:
-    """Encrypt and authenticate (AES-256-GCM); every text has a key of its own, derived from the 32 bytes of `key`.
+    """Encrypt and authenticate under a key that is derived from the 32 bytes of `key`.
 
-    The answer is base64url, for addresses and form fields.
+    AES-256-SIV (RFC 5297) with a random nonce: no number of texts is too many for one key, which GCM's short nonces
+    would set a limit to. The answer is base64url, for addresses and form fields.
     """
-    salt = os.urandom(_SALT)
-    cipher, nonce = _cipher(key, salt)
-    sealed = _VERSION + salt + cipher.encrypt(nonce, data, _VERSION)
+    nonce = os.urandom(_NONCE)
+    sealed = _VERSION + nonce + _cipher(key).encrypt(data, [_VERSION, nonce])
     return urlsafe_b64encode(sealed).rstrip(b"=").decode("ascii")
 
 
@@ -40,14 +40,14 @@ def open_state(key: bytes, text: str) -> bytes:
         if _BASE64URL.fullmatch(text) is None:
             raise InvalidState(detail="the state is no base64url")
         sealed = from_base64((text.translate(_STANDARD) + "=" * (-len(text) % 4)).encode("ascii"))
-        if sealed[:1] != _VERSION or len(sealed) < len(_VERSION) + _SALT + _TAG:
+        nonce, encrypted = sealed[1 : 1 + _NONCE], sealed[1 + _NONCE :]
+        if sealed[:1] != _VERSION or len(encrypted) < _TAG:
             raise InvalidState(detail="the state has no known format")
-        cipher, nonce = _cipher(key, sealed[1 : 1 + _SALT])
-        return cipher.decrypt(nonce, sealed[1 + _SALT :], _VERSION)
+        return _cipher(key).decrypt(encrypted, [_VERSION, nonce])
     except (InvalidTag, NotPem) as error:
         raise InvalidState(detail="the state is not one of ours, or it was changed") from error
 
 
-def _cipher(key: bytes, salt: bytes) -> tuple[AESGCM, bytes]:
-    derived = HKDF(algorithm=hashes.SHA256(), length=_KEY + _NONCE, salt=salt, info=_INFO).derive(key)
-    return AESGCM(derived[:_KEY]), derived[_KEY:]
+@lru_cache(maxsize=16)
+def _cipher(key: bytes) -> AESSIV:
+    return AESSIV(HKDF(algorithm=hashes.SHA256(), length=_KEY, salt=None, info=_INFO).derive(key))

@@ -1,6 +1,7 @@
 """The only XML parser, serialiser and escaping; everything that reads XML from outside comes through `parse`."""
 
 import re
+import threading
 from codecs import BOM_UTF8
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -49,6 +50,7 @@ METADATA: Final = Limits(size=2 * 1024 * 1024, declarations=2000, elements=20_00
 LONGEST_NAMESPACE: Final = 255  # bytes of its name, which canonical text repeats on every element that uses it
 ID_ATTRIBUTES: Final = frozenset({"Id", "ID", "id", "AssertionID"})
 
+_OF_THREAD = threading.local()  # a parser takes one document at a time, and making one costs as much as a small one
 _USUAL_START = 1024  # bytes, in which the root of most documents begins
 _BYTE_ORDER_MARK = "\ufeff"
 _DECLARATION = re.compile(
@@ -72,10 +74,13 @@ _MAX_OFFSET = timedelta(hours=14)
 
 
 def parser() -> etree.XMLParser:
-    """A fresh parser that resolves, fetches and repairs nothing."""
-    return etree.XMLParser(
-        encoding="utf-8", resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, recover=False
-    )
+    """The parser of this thread, which resolves, fetches and repairs nothing."""
+    known: etree.XMLParser | None = getattr(_OF_THREAD, "parser", None)
+    if known is None:
+        known = _OF_THREAD.parser = etree.XMLParser(
+            encoding="utf-8", resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, recover=False
+        )
+    return known
 
 
 def parse(data: bytes) -> etree._Element:
@@ -190,11 +195,15 @@ def parse_instant(text: str) -> datetime:
         raise _bad_instant(text)
     local, sign, hours, minutes = match.groups()
     try:
-        value = datetime.fromisoformat(local).replace(tzinfo=UTC)
+        value = datetime.fromisoformat(f"{local}Z")
     except ValueError as error:
         raise _bad_instant(text) from error
-    offset = timedelta(hours=int(hours or 0), minutes=int(minutes or 0))
-    if value.year not in _YEARS or offset > _MAX_OFFSET:
+    if value.year not in _YEARS:
+        raise _bad_instant(text)
+    if sign is None:
+        return value
+    offset = timedelta(hours=int(hours), minutes=int(minutes))
+    if offset > _MAX_OFFSET:
         raise _bad_instant(text)
     return value + offset if sign == "-" else value - offset
 
@@ -216,6 +225,8 @@ def _decoded(data: bytes) -> str:
 
 def _refuse_markup(text: str) -> None:
     declaration = _DECLARATION.match(text)
+    if "<!" not in text and text.find("<?", declaration.end() if declaration else 0) < 0:
+        return
     found = _FORBIDDEN.search(text, declaration.end() if declaration else 0)
     if found:
         raise _refusal(f"{_FORBIDDEN_NAMES[found.group()]} at character {found.start()}")
@@ -255,8 +266,8 @@ def _check_shape(root: etree._Element, limits: Limits) -> None:
         attributes += len(names)
         if len(names) > limits.attributes or attributes > limits.all_attributes:
             raise _refusal(f"shape: {len(names)} attributes on one element, {attributes} so far")
-        for name in names:
-            if str(name).rpartition("}")[2] in ID_ATTRIBUTES:
+        for name in map(str, names):
+            if name in ID_ATTRIBUTES or (name[0] == "{" and name.rpartition("}")[2] in ID_ATTRIBUTES):
                 _add_identifier(identifiers, str(element.get(name)))
 
 

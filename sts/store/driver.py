@@ -12,6 +12,7 @@ from sts.store.prepared import DriverConnection
 from sts.store.unavailability import refusal_of, unavailability_refused, unavailable
 
 _BEGIN: Final = "BEGIN IMMEDIATE"
+_COMMIT: Final = "COMMIT"  # which the driver keeps compiled as well, other than its own
 
 
 @contextmanager
@@ -101,7 +102,7 @@ class _Transaction(AbstractContextManager[DriverConnection]):
         if error is None and connection is not None:
             driver: Any = connection.driver_connection
             try:
-                driver.commit()
+                driver.execute(_COMMIT)
             except Exception as failure:
                 self._abandon()
                 raise self._refusal(failure) from failure

@@ -51,7 +51,7 @@ class Prepared:
 
     def _run(self, connection: Driven, values: Mapping[str, int | str]) -> Any:
         text = self._texts.get(connection.dialect.name) or self._compile(connection)
-        given = {**text.fixed, **values}
+        given = {**text.fixed, **values} if text.fixed else values
         return run_driver_sql(
             connection, text.sql, given if text.names is None else tuple([given[name] for name in text.names])
         )

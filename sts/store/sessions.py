@@ -4,6 +4,7 @@ import hashlib
 import json
 import secrets
 from datetime import UTC, datetime
+from hmac import compare_digest
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -26,7 +27,7 @@ from sts.store.tables import identity_provider
 MOST_RELYING_PARTIES: Final = 200  # of one session; a page cannot sign out of more
 
 _COMPACT: Final = json.JSONEncoder(separators=(",", ":"))  # which json.dumps makes anew each time
-_GIVEN: Final = ("namespace_id", "token_hash", "provider", "name", "principal", "relying_parties", "expires_at")
+_GIVEN: Final = ("id", "namespace_id", "token_hash", "provider", "name", "principal", "relying_parties", "expires_at")
 _START: Final = Prepared(lambda connection: sa.insert(_TABLE).values({name: sa.bindparam(name) for name in _GIVEN}))
 _END: Final = Prepared(lambda connection: sa.delete(_TABLE).where(_TABLE.c.id == sa.bindparam("ended")))
 
@@ -39,10 +40,11 @@ class SqlSessions:
 
     def find(self, namespace: Namespace, token: str, now: datetime) -> Session | None:
         """Answer the session of a token, None if it is over or another namespace's; raises StoreUnavailable."""
-        mine = (_TABLE.c.token_hash == hash_of(token), _TABLE.c.namespace_id == namespace.id, _TABLE.c.expires_at > now)
+        hashed = hash_of(token)
+        mine = (_TABLE.c.id == id_of(hashed), _TABLE.c.namespace_id == namespace.id, _TABLE.c.expires_at > now)
         with self._database.reading() as connection:
             row = connection.execute(sa.select(_TABLE).where(*mine)).first()
-            if row is None:
+            if row is None or not compare_digest(row.token_hash, hashed):
                 return None
             joined = sa.select(_JOINED.c.reply, _JOINED.c.realm).where(_JOINED.c.browser_session_id == row.id)
             by_reply = {reply: realm for realm, reply in json.loads(row.relying_parties)}
@@ -80,10 +82,12 @@ class SqlSessions:
 def start(connection: Driven, namespace: Namespace, session: Session, now: datetime) -> str:
     """Begin a session, and answer its token."""
     token = secrets.token_urlsafe(32)
+    hashed = hash_of(token)
     _START.count(
         connection,
+        id=id_of(hashed),
         namespace_id=namespace.id,
-        token_hash=hash_of(token),
+        token_hash=hashed,
         provider=session.provider,
         name=bounded(session.principal.name),
         principal=_json(_members(session.principal)),
@@ -123,6 +127,11 @@ def _joined(session_id: int, realm: str, reply: str) -> dict[str, object]:
 def hash_of(token: str) -> str:
     """Answer what is stored of a session's token."""
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def id_of(token_hash: str) -> int:
+    """Answer the id of a session: the first 63 bits of its token's hash, which no other session's begins with."""
+    return int(token_hash[:16], 16) >> 1
 
 
 def _json(value: object) -> str:

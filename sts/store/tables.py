@@ -338,17 +338,15 @@ metadata_refresh = Table(
 browser_session = Table(
     "browser_session",
     METADATA,
-    _id(),
+    Column("id", Id, primary_key=True, autoincrement=False),  # the first 63 bits of the hash
     _namespace(),
-    Column("token_hash", Text, nullable=False, unique=True),
+    Column("token_hash", Text, nullable=False),
     Column("provider", Text, nullable=False),
     Column("name", Text, nullable=False),  # the principal's
     Column("principal", Text, nullable=False),  # JSON
     Column("relying_parties", Text, nullable=False),  # JSON: those that were known when it began
     Column("expires_at", Instant, nullable=False),
-    Index(None, "namespace_id"),
-    Index(None, "expires_at"),
-    sqlite_autoincrement=True,
+    Index(None, "expires_at"),  # and no more: every sign-in writes them
 )
 
 browser_session_relying_party = Table(

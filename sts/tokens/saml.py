@@ -128,12 +128,14 @@ def refused(reason: str) -> InvalidSamlToken:
 
 def children(parent: etree._Element, *names: str) -> dict[str, list[etree._Element]]:
     """Answer the child elements by local name; raises InvalidSamlToken for one of another name or namespace."""
-    namespace = str(parent.tag).rpartition("}")[0]
     found: dict[str, list[etree._Element]] = {name: [] for name in names}
+    parent_tag = str(parent.tag)
+    namespace = parent_tag[: parent_tag.rfind("}") + 1]
     for child in parent:
-        child_namespace, _, name = str(child.tag).rpartition("}")
-        if child_namespace != namespace or name not in found:
-            raise refused(f"shape: {_local(parent)} holds {child.tag}, which is not understood")
+        tag = str(child.tag)
+        name = tag.removeprefix(namespace)
+        if name not in found or len(namespace) + len(name) != len(tag):
+            raise refused(f"shape: {_local(parent)} holds {tag}, which is not understood")
         found[name].append(child)
     return found
 
@@ -200,7 +202,8 @@ def read(version: Version, token: bytes, trusted: Trusted, now: datetime) -> Ver
     element, key = _verified(token, trusted, Expected(version.root, version.id_attribute, now, trusted.allow_sha1))
     assertion = version.assertion(element)
     actors = saml_actors.read(assertion.claims, version.attribute, version.claims)
-    return replace(_accepted(assertion, key, trusted, now), actors=actors)
+    accepted = _accepted(assertion, key, trusted, now)
+    return replace(accepted, actors=actors) if actors else accepted
 
 
 def view(version: Version, token: bytes) -> TokenView:
