@@ -112,8 +112,7 @@ class Trusted:
     holder_of_key: HolderPolicy = HolderPolicy.REFUSED
 
 
-@dataclass(frozen=True, slots=True)
-class VerifiedToken:
+class VerifiedToken(NamedTuple):
     """What a token said, once its signature, issuer, audience and times held."""
 
     id: str  # unique per issuer: the replay key

@@ -150,9 +150,8 @@ def verified(element: bytes, certificates: Sequence[bytes], expected: Expected) 
     MAX_CANDIDATES of them, those of accepted type and valid at `expected.now`, are tried. Raises InvalidSamlToken for
     the wrong shape and InvalidSignature for the wrong signature (XML Signature 1.1, 3.2).
     """
-    root = _parsed(element)
-    reference_id = _checked(root, expected.root, expected.id_attribute)
-    return _tried(_claimed(_only_signature(root), reference_id), certificates, expected)
+    signature, reference_id = _checked(_parsed(element), expected.root, expected.id_attribute)
+    return _tried(_claimed(signature, reference_id), certificates, expected)
 
 
 def verify_metadata(document: bytes, certificates: Sequence[bytes], expected: Expected) -> etree._Element:
@@ -211,11 +210,12 @@ def _parsed(element: bytes) -> etree._Element:
         raise _malformed(error.detail or error.message) from error
 
 
-def _checked(root: etree._Element, tag: str, id_attribute: str) -> str:
-    """Answer the root's ID, once everything that can be seen without a key is as it must be."""
+def _checked(root: etree._Element, tag: str, id_attribute: str) -> tuple[etree._Element, str]:
+    """Answer the signature and the root's ID, once everything that can be seen without a key is as it must be."""
     reference_id = _check_root(root, tag, id_attribute)
-    _check_signature(_only_signature(root), reference_id)
-    return reference_id
+    signature = _only_signature(root)
+    _check_signature(signature, reference_id)
+    return signature, reference_id
 
 
 def _check_root(root: etree._Element, tag: str, id_attribute: str) -> str:

@@ -19,6 +19,8 @@ LIFETIME: Final = timedelta(minutes=10)
 _AHEAD: Final = timedelta(minutes=3)  # how far the clock of another machine may be ahead
 _SECOND: Final = timedelta(seconds=1)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_STARTED_AT: Final = PendingSignIn._fields.index("started_at")
+_FRESH: Final = PendingSignIn._fields.index("fresh")
 _PURPOSE: Final = b"sign-in states"
 
 
@@ -42,13 +44,10 @@ class SqlSignInStates:
 
     def open(self, text: str, now: datetime) -> PendingSignIn:
         """Answer what was sealed at most ten minutes ago; raises InvalidState."""
-        members = _members(json.loads(open_state(self._key(), text)))
-        fresh, started_at = members["fresh"], _EPOCH + members["started_at"] * _SECOND
-        if not started_at - _AHEAD <= now <= started_at + LIFETIME:
-            raise InvalidState(detail=f"the sign-in was begun at {started_at:%FT%TZ}")
-        return PendingSignIn(
-            **{**members, "started_at": started_at, "fresh": None if fresh is None else fresh * _SECOND}
-        )
+        pending = _pending(json.loads(open_state(self._key(), text).decode()))
+        if not pending.started_at - _AHEAD <= now <= pending.started_at + LIFETIME:
+            raise InvalidState(detail=f"the sign-in was begun at {pending.started_at:%FT%TZ}")
+        return pending
 
     def require_unused(self, namespace: Namespace, pending: PendingSignIn) -> None:
         """Return if the sign-in is not over; raises InvalidState, StoreUnavailable."""
@@ -65,11 +64,15 @@ class SqlSignInStates:
         return self._key_ring.derived_key(_PURPOSE)
 
 
-def _members(values: list[Any]) -> dict[str, Any]:
-    """What was sealed by name; raises InvalidState for what another version of this software has sealed."""
+def _pending(values: list[Any]) -> PendingSignIn:
+    """What was sealed; raises InvalidState for what another version of this software has sealed."""
     try:
-        members = dict(zip(PendingSignIn._fields, values, strict=True))
-        return {**members, "method": AuthenticationMethod(members["method"])}
+        sealed = PendingSignIn._make(values)
+        return sealed._replace(
+            started_at=_EPOCH + values[_STARTED_AT] * _SECOND,
+            fresh=None if sealed.fresh is None else values[_FRESH] * _SECOND,
+            method=AuthenticationMethod(sealed.method),
+        )
     except (TypeError, ValueError) as error:
         raise InvalidState(detail="the sign-in was begun by another version of this service") from error
 

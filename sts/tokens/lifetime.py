@@ -1,15 +1,14 @@
 """When a token that came from outside may be used."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from sts.core.errors import InvalidToken
 from sts.core.exchange import Trusted
 
 
-@dataclass(frozen=True, slots=True)
-class Lifetime:
+class Lifetime(NamedTuple):
     """The two ends that a token states, each of which may be missing."""
 
     not_before: datetime | None

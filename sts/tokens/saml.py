@@ -2,7 +2,7 @@
 
 from base64 import b64decode
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha1
 from typing import NamedTuple
@@ -47,8 +47,7 @@ _SIGNATURE_METHOD = f"{_DS}SignedInfo/{_DS}SignatureMethod"
 _CERTIFICATE = f"{_DS}KeyInfo/{_DS}X509Data/{_DS}X509Certificate"
 
 
-@dataclass(frozen=True, slots=True)
-class Confirmation:
+class Confirmation(NamedTuple):
     """How whoever presents an assertion shows that it may; absent parts ask for nothing."""
 
     bearer: bool
@@ -69,8 +68,7 @@ class Authentication(NamedTuple):
     session_ends: datetime | None = None  # from when on a session by it must be over
 
 
-@dataclass(frozen=True, slots=True)
-class Assertion:
+class Assertion(NamedTuple):
     """What an assertion says, in the words of neither version."""
 
     id: str
@@ -203,7 +201,7 @@ def read(version: Version, token: bytes, trusted: Trusted, now: datetime) -> Ver
     assertion = version.assertion(element)
     actors = saml_actors.read(assertion.claims, version.attribute, version.claims)
     accepted = _accepted(assertion, key, trusted, now)
-    return replace(accepted, actors=actors) if actors else accepted
+    return accepted._replace(actors=actors) if actors else accepted
 
 
 def view(version: Version, token: bytes) -> TokenView:
