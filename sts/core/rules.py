@@ -20,6 +20,7 @@ def apply_rules(rules: Sequence[Rule], claims: Sequence[Claim]) -> tuple[Claim, 
     """
     refuse_excess(claims)
     known = dict.fromkeys(claims)
+    is_chained = any(map(_takes_outputs, rules))
     for _ in range(MAX_PASSES):
         outputs = dict.fromkeys(_one_pass(rules, known))  # all of them: what fired once fires in every later pass
         if len(outputs) > MAX_OUTPUT_CLAIMS:
@@ -27,6 +28,8 @@ def apply_rules(rules: Sequence[Rule], claims: Sequence[Claim]) -> tuple[Claim, 
         if outputs.keys() <= known.keys():
             return tuple(outputs)
         _refuse_too_long(outputs)
+        if not is_chained:  # the next pass would be this one again
+            return tuple(outputs)
         known.update(outputs)
     raise RulesFailed(f"the rules do not come to an end within {MAX_PASSES} passes")
 
@@ -46,6 +49,13 @@ def _refuse_too_long(claims: Iterable[Claim]) -> None:
     for claim in claims:
         if len(claim.value) > MAX_VALUE_LENGTH or len(claim.type) > MAX_VALUE_LENGTH:
             raise RulesFailed(f"a claim is longer than the limit ({MAX_VALUE_LENGTH} characters)")
+
+
+def _takes_outputs(rule: Rule) -> bool:
+    """Whether what rules put out can be the input of this one, or its condition."""
+    return rule.input.issuer == LOCAL_AUTHORITY or (
+        rule.condition is not None and rule.condition.issuer == LOCAL_AUTHORITY
+    )
 
 
 def _one_pass(rules: Iterable[Rule], known: Collection[Claim]) -> list[Claim]:

@@ -28,17 +28,18 @@ _SCHEMA: Final = etree.XMLSchema(file=str(Path(__file__).with_name("schemas") / 
 _MAX_TOLD: Final = 200  # characters of what a stranger wrote, in the log
 
 
-def signed_parent(signature: etree._Element, signed_info: bytes, digests: frozenset[str]) -> etree._Element:
+def signed_parent(signature: etree._Element, digests: frozenset[str]) -> etree._Element:
     """What a signature covers: the element around it, parsed from the very octets whose digest was signed.
 
-    The signature refers to its parent, transformed as enveloped and exclusively canonicalised; `signed_info` is its
-    canonical SignedInfo, whose value is known to be good; its digest method is one of `digests`. The signature is taken
-    out of its tree. Raises InvalidSignature, whatever is wrong (XML Signature 1.1, 3.2.1 and 6.6.4).
+    The signature refers to its parent, transformed as enveloped and exclusively canonicalised; the value of its
+    SignedInfo is known to be good, which holds nothing that canonical text would not; its digest method is one of
+    `digests`. The signature is taken out of its tree. Raises InvalidSignature, whatever is wrong (XML Signature 1.1,
+    3.2.1 and 6.6.4).
     """
     try:
         if not _SCHEMA.validate(signature):  # why, the schema knows only as long as no other thread asks it
             raise _refused("DocumentInvalid: Signature does not fit its schema")
-        _, method, value = etree.fromstring(signed_info, parser())[2]
+        _, method, value = signature[0][2]
         algorithm = method.get("Algorithm")
         if algorithm not in digests:
             raise _refused(f"InvalidInput: digest method {algorithm}")

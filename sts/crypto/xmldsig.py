@@ -186,7 +186,7 @@ def _tried(claimed: _Claimed, certificates: Sequence[bytes], expected: Expected)
     if claimed.value.method == RSA_SHA1 and not expected.allow_sha1:
         raise _unverified(f"InvalidInput: signature method {RSA_SHA1}")
     digests = ALL_DIGESTS if expected.allow_sha1 else STRONG_DIGESTS
-    signed = signed_parent(claimed.signature, claimed.value.signed_info, digests)
+    signed = signed_parent(claimed.signature, digests)
     if signed.tag != expected.root or signed.get(expected.id_attribute) != claimed.id:
         raise _unverified("another element was signed")
     return Signed(signed, maker.der)
