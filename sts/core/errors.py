@@ -20,6 +20,7 @@ class StsError(Exception):
         super().__init__(message)
         self.message = message
         self.detail = detail
+        self.caller: str | None = None  # for the log: whose credentials held before this was refused
 
     @property
     def codes(self) -> str:
