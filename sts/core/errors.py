@@ -65,6 +65,10 @@ class UnsupportedGrant(StsError):
     code = "ACS70003"
 
 
+class UnsupportedCoding(BadRequest):
+    """The body is compressed, or encoded otherwise for its transport, which is not undone here (RFC 9110, 8.4)."""
+
+
 class PayloadTooLarge(StsError):
     """The message is larger than any real one."""
 
