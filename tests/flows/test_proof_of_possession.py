@@ -59,6 +59,7 @@ from tests.tools import decrypt_with_xmlsec1, verify_with_xmlsec1
 RELYING_PARTIES = pytest.mark.parametrize("party", ["pop11", "pop20"])
 SHA = Sha256()
 MESSAGE = b"<s:Body>what the client asks of the relying party</s:Body>"
+NOT_BELIEVED = "t:FailedAuthentication ACS50012"
 ENTROPY = bytes(range(32))
 
 
@@ -192,7 +193,7 @@ def test_the_assertion_with_the_secret_may_be_encrypted_too(world: World, module
     token = module.encrypt(held(world, module, WRAPPED, issuer=issuer), certificate("rsa2048", "sts"), algorithm)
     proved = prove(world, token, PROOF_KEY, reference(module))
     assert response(proved) is not None
-    fault(prove(world, token, bytes(32), reference(module)))
+    assert fault(prove(world, token, bytes(32), reference(module))).startswith(NOT_BELIEVED)
 
 
 UNPROVED: dict[str, tuple[HolderOfKey, bytes]] = {
@@ -232,8 +233,10 @@ def test_whoever_proves_the_private_key_of_an_assertion_is_answered(world: World
 def test_a_thief_of_the_assertion_is_refused(world: World, module: ModuleType) -> None:
     message = presenting(world, held(world, module, PublicHolder(spki("rsa2048", "client"))), "asymmetric")
     signing = replace(by_rsa(rsa_key("thief")), key_info=reference(module))
-    fault(send(world, message, signed(message.xml(), signing)))
-    fault(send(world, message.changed()))
+    assert fault(send(world, message, signed(message.xml(), signing))).startswith(NOT_BELIEVED)
+    assert "does not verify under the public key" in world.records()[-1]["detail"]
+    assert fault(send(world, message.changed())).startswith("wsse:InvalidSecurity ")
+    assert "Signature" in world.records()[-1]["message"]
 
 
 @VERSIONS
@@ -252,10 +255,15 @@ def test_each_endpoint_takes_its_own_kind_of_token_only(
     world: World, module: ModuleType, kind: str, holder: HolderOfKey | None
 ) -> None:
     message = presenting(world, held(world, module, holder), kind)
-    fault(send(world, message))
+    told = [fault(send(world, message))]
     for signing in (by_secret(PROOF_KEY), by_rsa(rsa_key("client"))):
         again = message.changed()
-        fault(send(world, again, signed(again.xml(), replace(signing, key_info=reference(module)))))
+        told.append(fault(send(world, again, signed(again.xml(), replace(signing, key_info=reference(module))))))
+    unsigned, *signed_ones = [text.partition(" ")[0] for text in told]
+    if kind == "bearer":
+        assert (unsigned, {*signed_ones}) == (NOT_BELIEVED.partition(" ")[0], {"wsse:InvalidSecurity"})
+    else:
+        assert (unsigned, {*signed_ones}) == ("wsse:InvalidSecurity", {NOT_BELIEVED.partition(" ")[0]})
 
 
 @RELYING_PARTIES
@@ -288,5 +296,5 @@ def test_t17_a_key_that_would_be_weak_is_refused(world: World, wrong: str) -> No
 def test_a_relying_party_that_takes_no_proof_gets_none(world: World) -> None:
     body = request("https://saml20.example/", key_type("SymmetricKey"))
     refused = send(world, TrustMessage(world.now, username_token("worker", SECRET), body))
-    fault(refused)
+    assert "takes bearer tokens only" in fault(refused)
     assert b"BinarySecret" not in refused.data
