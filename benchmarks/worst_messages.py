@@ -111,6 +111,10 @@ SEEDS = (
     Genes(references=10, inclusive=16),
     Genes(references=MESSAGE.elements // 5 - 20),
     Genes(requests=16, claims=100),
+    Genes(
+        elements=MESSAGE.elements - 80, depth=4, attributes=2, text=MESSAGE.size // 4, kind=1, place=3, more=1, old=1
+    ),
+    Genes(elements=MESSAGE.elements - 120, depth=27, attributes=1, declarations=40, prefix=39, text=7, inclusive=16),
 )
 
 
