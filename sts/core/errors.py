@@ -20,6 +20,7 @@ class StsError(Exception):
         super().__init__(message)
         self.message = message
         self.detail = detail
+        self.caller: str | None = None  # for the log: whose credentials held before this was refused
 
     @property
     def codes(self) -> str:
@@ -62,6 +63,10 @@ class UnsupportedGrant(StsError):
     """The grant type is not one of this endpoint's."""
 
     code = "ACS70003"
+
+
+class UnsupportedCoding(BadRequest):
+    """The body is compressed, or encoded otherwise for its transport, which is not undone here (RFC 9110, 8.4)."""
 
 
 class PayloadTooLarge(StsError):

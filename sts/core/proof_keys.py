@@ -42,14 +42,19 @@ def new_proof_key(request: KeyRequest) -> ProofKey:
 def derive(secret: bytes, derivation: Derivation) -> bytes:
     """The key of a DerivedKeyToken, of either version of WS-SecureConversation (1.3, 7).
 
-    Raises BadRequest for a key that is too short to prove anything, and for one that costs too much.
+    Raises BadRequest as `require_derivable` does.
     """
+    require_derivable(derivation)
+    seed = derivation.label + derivation.nonce
+    return p_sha1(secret, seed, derivation.offset + derivation.length)[derivation.offset :]
+
+
+def require_derivable(derivation: Derivation) -> None:
+    """Return if there is such a key; raises BadRequest for one too short to prove anything or that costs too much."""
     offset, length = derivation.offset, derivation.length
     if not SMALLEST_BITS <= 8 * length <= LARGEST_BITS:
         raise BadRequest(
             f"A derived key of {length} bytes is not accepted; it has {SMALLEST_BITS // 8} to {LARGEST_BITS // 8}."
         )
-    seed = derivation.label + derivation.nonce
-    if offset < 0 or offset + length > LARGEST_REACH or len(seed) > LARGEST_SEED:
+    if offset < 0 or offset + length > LARGEST_REACH or len(derivation.label + derivation.nonce) > LARGEST_SEED:
         raise BadRequest("A derived key reaches too far, or its label and nonce are too long.")
-    return p_sha1(secret, seed, offset + length)[offset:]

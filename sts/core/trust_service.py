@@ -1,13 +1,14 @@
 """The one way through every WS-Trust door: who calls, that he calls once, and what becomes of what he asks for."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from sts.core.callers import authenticated, message_uses, opened_before
+from sts.core.callers import Party, authenticated, message_uses, opened_before
 from sts.core.delegation import subjects
-from sts.core.errors import ReplayedToken
+from sts.core.errors import ReplayedToken, StsError
 from sts.core.exchange import TokenProof, TokenUse
 from sts.core.pending_uses import PendingUses
 from sts.core.renewal import cancel, renew
@@ -28,20 +29,32 @@ def answer(caller: Caller, requests: Sequence[TrustRequest], desk: TrustDesk, no
 
     Who asks is settled before what for. The message, its nonce and the tokens in it are used up in one transaction,
     before anything is issued, validated or cancelled; what is refused earlier leaves no record. If one request is
-    refused, all are, and only what was cancelled before stays so. Raises the StsError of the first step that refuses.
+    refused, all are, and only what was cancelled before stays so. Raises the StsError of the first step that refuses,
+    which names the caller once that is settled.
     """
     namespace = desk.parts.directory.namespace(caller.namespace)
     uses = PendingUses()
     call = Call(namespace, desk, now)
     reading = _collecting(uses, call) if _presents_tokens(caller, requests) else call
     party = authenticated(caller, reading)
-    uses.use_all(namespace, tuple(message_uses(caller)), now)
-    about = subjects(party, requests, reading)
-    _record(uses.made, caller.source, call)
-    return tuple(
-        _ACTIONS[request.action](Asked(request, party, subject), call)._replace(caller=party.principal.name)
-        for request, subject in zip(requests, about, strict=True)
-    )
+    with _named(party):
+        uses.use_all(namespace, tuple(message_uses(caller)), now)
+        about = subjects(party, requests, reading)
+        _record(uses.made, caller.source, call)
+        return tuple(
+            _ACTIONS[request.action](Asked(request, party, subject), call)._replace(caller=party.principal.name)
+            for request, subject in zip(requests, about, strict=True)
+        )
+
+
+@contextmanager
+def _named(party: Party) -> Iterator[None]:
+    """Whatever is refused within says to whom."""
+    try:
+        yield
+    except StsError as error:
+        error.caller = party.principal.name
+        raise
 
 
 def _presents_tokens(caller: Caller, requests: Sequence[TrustRequest]) -> bool:

@@ -17,7 +17,7 @@ def read_secret(reference: str, folder: Path, environment: Mapping[str, str]) ->
     if scheme == "env" and name:
         secret = environment.get(name)
         if secret is None:
-            raise ValueError(f"the environment variable {name} is not set")
+            raise ValueError(f"the environment variable {name} is not set; set it for this command")
         return _bounded(secret.encode("utf-8", "surrogateescape"), f"the environment variable {name}")
     if scheme == "file" and name:
         return _bounded(_strip_line_break(_read(folder / name, name)), f"the file {name}")

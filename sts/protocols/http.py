@@ -18,6 +18,7 @@ SECRET_FIELDS: Final = frozenset(
 )
 
 _BAD_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
+_PARAMETER = re.compile(r""";\s*([^\s;="]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^\s;"]*)""", re.ASCII)
 _SECOND = timedelta(seconds=1)
 _JSON = json.JSONEncoder(separators=(",", ":"))
 
@@ -145,6 +146,12 @@ def media_type(request: HttpRequest) -> str:
     """The media type of the body without parameters, in lower case, "" if it is not said (RFC 9110, 8.3)."""
     written = request.headers.get("content-type", "")
     return FORM if written == FORM else written.partition(";")[0].strip().lower()
+
+
+def charsets(request: HttpRequest) -> frozenset[str]:
+    """The character encodings that the Content-Type says the body has, in lower case (RFC 9110, 8.3.2)."""
+    found = _PARAMETER.findall(request.headers.get("content-type", ""))
+    return frozenset(value.strip('"').strip().lower() for name, value in found if name.lower() == "charset")
 
 
 def seconds_left(issued: IssuedToken, now: datetime) -> int:

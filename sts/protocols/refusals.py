@@ -20,6 +20,7 @@ from sts.core.errors import (
     StoreUnavailable,
     StsError,
     TooManyRequests,
+    UnsupportedCoding,
     UnsupportedGrant,
 )
 from sts.protocols.http import Headers
@@ -50,6 +51,7 @@ _REFUSALS: Mapping[type[StsError], Refusal] = {
     BadRequest: _row(400, "invalid_request"),
     MethodNotAllowed: _row(405, "invalid_request"),
     PayloadTooLarge: _row(413, "invalid_request"),
+    UnsupportedCoding: _row(415, "invalid_request"),
     InsecureTransport: _row(400, "invalid_request"),
     UnsupportedGrant: _row(400, "unsupported_grant_type"),
     NamespaceNotFound: _row(404, "invalid_request"),
@@ -85,9 +87,11 @@ def chained_text(error: StsError) -> str:
 
 
 def retry_headers(error: StsError) -> Headers:
-    """The headers that say what would be answered instead: Allow for 405, Retry-After for 429 and 503."""
+    """The headers that say what would be answered: Allow for 405, Accept-Encoding for 415, Retry-After for 429, 503."""
     if isinstance(error, MethodNotAllowed):
         return (("Allow", ", ".join(error.allowed)),)
+    if isinstance(error, UnsupportedCoding):
+        return (("Accept-Encoding", "identity"),)
     if isinstance(error, TooManyRequests):
         return (("Retry-After", str(max(1, error.retry_after))),)
     if isinstance(error, StoreUnavailable):

@@ -8,7 +8,7 @@ from ipaddress import IPv6Address, ip_address
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
-from sts.core.errors import BadRequest, InsecureTransport, PayloadTooLarge, StsError
+from sts.core.errors import BadRequest, InsecureTransport, PayloadTooLarge, StsError, UnsupportedCoding
 from sts.protocols.addresses import INSTALLATION
 from sts.protocols.http import MAX_BODY, HttpRequest
 from sts.settings import Network, Settings, is_loopback
@@ -140,7 +140,8 @@ def _without_port(hop: str) -> str:
 
 
 def read_request(arrival: Arrival, environ: Environ) -> HttpRequest:
-    """Read the body, at most 300 kB; raises PayloadTooLarge and BadRequest."""
+    """Read the body, at most 300 kB; raises PayloadTooLarge, UnsupportedCoding and BadRequest."""
+    _require_plain(environ.get("HTTP_CONTENT_ENCODING", ""))
     headers = {"content-type": arrival.content_type} if arrival.content_type else {}
     if authorization := environ.get("HTTP_AUTHORIZATION"):
         headers["authorization"] = authorization
@@ -156,6 +157,15 @@ def read_request(arrival: Arrival, environ: Environ) -> HttpRequest:
         trace_id=arrival.trace_id,
         client_certificate=client_certificate(arrival.client_certificate) if arrival.client_certificate else None,
     )
+
+
+def _require_plain(coding: str) -> None:
+    """Return if a body is what it says by itself, as all are here; raises UnsupportedCoding."""
+    if coding and coding.strip().lower() != "identity":
+        raise UnsupportedCoding(
+            "the message is compressed or otherwise encoded; send it without Content-Encoding",
+            detail=f"Content-Encoding: {coding[:100]!r}",
+        )
 
 
 def _body(environ: Environ) -> bytes:

@@ -178,6 +178,7 @@ class Edge:
             record["decrypted_by"] = issued.decrypted_by
         record |= outcome.noted
         if error is not None:
+            record["caller"] = _clipped(error.caller)
             record |= {"error": error.code, "message": error.message, "detail": error.detail}
             record["alarm"] = error.needs_operator or None
         if isinstance(error, InvalidEncryptedToken):

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from threading import Event, Thread
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
@@ -14,6 +13,7 @@ from sts.operations.installation import Installation
 from sts.operations.metadata_refresh import Refreshed, Refresher
 from sts.operations.metadata_status import MetadataRow
 from sts.store.metadata_refreshes import Refresh
+from sts.web.looking_thread import LookingThread
 
 INTERVAL: Final = timedelta(minutes=1)
 
@@ -35,30 +35,19 @@ def _gauge(name: str, text: str, registry: CollectorRegistry) -> Gauge:
     return Gauge(name, text, registry=registry, multiprocess_mode="mostrecent")
 
 
-class MetadataThread(Thread):
+class MetadataThread(LookingThread):
     """Looks every minute for documents that are due; what needs a person is told once."""
 
     def __init__(
         self, installation: Installation, clock: Callable[[], datetime], metrics: MetadataMetrics | None = None
     ) -> None:
-        super().__init__(name="sts-metadata", daemon=True)
+        super().__init__("sts-metadata", first=INTERVAL)
         self._installation = installation
         self._refresher = Refresher(installation, clock)
         self._metrics = metrics or MetadataMetrics(CollectorRegistry())
-        self._stopped = Event()
         self._told: frozenset[str] = frozenset()
 
-    def run(self) -> None:
-        """Look until stopped."""
-        while not self._stopped.wait(INTERVAL.total_seconds()):
-            self.look()
-
-    def stop(self) -> None:
-        """End the thread and wait for it."""
-        self._stopped.set()
-        self.join()
-
-    def look(self) -> None:
+    def look(self) -> timedelta:
         """Read what is due, and tell what it changed and what needs a person."""
         try:
             for refreshed in self._refresher.run():
@@ -68,6 +57,7 @@ class MetadataThread(Thread):
             _LOG.warning("metadata of partners: %s%s", error.codes, f" ({error.detail})" if error.detail else "")
         except Exception:  # one document must not end the reading of all others for good
             _LOG.exception("metadata of partners")
+        return INTERVAL
 
     def _note(self, refreshed: Refreshed) -> None:
         outcome = refreshed.outcome

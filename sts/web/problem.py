@@ -15,6 +15,7 @@ from sts.core.errors import (
     PayloadTooLarge,
     StoreUnavailable,
     StsError,
+    UnsupportedCoding,
 )
 from sts.protocols.http import Answer, json_answer
 
@@ -23,6 +24,7 @@ _STATUSES: Final[Mapping[type[StsError], HTTPStatus]] = {
     InsecureTransport: HTTPStatus.BAD_REQUEST,
     MethodNotAllowed: HTTPStatus.METHOD_NOT_ALLOWED,
     PayloadTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    UnsupportedCoding: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     NamespaceNotFound: HTTPStatus.NOT_FOUND,
     NotFound: HTTPStatus.NOT_FOUND,
     MetadataUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,

@@ -4,7 +4,6 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from threading import Event, Thread
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter
@@ -18,6 +17,7 @@ from sts.operations.installation import Installation
 from sts.operations.ring_status import Warning_
 from sts.operations.rollover import Done
 from sts.operations.rollover_look import Looked
+from sts.web.looking_thread import LookingThread
 from sts.web.metrics import latest
 from sts.web.request_log import FIELDS
 
@@ -40,31 +40,19 @@ class RolloverMetrics:
         )
 
 
-class RolloverThread(Thread):
+class RolloverThread(LookingThread):
     """Looks every 20 seconds, or when the next step is due; an error is told and tried again."""
 
     def __init__(
         self, installation: Installation, clock: Callable[[], datetime], metrics: RolloverMetrics | None = None
     ) -> None:
-        super().__init__(name="sts-rollover", daemon=True)
+        super().__init__("sts-rollover", first=SHORTEST)
         self._installation = replace(installation, actor="rollover")
         self._agenda = Agenda(installation.database)
         self._clock = clock
         self._metrics = metrics or RolloverMetrics(CollectorRegistry())
-        self._stopped = Event()
         self._told: frozenset[Warning_] = frozenset()
         self._failure: str | None = None
-
-    def run(self) -> None:
-        """Look until stopped."""
-        wait = SHORTEST
-        while not self._stopped.wait(wait.total_seconds()):
-            wait = self.attempt()
-
-    def stop(self) -> None:
-        """End the thread and wait for it."""
-        self._stopped.set()
-        self.join()
 
     def attempt(self) -> timedelta:
         """Look, whatever comes of it: a process that stopped looking would let its certificates expire."""

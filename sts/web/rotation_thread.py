@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from threading import Event, Thread
 from typing import Final
 
 from prometheus_client import CollectorRegistry
@@ -12,6 +11,7 @@ from sts.core.errors import StsError
 from sts.operations.installation import Installation
 from sts.operations.master_key import state
 from sts.operations.master_key_rotation import Rotator, resume
+from sts.web.looking_thread import LookingThread
 from sts.web.metrics import latest
 from sts.web.request_log import FIELDS
 
@@ -28,30 +28,18 @@ class RotationMetrics:
         self.needs_person = latest("sts_master_key_needs_person", text, registry)
 
 
-class RotationThread(Thread):
+class RotationThread(LookingThread):
     """Looks at once and then every minute; of all processes of a machine that try, one is at it."""
 
     def __init__(
         self, installation: Installation, clock: Callable[[], datetime], metrics: RotationMetrics | None = None
     ) -> None:
-        super().__init__(name="sts-rotation", daemon=True)
+        super().__init__("sts-rotation")
         self._rotator = Rotator(installation, clock)
         self._metrics = metrics or RotationMetrics(CollectorRegistry())
-        self._stopped = Event()
         self._told: str | None = None
 
-    def run(self) -> None:
-        """Look until stopped."""
-        self.look()
-        while not self._stopped.wait(INTERVAL.total_seconds()):
-            self.look()
-
-    def stop(self) -> None:
-        """End the thread and wait for it."""
-        self._stopped.set()
-        self.join()
-
-    def look(self) -> None:
+    def look(self) -> timedelta:
         """Finish what was left; what stands in the way is told once, and counted as long as it does."""
         try:
             if resume(self._rotator):
@@ -62,6 +50,7 @@ class RotationThread(Thread):
             self._tell(error.message, None)
         except Exception as error:  # whatever it was: a thread that ended would leave the rotation for good
             self._tell(f"{type(error).__name__}: {error}", error)
+        return INTERVAL
 
     def _tell(self, fault: str | None, cause: Exception | None) -> None:
         if fault is not None and fault != self._told:

@@ -54,9 +54,16 @@ def test_an_altered_token_ends_with_1_and_still_says_what_it_says(world: World, 
     assert "verifies:    no; no credential of namespace contoso made its signature" in result.stdout
 
 
-@pytest.mark.parametrize("pasted", [b"", b"hello", b"\xff\xfe\x00", b"{}", b"a.b.c"])
-def test_what_is_no_token_is_refused(there: Console, pasted: bytes) -> None:
-    there.refused("token", "inspect", stdin=pasted)
+@pytest.mark.parametrize(
+    ("pasted", "reason"),
+    [
+        *((pasted, "this is no SWT, JWT or SAML assertion") for pasted in (b"", b"hello", b"\xff\xfe\x00")),
+        (b"{}", "the answer has no access_token"),
+        (b"a.b.c", "JWT token is invalid."),
+    ],
+)
+def test_what_is_no_token_is_refused(there: Console, pasted: bytes, reason: str) -> None:
+    assert reason in there.refused("token", "inspect", stdin=pasted)
 
 
 def test_what_is_not_there_is_refused(there: Console, tmp_path: Path) -> None:

@@ -460,7 +460,8 @@ def test_an_actor_that_wakes_often_enough_never_lets_signing_fail(policy: RingPo
     for share in sleeps:
         later = (now + max(SECOND, share * longest)).replace(microsecond=0)
         for at in (*changes_between(actor, now, later), later):
-            metadata_credential(actor.namespace, at)
+            signer = metadata_credential(actor.namespace, at)
+            assert signer.not_before <= at <= signer.not_after
         now = later
         actor.awake(now)
 

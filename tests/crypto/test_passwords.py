@@ -10,8 +10,19 @@ from sts.crypto import passwords
 from sts.crypto.passwords import hash_password, verify_password
 
 
-def test_right_password_is_accepted() -> None:
-    verify_password(hash_password("pässword".encode()), "pässword".encode())
+def test_right_password_is_accepted_and_its_neighbour_in_another_encoding_is_not() -> None:
+    kept = hash_password("pässword".encode())
+    assert accepts(kept, "pässword".encode())
+    assert not accepts(kept, "pässword".encode("latin-1"))
+
+
+def accepts(kept: str, attempt: bytes) -> bool:
+    """Whether this is the password."""
+    try:
+        verify_password(kept, attempt)
+    except AuthenticationFailed:
+        return False
+    return True
 
 
 @pytest.mark.parametrize("attempt", [b"", b"secre", b"secret ", b"Secret", b"secret\x00"])

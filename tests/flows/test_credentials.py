@@ -192,7 +192,7 @@ def test_an_expired_certificate_of_its_own_does_not_fall_back(world: World, part
 def test_a_revoked_credential_of_its_own_does_not_fall_back(world: World, party: str) -> None:
     own = generate(world, dedicated(party))
     revoke(world, dedicated(party), own)
-    refusal(world, party)
+    assert f"--relying-party {party}" in refusal(world, party)
 
 
 @EVERY_PARTY

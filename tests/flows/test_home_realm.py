@@ -52,7 +52,9 @@ def test_choice_leads_on_and_is_offered_first_the_next_time(still_people: World)
     ],
 )
 def test_home_realm_skips_the_page(still_people: World, home_realm: str, provider: IdentityProvider) -> None:
-    provider.asked_by(Person(still_people).sign_in("choice", whr=home_realm))
+    person = Person(still_people)
+    state = provider.asked_by(person.sign_in("choice", whr=home_realm))
+    assert person.bring(state, provider.answer(still_people)).action == REPLY.format("choice")
 
 
 @pytest.mark.parametrize("home_realm", ["sealing", "https://nobody.example/", "nobody.example", "LOCAL AUTHORITY"])

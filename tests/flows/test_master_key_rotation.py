@@ -88,8 +88,14 @@ def test_a_key_id_and_what_apply_knows_a_key_by_outlast_rotations(world: World) 
             assert signer_of(restarted, "hs256", restarted.token("hs256")).thumbprint_sha256 == thumbprint
 
 
-@pytest.mark.parametrize("ring", [NAMESPACE, KEYS, dedicated("jwt"), dedicated("swt")], ids=str)
-def test_a_credential_made_during_a_rotation_signs_afterwards(world: World, other: World, ring: RingName) -> None:
+@pytest.mark.parametrize(
+    ("ring", "party"),
+    [(NAMESPACE, "saml20"), (KEYS, "hs256"), (dedicated("jwt"), "jwt"), (dedicated("swt"), "swt")],
+    ids=str,
+)
+def test_a_credential_made_during_a_rotation_signs_afterwards(
+    world: World, other: World, ring: RingName, party: str
+) -> None:
     made: list[Credential] = []
 
     def during(progress: Progress) -> None:
@@ -104,6 +110,7 @@ def test_a_credential_made_during_a_rotation_signs_afterwards(world: World, othe
         each.move(minutes=1)
         forget(each)
         ask_for_everything(each)
+        assert signer_of(each, party, each.token(party)).id == made[0].id
 
 
 @pytest.fixture

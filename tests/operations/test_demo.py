@@ -3,6 +3,9 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
+from sts.core.errors import InvalidConfiguration
 from sts.core.model import ProviderKind, TokenFormat
 from sts.crypto.certificates import Purpose
 from sts.operations import namespaces
@@ -63,3 +66,17 @@ def test_applying_the_files_again_changes_nothing(tmp_path: Path) -> None:
     bench = demo(tmp_path)
     for name in ("demo", "partner"):
         assert bench.changes((EXAMPLES / f"{name}.yaml").read_text()) == []
+
+
+def test_applied_alone_it_is_refused_with_what_is_to_be_done(tmp_path: Path) -> None:
+    bench = replace(workbench(tmp_path, "http://127.0.0.1:8000"), environment={})
+    with pytest.raises(InvalidConfiguration) as refused:
+        bench.apply((EXAMPLES / "demo.yaml").read_text())
+    faults = str(refused.value)
+    for remedy in (
+        "ledger.cer cannot be read: No such file or directory; write the certificate there (DER or PEM), or another",
+        "in metadata/: put the partner's document there, or its address (https) here; `sts metadata export --namespace",
+        *(f"the environment variable {name} is not set; set it for this" for name in ("DEMO_SECRET", "ALICE_PASSWORD")),
+    ):
+        assert remedy in faults
+    assert "make run" in (EXAMPLES / "demo.yaml").read_text().partition("namespace:")[0]

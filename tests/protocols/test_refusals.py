@@ -29,6 +29,7 @@ from sts.core.errors import (
     StoreUnavailable,
     StsError,
     TooManyRequests,
+    UnsupportedCoding,
     UnsupportedGrant,
     UnwritableClaim,
 )
@@ -48,6 +49,7 @@ CASES = [
     (MissingField("x"), "ACS90011", 400, "invalid_request", 400, "invalid_request"),
     (MethodNotAllowed("POST"), "ACS90013", 405, "invalid_request", 405, "invalid_request"),
     (PayloadTooLarge("x", detail=DETAIL), "ACS90013", 413, "invalid_request", 413, "invalid_request"),
+    (UnsupportedCoding("x", detail=DETAIL), "ACS90013", 415, "invalid_request", 415, "invalid_request"),
     (InsecureTransport("x"), "ACS90013", 400, "invalid_request", 400, "invalid_request"),
     (UnsupportedGrant("x"), "ACS70003", 400, "unsupported_grant_type", 400, "unsupported_grant_type"),
     (NamespaceNotFound("x"), "ACS50001", 404, "invalid_request", 404, "invalid_request"),

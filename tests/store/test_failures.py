@@ -16,10 +16,17 @@ CONTOSO = namespace()
 MINUTE = timedelta(minutes=1)
 
 
-def fail(counters: FailureCounters, times: int, name: str = "worker", source: str = "192.0.2.1", **by: bool) -> None:
+def fail(
+    counters: FailureCounters,
+    times: int,
+    name: str = "worker",
+    source: str = "192.0.2.1",
+    at: datetime = NOW,
+    **by: bool,
+) -> None:
     for number in range(times):
         varied_name = f"{name}{number}" if by.get("names") else name
-        counters.record(CONTOSO, varied_name, f"{source}{number}" if by.get("sources") else source, NOW)
+        counters.record(CONTOSO, varied_name, f"{source}{number}" if by.get("sources") else source, at)
 
 
 @pytest.mark.parametrize(
@@ -77,6 +84,11 @@ def test_other_window_begins_at_nothing(sql: SqlBackend, clock: datetime) -> Non
     counters = FailureCounters(sql.database)
     fail(counters, 10)
     counters.check(CONTOSO, "worker", "192.0.2.1", clock)
+    fail(counters, 9, at=clock)
+    counters.check(CONTOSO, "worker", "192.0.2.1", clock)
+    fail(counters, 1, at=clock)
+    with pytest.raises(TooManyRequests):
+        counters.check(CONTOSO, "worker", "192.0.2.1", clock)
 
 
 def test_windows_that_are_over_are_forgotten(sql: SqlBackend) -> None:

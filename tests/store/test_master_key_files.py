@@ -144,13 +144,14 @@ def test_no_reader_misses_a_key_while_files_are_renamed(tmp_path: Path) -> None:
     def read_until_renamed(folder: Path) -> None:
         while (folder / "master.key.next").exists():
             for letter in "ab":
-                MasterKeyFiles(folder / "master.key").find(key(letter).id)
+                assert MasterKeyFiles(folder / "master.key").find(key(letter).id).id == key(letter).id
 
     with ThreadPoolExecutor(2) as threads:
         for folder in folders:
             reading = threads.submit(read_until_renamed, folder)
             MasterKeyFiles(folder / "master.key").settle(key("b").id)
             reading.result()
+            assert arranged(folder) == ("b", None, "a")
 
 
 def test_new_key_is_private_and_whole(tmp_path: Path) -> None:

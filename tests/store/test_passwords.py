@@ -22,7 +22,11 @@ def attempt(password: bytes = PASSWORD, nonce: bytes = b"n" * 16, source: str = 
 
 
 def test_digest_is_that_of_nonce_created_and_password(sql: SqlBackend) -> None:
-    LimitedPasswords(FailureCounters(sql.database)).check_digest(PASSWORD, attempt(), NOW)
+    passwords = LimitedPasswords(FailureCounters(sql.database))
+    for _ in range(12):  # more than may be wrong
+        passwords.check_digest(PASSWORD, attempt(), NOW)
+    with pytest.raises(AuthenticationFailed):
+        passwords.check_digest(PASSWORD, attempt(nonce=b"n" * 15 + b"m", password=PASSWORD + b"!"), NOW)
 
 
 @pytest.mark.parametrize("kept", [b"another", b"", None])

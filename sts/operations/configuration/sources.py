@@ -17,6 +17,10 @@ from sts.operations.secret_source import read_secret
 MAX_FILE: Final = 1_048_576  # bytes
 MAX_DOCUMENT: Final = 2 * MAX_FILE  # of a partner's metadata
 KEY_SIZE: Final = 32
+_WHERE_METADATA_IS: Final = (
+    "it is looked for beside this file and in metadata/: put the partner's document there, or its address (https) "
+    "here; `sts metadata export --namespace NAME` writes that of another namespace of this service"
+)
 _KEY_TEXT: Final = re.compile(rb"[A-Za-z0-9+/]{43}=")
 
 
@@ -68,7 +72,7 @@ class Sources:
             return self._file(location, MAX_DOCUMENT)
         except ValueError as error:
             if exchange is None or not (exchange / location).is_file():
-                raise ValueError(f"{error}; it is looked for beside this file and in metadata/") from error
+                raise ValueError(f"{error}; {_WHERE_METADATA_IS}") from error
         return self._file(str(exchange / location), MAX_DOCUMENT)
 
     def accept(self, certificate: Certificate, purpose: Purpose) -> tuple[str, ...]:
@@ -81,7 +85,10 @@ class Sources:
             return value.encode()
         if value.startswith("base64:"):
             return value.removeprefix("base64:").encode()
-        return self._file(value)
+        try:
+            return self._file(value)
+        except ValueError as error:
+            raise ValueError(f"{error}; write the certificate there (DER or PEM), or another path here") from error
 
     def _file(self, name: str, most: int = MAX_FILE) -> bytes:
         try:

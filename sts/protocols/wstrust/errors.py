@@ -20,6 +20,10 @@ class OtherSoapVersion(BadEnvelope):
     """The envelope is of a version of SOAP that is not spoken here (SOAP 1.2, 5.4.7)."""
 
 
+class UnsupportedMediaType(BadEnvelope):
+    """HTTP says that the message is something else than a SOAP envelope in UTF-8 (SOAP 1.2 Part 2, 7.5.2.2)."""
+
+
 class BadHeader(BadRequest):
     """A SOAP header that cannot be read or believed."""
 

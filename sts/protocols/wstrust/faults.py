@@ -25,6 +25,7 @@ from sts.core.errors import (
     StsError,
     TooManyRequests,
     UnableToRenew,
+    UnsupportedCoding,
 )
 from sts.crypto.xml import escape_attribute, escape_text
 from sts.protocols.http import Answer, timestamp
@@ -39,6 +40,7 @@ from sts.protocols.wstrust.errors import (
     OtherSoapVersion,
     UnreachableDestination,
     UnsupportedAction,
+    UnsupportedMediaType,
     UnsupportedSecurityToken,
 )
 from sts.protocols.wstrust.names import SOAP11, SOAP12, WSA10, WSSE, WSU, Dialect
@@ -147,9 +149,11 @@ def _told(error: StsError) -> str:
 
 
 def _status(error: StsError, found: Fault, version: SoapVersion) -> int:
-    """400 for what is the sender's fault, and 500 for all else; SOAP 1.1 knows nothing but 500."""
+    """400 for what is the sender's fault, else 500, in SOAP 1.1 always; what HTTP refuses by itself has its own."""
     if isinstance(error, MethodNotAllowed):
         return 405
+    if isinstance(error, UnsupportedCoding | UnsupportedMediaType):
+        return 415
     return 500 if version is SoapVersion.SOAP11 or found.code is Code.RECEIVER else 400
 
 

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from lxml import etree
 
 from sts.core.errors import BadRequest
-from sts.core.proof_keys import DEFAULT_LABEL, DEFAULT_LENGTH
+from sts.core.proof_keys import DEFAULT_LABEL, DEFAULT_LENGTH, require_derivable
 from sts.core.trust import Derivation, Possession
 from sts.crypto.message_signature import cut, identifiers
 from sts.crypto.xml import NS
@@ -79,12 +79,17 @@ def _derivation(derived: etree._Element, token: etree._Element) -> Derivation:
         raise BadSecurity("a DerivedKeyToken has a Generation or an Offset, not both")
     size = DEFAULT_LENGTH if length is None else _number(length)
     begin = 0 if offset is None else _number(offset)
-    return Derivation(
+    derivation = Derivation(
         label=DEFAULT_LABEL if label is None else text(label).encode(),
         nonce=b"" if nonce is None else octets(nonce, _LONGEST_NONCE),
         offset=begin if generation is None else _number(generation) * size,
         length=size,
     )
+    try:
+        require_derivable(derivation)  # here, where it costs none of our private keys an operation
+    except BadRequest as error:
+        raise BadSecurity(error.message) from error
+    return derivation
 
 
 def _number(element: etree._Element) -> int:

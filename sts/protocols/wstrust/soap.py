@@ -8,8 +8,8 @@ from lxml import etree
 
 from sts.core.errors import BadRequest, PayloadTooLarge
 from sts.crypto.xml import parse
-from sts.protocols.http import Answer, Headers, HttpRequest, media_type
-from sts.protocols.wstrust.errors import BadEnvelope, HeaderNotUnderstood, OtherSoapVersion
+from sts.protocols.http import Answer, Headers, HttpRequest, charsets, media_type
+from sts.protocols.wstrust.errors import BadEnvelope, HeaderNotUnderstood, OtherSoapVersion, UnsupportedMediaType
 from sts.protocols.wstrust.names import SOAP11, SOAP12, XOP
 
 _FALSE: Final = frozenset({"", "0", "false"})  # whatever else says, or may mean to say, that it must be
@@ -38,6 +38,7 @@ class SoapVersion(Enum):
 
 _VERSIONS: Final[Mapping[str, SoapVersion]] = {version.tag("Envelope"): version for version in SoapVersion}
 _MEDIA_TYPES: Final = frozenset({"", "text/xml", "application/xml", "application/soap+xml"})
+_CHARSETS: Final = frozenset({"utf-8", "utf8"})  # the second is no registered name, and cannot mean anything else
 _OURS: Final = frozenset(  # the roles in which a header is for us (SOAP 1.2, 2.2; SOAP 1.1, 4.2.2)
     {
         "",
@@ -84,18 +85,29 @@ def read(request: HttpRequest) -> Envelope:
 
 
 def document(request: HttpRequest) -> etree._Element:
-    """The root of a message, whatever it is; raises BadEnvelope for what is not read here, and PayloadTooLarge."""
-    if media_type(request) not in _MEDIA_TYPES:
-        raise BadEnvelope(
-            "the Content-Type of a message is application/soap+xml (SOAP 1.2) or text/xml (SOAP 1.1)",
-            detail=f"Content-Type: {media_type(request)[:100]!r}",
-        )
+    """The root of a message, whatever it is; raises BadEnvelope for what is not read here, and PayloadTooLarge.
+
+    What HTTP says of the encoding counts for more than the document's own word (RFC 7303, 3): for anything but UTF-8 it
+    raises UnsupportedMediaType.
+    """
+    _require_readable(request)
     try:
         return parse(request.body)
     except PayloadTooLarge:
         raise
     except BadRequest as error:
         raise BadEnvelope("the message is not XML that is read here", detail=error.detail) from error
+
+
+def _require_readable(request: HttpRequest) -> None:
+    if media_type(request) not in _MEDIA_TYPES:
+        raise UnsupportedMediaType(
+            "the Content-Type of a message is application/soap+xml (SOAP 1.2) or text/xml (SOAP 1.1)",
+            detail=f"Content-Type: {media_type(request)[:100]!r}",
+        )
+    others = charsets(request) - _CHARSETS
+    if others:
+        raise UnsupportedMediaType("a message is in UTF-8", detail=f"charset: {min(others)[:100]!r}")
 
 
 def version_spoken(root: etree._Element) -> SoapVersion:

@@ -101,6 +101,8 @@ def test_a_header_that_need_not_be_understood_or_is_for_somebody_else_is_left_al
     envelope = soap.read(GOOD.changed(headers=f'<x:Odd xmlns:x="urn:x" {attributes}/>').http())
     understood = {str(header.tag) for header in envelope.headers if header.tag != "{urn:x}Odd"}
     soap.require_understood(envelope, understood)
+    assert GOOD.headers == ""
+    assert understood == {str(header.tag) for header in soap.read(GOOD.http()).headers}, "all others were looked at"
 
 
 @pytest.mark.parametrize("role", ["next", "ultimateReceiver"])
