@@ -177,7 +177,7 @@ def _soap11(error: StsError, told: str, circumstances: Circumstances) -> str:
     found = fault(error)
     own = _CODES_OF_SOAP11.get(found.code)
     code = f"<faultcode>{own}</faultcode>" if own else _value("faultcode", found, circumstances)
-    return f'<s:Fault>{code}<faultstring xml:lang="en">{escape_text(told)}</faultstring></s:Fault>'
+    return f"<s:Fault>{code}<faultstring>{escape_text(told)}</faultstring></s:Fault>"
 
 
 def _value(tag: str, found: Fault, circumstances: Circumstances) -> str:
