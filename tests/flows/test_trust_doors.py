@@ -13,7 +13,7 @@ from sts.settings import Settings
 from sts.web.trust_endpoints import roots
 from tests.flows.certified import HEADER, PROXY, behind_a_proxy, byte_sequence
 from tests.flows.world import CONTOSO, SECRET, World, lend, make_world
-from tests.protocols.wstrust.messages import SOAP11, TrustMessage, request, username_token
+from tests.protocols.wstrust.messages import SOAP11, TRUST_13, TRUST_2005, TrustMessage, request, username_token
 from tests.threats.trust_door import SAML20, deliver, furnished, good, granted, mechanic
 
 HOST = "contoso.sts.example"
@@ -36,9 +36,12 @@ def forwarded(world: World) -> Iterator[World]:
     yield from lend(other)
 
 
+@pytest.mark.parametrize("trust", [TRUST_13, TRUST_2005], ids=["1.3", "2005"])
 @pytest.mark.parametrize("source", [PROXY, "192.0.2.7"], ids=["the proxy", "a stranger"])
-def test_the_certificate_of_the_connection_is_believed_from_the_proxy_alone(forwarded: World, source: str) -> None:
-    message = good(forwarded, endpoint="certificate", token="")
+def test_the_certificate_of_the_connection_is_believed_from_the_proxy_alone(
+    forwarded: World, source: str, trust: str
+) -> None:
+    message = good(forwarded, request(SAML20, namespace=trust), endpoint="certificate", trust=trust, token="")
     answer = forwarded.post(
         message.path,
         message.xml(),

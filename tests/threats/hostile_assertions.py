@@ -219,8 +219,8 @@ def _until(at: Stage, seconds: int) -> str:
     return instant(at.now + timedelta(seconds=seconds))
 
 
-def honest_saml11(at: Stage, issuer: str = ADFS) -> bytes:
-    """An honest SAML 1.1 assertion."""
+def honest_saml11(at: Stage, issuer: str = ADFS, owner: str = "idp") -> bytes:
+    """An honest SAML 1.1 assertion, signed with its owner's key."""
     text = (
         f'<saml:Assertion xmlns:saml="{SAML11}" AssertionID="{at.id}" Issuer="{issuer}"'
         f' IssueInstant="{instant(at.now)}" MajorVersion="1" MinorVersion="1"><saml:Conditions NotBefore='
@@ -234,7 +234,7 @@ def honest_saml11(at: Stage, issuer: str = ADFS) -> bytes:
         "</saml:Assertion>"
     )
     element = etree.fromstring(text)
-    return sign_element(element, at.id, signer("rsa2048"), len(element))
+    return sign_element(element, at.id, signer("rsa2048", owner), len(element))
 
 
 MEANT: dict[str, tuple[Make, str]] = {
