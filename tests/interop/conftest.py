@@ -16,6 +16,8 @@ from tests.flows.world import CONTOSO
 
 SEALED = """
 namespace: contoso
+service_identities:
+  - {name: butler, password: "env:WORKER_PASSWORD", may_act: true}
 relying_parties:
   - {name: saml11-cbc, realm: "https://saml11-cbc.example/", token_format: saml11, rule_groups: [all],
      encryption: required, encryption_certificate: sealed.cer, encryption_algorithm: aes256-cbc}

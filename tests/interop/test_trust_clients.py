@@ -20,16 +20,20 @@ from zeep.transports import Transport
 from zeep.wsse import utils
 from zeep.wsse.username import UsernameToken
 
-from sts.core.claims import ROLE
+from sts.core.claims import NAME_IDENTIFIER, ROLE
+from tests.crypto.identities import private_key
+from tests.crypto.key_infos import key_info, key_value
 from tests.flows.server import Server
 from tests.flows.tokens import read_saml
 from tests.flows.world import SECRET
 from tests.interop.metadata import ASSERTIONS, METADATA, signing_certificates
-from tests.tokens.holders import proof_keys
+from tests.tokens.holders import proof_keys, public_key
 from tests.tools import decrypt_with_xmlsec1, verify_with_xmlsec1
 
 TRUST_13 = "http://docs.oasis-open.org/ws-sx/ws-trust/200512"
 TRUST_2005 = "http://schemas.xmlsoap.org/ws/2005/02/trust"
+TRUST_14 = "http://docs.oasis-open.org/ws-sx/ws-trust/200802"
+ACTOR = "http://schemas.xmlsoap.org/ws/2009/09/identity/claims/actor"
 NO_PROOF_KEY = "http://schemas.xmlsoap.org/ws/2005/05/identity/NoProofKey"
 JWT = "urn:ietf:params:oauth:token-type:jwt"
 TYPES = {
@@ -52,12 +56,12 @@ def session() -> requests.Session:
     return made
 
 
-def credential(password: str) -> UsernameToken:
+def credential(name: str, password: str) -> UsernameToken:
     """Who asks, and when."""
     now = datetime.now(UTC)
     created, expires = ((now + timedelta(minutes=m)).strftime("%Y-%m-%dT%H:%M:%SZ") for m in (0, 5))
     stamp = utils.WSU.Timestamp(utils.WSU.Created(created), utils.WSU.Expires(expires))
-    return UsernameToken("worker", password, timestamp_token=stamp)
+    return UsernameToken(name, password, timestamp_token=stamp)
 
 
 @dataclass(frozen=True)
@@ -79,11 +83,11 @@ class Caller:
         return answer["RequestSecurityTokenResponse"][0] if self.trust == TRUST_13 else answer
 
 
-def caller(server: Server, trust: str = TRUST_13, password: str = SECRET) -> Caller:
+def caller(server: Server, trust: str = TRUST_13, password: str = SECRET, name: str = "worker") -> Caller:
     """A client of the running server."""
     transport = Transport(session=session())
     address = f"{server.base_url}/contoso/v2/wstrust/mex"
-    return Caller(zeep.Client(address, transport=transport, wsse=credential(password)), trust)
+    return Caller(zeep.Client(address, transport=transport, wsse=credential(name, password)), trust)
 
 
 def applies_to(party: str) -> etree._Element:
@@ -176,13 +180,86 @@ def test_the_relying_party_finds_the_proof_key_that_zeep_is_given(
     assert hmac.compare_digest(hmac.digest(known, MESSAGE, "sha256"), by_client)
 
 
+def assertion_of(response: Any) -> bytes:
+    """The assertion in a response, byte for byte."""
+    return etree.tostring(inside(response), with_tail=False)
+
+
+def target(action: str, token: bytes) -> dict[str, Any]:
+    """What a request is about."""
+    return {f"{action}Target": {"_value_1": [etree.fromstring(token)]}}
+
+
+@DIALECTS
+@VERSIONS
+def test_xmlsec1_verifies_what_zeep_has_renewed(
+    server: Server, primary: bytes, trust: str, version: str, tmp_path: Path
+) -> None:
+    asking = caller(server, trust)
+    old = assertion_of(asking.issue(version))
+    new = assertion_of(asking.call("Renew", target("Renew", old)))
+    verify_with_xmlsec1(new, primary, *ASSERTIONS[version], tmp_path)
+    assert ASSERTIONS[version][0] in etree.fromstring(new).attrib
+    assert etree.fromstring(new).attrib != etree.fromstring(old).attrib
+
+
+@DIALECTS
+@VERSIONS
+def test_xmlsec1_verifies_what_zeep_has_issued_anew_in_the_other_version(
+    server: Server, primary: bytes, trust: str, version: str, tmp_path: Path
+) -> None:
+    (other,) = {"saml11", "saml20"} - {version}
+    asking = caller(server, trust)
+    response = asking.call(
+        "Validate", {"TokenType": TYPES[other]}, target("Validate", assertion_of(asking.issue(version)))
+    )
+    assert found(response, "Status")["Code"] == f"{trust}/status/valid"
+    token = assertion_of(response)
+    verify_with_xmlsec1(token, primary, *ASSERTIONS[other], tmp_path)
+    content = read_saml(token, primary, datetime.now(UTC))
+    assert (content.audience, content.claims[ROLE]) == (f"https://{version}.example/", ["sender"])
+
+
+@DIALECTS
+@VERSIONS
+@pytest.mark.parametrize("name", ["OnBehalfOf", "ActAs"])
+def test_xmlsec1_verifies_what_zeep_obtains_for_somebody_else(
+    server: Server, primary: bytes, name: str, trust: str, version: str, tmp_path: Path
+) -> None:
+    element = etree.Element(f"{{{TRUST_14 if name == 'ActAs' else trust}}}{name}")
+    element.append(inside(caller(server, trust).issue("saml20")))
+    butler = caller(server, trust, name="butler")
+    answer = butler.call("Issue", {"_value_1": applies_to(version)}, {"_value_1": element})
+    token = assertion_of(answer["RequestSecurityTokenResponse"][0] if trust == TRUST_13 else answer)
+    verify_with_xmlsec1(token, primary, *ASSERTIONS[version], tmp_path)
+    claims = read_saml(token, primary, datetime.now(UTC)).claims
+    assert (claims[NAME_IDENTIFIER], "butler" in str(claims[ACTOR])) == (["worker"], True)
+
+
+@DIALECTS
+@VERSIONS
+@pytest.mark.parametrize("kind", ["rsa2048", "p256"])
+def test_xmlsec1_decrypts_and_verifies_what_names_the_key_of_zeep(
+    server: Server, primary: bytes, kind: str, trust: str, version: str, recipient: RSAPrivateKey, tmp_path: Path
+) -> None:
+    used = etree.Element(f"{{{trust}}}UseKey")
+    used.append(etree.fromstring(key_info(key_value(kind, "client"))))
+    key_type = {"KeyType": f"{trust}/PublicKey"}
+    answer = caller(server, trust).call(
+        "Issue", {"_value_1": applies_to(f"{version}-pop")}, key_type, {"_value_1": used}
+    )
+    response = answer["RequestSecurityTokenResponse"][0] if trust == TRUST_13 else answer
+    assertion = assertion_in(assertion_of(response), recipient, tmp_path)
+    verify_with_xmlsec1(assertion, primary, *ASSERTIONS[version], tmp_path)
+    assert public_key(assertion) == private_key(kind, "client").public_key()
+
+
 def test_zeep_follows_a_token_to_its_end(server: Server) -> None:
     asking = caller(server)
-    token = inside(asking.issue("saml20"))
+    token = assertion_of(asking.issue("saml20"))
 
     def ask(action: str) -> Any:
-        copy = etree.fromstring(etree.tostring(token, with_tail=False))
-        return asking.call(action, {f"{action}Target": {"_value_1": [copy]}})
+        return asking.call(action, target(action, token))
 
     assert found(ask("Validate"), "Status")["Code"] == f"{TRUST_13}/status/valid"
     found(ask("Cancel"), "RequestedTokenCancelled")
