@@ -4,6 +4,7 @@ from base64 import b64decode
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import count
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -24,6 +25,7 @@ from tests.flows.self_issued import OLD_KEY, self_issued
 from tests.flows.self_issued import signed as swt
 from tests.flows.tokens import content_of, verified_assertion
 from tests.flows.world import SECRET, World
+from tests.interop.metadata import ASSERTIONS
 from tests.protocols.wstrust.messages import (
     PATHS,
     ROOT,
@@ -46,11 +48,12 @@ from tests.threats.jwts import by_worker, made
 from tests.threats.signatures import Recipe
 from tests.threats.test_xml_signature import rsa
 from tests.threats.trust_door import SAML20, fault, furnished, good, granted, mechanic
-from tests.tokens.holders import decrypted, proof_keys
+from tests.tokens.holders import decrypted, proof_keys, public_key
+from tests.tools import decrypt_with_xmlsec1, verify_with_xmlsec1
 
 TRUSTS = pytest.mark.parametrize("trust", [TRUST_13, TRUST_2005], ids=["1.3", "2005"])
 VERSIONS = pytest.mark.parametrize("module", [saml11, saml20], ids=["saml11", "saml20"])
-ASSERTION = "{urn:oasis:names:tc:SAML:2.0:assertion}Assertion"
+SAML20_ASSERTION = "{urn:oasis:names:tc:SAML:2.0:assertion}Assertion"
 ALICE = "alice@corp.example"
 _numbers = count(1)
 
@@ -122,7 +125,7 @@ def sealed_by(message: TrustMessage, signing: Signing) -> bytes:
 def require_about(service: World, trust: str, root: etree._Element, name: str) -> None:
     """See that an answer is of its dialect, and that its token, which verifies, is about somebody."""
     assert root.find(f".//{{{trust}}}RequestSecurityTokenResponse") is not None
-    token = etree.tostring(next(root.iter(ASSERTION)), with_tail=False)
+    token = etree.tostring(next(root.iter(SAML20_ASSERTION)), with_tail=False)
     content = content_of(service, "saml20", token)
     assert (content.audience, content.claims[NAME_IDENTIFIER]) == (SAML20, [name])
     assert service.records()[-1]["principal"] == name
@@ -211,7 +214,42 @@ def test_a_password_gets_a_secret_key_that_the_relying_party_finds(service: Worl
     assert secret is not None
     assert token is not None
     assert secret.get("Type") == f"{trust}/SymmetricKey"
-    namespaces_own = first(service, RING).certificate
-    assert namespaces_own is not None
-    read = verified_assertion(decrypted(etree.tostring(token), rsa_key("rp")), namespaces_own, service.now)
+    read = verified_assertion(decrypted(etree.tostring(token), rsa_key("rp")), own_certificate(service), service.now)
     assert proof_keys(etree.tostring(read), rsa_key("rp")) == {b64decode(secret.text or "")}
+
+
+@TRUSTS
+@pytest.mark.parametrize("party", ["pop11", "pop20"])
+def test_xmlsec1_opens_and_verifies_a_token_with_the_key_that_was_proved_and_its_renewal(
+    service: World, party: str, trust: str, tmp_path: Path
+) -> None:
+    asked = f"<t:KeyType>{trust}/PublicKey</t:KeyType>"
+    message = asking(service, trust, "certificate", binary_token(mechanic()), asked, realm=f"https://{party}.example/")
+    signing = by_rsa(rsa_key("mechanic"))
+    opened = verified_by_xmlsec1(service, party, granted(service, message, sealed_by(message, signing)), tmp_path)
+    body = (
+        f'<t:RequestSecurityToken xmlns:t="{trust}"><t:RequestType>{trust}/Renew</t:RequestType>'
+        f"<t:RenewTarget>{opened.decode()}</t:RenewTarget></t:RequestSecurityToken>"
+    )
+    message = asking(service, trust, "certificate", binary_token(mechanic()))
+    message = message.changed(body=body, action=f"{trust}/RST/Renew")
+    renewed = verified_by_xmlsec1(service, party, granted(service, message, sealed_by(message, signing)), tmp_path)
+    assert renewed != opened
+    assert public_key(renewed) == public_key(opened) == rsa_key("mechanic").public_key()
+
+
+def verified_by_xmlsec1(service: World, party: str, root: etree._Element, folder: Path) -> bytes:
+    """The assertion in an answer to a request for proof of possession, as xmlsec1 opens and verifies it."""
+    token = root.find(".//{*}RequestedSecurityToken/*")
+    assert token is not None
+    opened = etree.fromstring(decrypt_with_xmlsec1(etree.tostring(token), rsa_key("rp"), folder))
+    found = etree.tostring(opened if etree.QName(opened).localname == "Assertion" else opened[0])
+    verify_with_xmlsec1(found, own_certificate(service), *ASSERTIONS[party.replace("pop", "saml")], folder)
+    return found
+
+
+def own_certificate(service: World) -> bytes:
+    """What the namespace signs with."""
+    found = first(service, RING).certificate
+    assert found is not None
+    return found
