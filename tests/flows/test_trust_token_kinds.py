@@ -80,6 +80,11 @@ def jwt(token: bytes) -> str:
     return binary_token(token, JWT_TOKEN)
 
 
+def own_swt(service: World, audience: str = ROOT) -> str:
+    """A SWT of the service identity that has a key."""
+    return binary_token(self_issued(service, 600 + next(_numbers), {"Audience": audience}), SWT_TOKEN)
+
+
 def robots(service: World, trust: str) -> bytes:
     """A SAML 2.0 assertion that a service identity signed with its certificate."""
     said = Said(issuer="robot", subject="<saml:NameID>robot</saml:NameID>")
@@ -98,7 +103,8 @@ BEARERS: dict[str, tuple[Make, str]] = {
     "a JWT of a provider, on a curve": (lambda w, trust: jwt(made(w, "p256", "ES256", aud=here(trust))), "alice"),
     "a JWT by certificate": (lambda w, trust: jwt(made(w, iss="robot", sub="robot", owner="robot")), "robot"),
     "a JWT by key": (lambda w, trust: jwt(by_worker(w, aud=here(trust))), "worker"),
-    "a SWT by key": (lambda w, trust: binary_token(self_issued(w, 600 + next(_numbers)), SWT_TOKEN), "worker"),
+    "a SWT by key": (lambda w, trust: own_swt(w), "worker"),
+    "a SWT by key, for the endpoint": (lambda w, trust: own_swt(w, here(trust)), "worker"),
     "SAML 1.1 of a provider": (lambda w, trust: honest_saml11(at(w, trust)).decode(), ALICE),
     "SAML 1.1, encrypted": (lambda w, trust: sealed(saml11, honest_saml11(at(w, trust), "urn:gcm")), ALICE),
     "SAML 1.1 by certificate": (lambda w, trust: honest_saml11(at(w, trust), "robot", "robot").decode(), "robot"),
@@ -154,7 +160,7 @@ def test_a_swt_without_an_end_is_taken_where_the_identity_allows_it(service: Wor
 def test_a_token_for_another_kind_of_door_is_refused_here(service: World, door: str, trust: str) -> None:
     elsewhere = ROOT + door
     tokens = (
-        binary_token(self_issued(service, 600 + next(_numbers), {"Audience": elsewhere}), SWT_TOKEN),
+        own_swt(service, elsewhere),
         jwt(made(service, aud=elsewhere)),
         assertion(stage(service, audience=elsewhere, recipient=here(trust))).decode(),
     )
