@@ -7,6 +7,7 @@ WS_FEDERATION: Final = "v2/wsfederation"
 LOCAL_SIGN_IN: Final = "v2/wsfederation/local"
 IDENTITY_PROVIDERS: Final = "v2/metadata/IdentityProviders.js"
 FEDERATION_METADATA: Final = "FederationMetadata/2007-06/FederationMetadata.xml"
+WS_TRUST: Final = "v2/wstrust/"
 WS_TRUST_13: Final = (
     "v2/wstrust/13/username",
     "v2/wstrust/13/certificate",

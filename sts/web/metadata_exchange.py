@@ -4,15 +4,19 @@ from typing import Final
 
 from flask import Blueprint, Response, request
 
-from sts.core.errors import StsError
+from sts.core.errors import NotFound, StsError
 from sts.operations.publish import DocumentKind
 from sts.protocols import addresses
 from sts.protocols.wstrust import addressing, faults, mex, soap
 from sts.protocols.wstrust.addressing import Reply
+from sts.protocols.wstrust.errors import UnreachableDestination
 from sts.protocols.wstrust.names import WS_TRUST_13
-from sts.web.arrival import read_request
+from sts.protocols.wstrust.soap import SoapVersion
+from sts.web.arrival import Arrival, read_request
 from sts.web.context import current_arrival, current_service, refused, response
 from sts.web.trust_endpoints import roots
+
+_SOAP: Final = frozenset(version.media_type for version in SoapVersion)
 
 metadata_exchange: Final = Blueprint("metadata_exchange", __name__)
 
@@ -38,13 +42,21 @@ def exchange_metadata(namespace: str) -> Response:
         return _fault(error, reply)
 
 
-def is_message(method: str, path: str) -> bool:
-    """Whether a request comes from somebody who reads SOAP faults and nothing else; `path` is below its namespace."""
-    return method == "POST" and path.lower().rstrip("/") == addresses.WS_TRUST_MEX.lower()
+def is_message(arrival: Arrival) -> bool:
+    """Whether a request comes from somebody who reads SOAP faults and nothing else.
+
+    That is whoever posts to the description, or SOAP to an address beside it where no endpoint is.
+    """
+    path = f"{arrival.route.lower().rstrip('/')}/"
+    if arrival.method != "POST" or not path.startswith(addresses.WS_TRUST):
+        return False
+    return path == f"{addresses.WS_TRUST_MEX}/" or arrival.content_type.partition(";")[0].strip().lower() in _SOAP
 
 
 def refuse_message(error: StsError) -> Response:
     """Refuse a message that nobody read."""
+    if isinstance(error, NotFound):
+        error = UnreachableDestination(error.message)
     return _fault(error, Reply(soap.version_of_media_type(current_arrival().content_type)))
 
 

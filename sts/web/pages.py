@@ -55,7 +55,7 @@ def _require_faultless() -> None:
 
 def _refuse(error: StsError) -> Response:
     """Problem details for software, a page for people: browsers ask for HTML before anything else. SOAP has faults."""
-    if is_message(request.method, current_arrival().route):
+    if is_message(current_arrival()):
         return refuse_message(error)
     trace_id, now = current_arrival().trace_id, current_service().clock()
     answer = problem(error, trace_id, now)

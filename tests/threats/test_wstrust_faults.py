@@ -74,3 +74,41 @@ def test_answer_carries_its_own_timestamp_and_names_the_request(service: World) 
     assert created == f"{service.now:%Y-%m-%dT%H:%M:%S}.000Z"
     actions = [element.text for element in root.iter("{http://www.w3.org/2005/08/addressing}Action")]
     assert actions == [f"{TRUST_13}/RSTRC/IssueFinal"]
+
+
+STRAYS = ["13/user", "13/username/more", "13", "", "2005/", "14/username", "13/windows", "mex/more"]
+
+
+@pytest.mark.parametrize("soap", [SOAP11, SOAP12])
+@pytest.mark.parametrize("path", STRAYS)
+def test_message_to_an_address_where_no_endpoint_is_gets_a_fault(service: World, path: str, soap: str) -> None:
+    message = good(service, soap=soap)
+    answer = send(service, f"/contoso/v2/wstrust/{path}", message.xml(), content_type=message.media_type)
+    root = etree.fromstring(answer.data)
+    assert (answer.status_code, answer.mimetype) == (500 if soap == SOAP11 else 400, message.media_type.split(";")[0])
+    assert root.find(f"{{{soap}}}Body/{{{soap}}}Fault") is not None
+    assert "a:DestinationUnreachable" in answer.text
+    assert "ACS10001: there is nothing at this address. Trace ID" in answer.text
+    record = service.records()[-1]
+    assert (record["error"], record["status"]) == ("ACS10001", answer.status_code)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "content_type"),
+    [
+        ("POST", "v2/wstrust/13/user", "application/json"),
+        ("POST", "v2/wstrust/13/user", ""),
+        ("GET", "v2/wstrust/13/user", ""),
+        ("PUT", "v2/wstrust/13/user", "text/xml"),
+        ("POST", "v2/wstrusts", "text/xml"),
+        ("POST", "oauth2/tokens", "text/xml"),
+    ],
+)
+def test_whoever_sends_no_soap_there_is_told_in_problem_details(
+    service: World, method: str, path: str, content_type: str
+) -> None:
+    refusal = seen_refused(
+        service, lambda: send(service, f"/contoso/{path}", b"x", method=method, content_type=content_type)
+    )
+    assert refusal.status == 404
+    assert ("Content-Type", "application/problem+json") in refusal.headers
