@@ -205,3 +205,9 @@ def test_a_fault_about_another_method_is_valid_too(service: World) -> None:
     path = f"/contoso/{good(service).path}"
     answer = send(service, path, method="PUT", headers={"Content-Type": "text/xml"})
     require_valid_fault(answer, "InvalidRequest", 405)
+
+
+@pytest.mark.parametrize("header", [{"Content-Encoding": "gzip"}, {"Content-Type": "text/xml; charset=utf-16"}])
+def test_a_fault_about_a_coding_is_valid_too(service: World, header: dict[str, str]) -> None:
+    answer = deliver(service, good(service, soap=SOAP11), **header)
+    require_valid_fault(answer, "InvalidRequest", 415)
