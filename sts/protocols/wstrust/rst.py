@@ -169,10 +169,11 @@ def _realm(found: Parameters, action: TrustAction) -> str | None:
         raise InvalidScope(f"a request has one AppliesTo, and not {len(places)}")
     try:
         endpoint = only_child(places[0])
-        if str(endpoint.tag) not in _ADDRESSES:
+        expected = _ADDRESSES.get(str(endpoint.tag))
+        if expected is None:
             raise InvalidScope("AppliesTo holds no EndpointReference")
         addresses = list(endpoint.iter("{*}Address"))
-        if len(addresses) != 1 or endpoint.find(_ADDRESSES[str(endpoint.tag)]) is not addresses[0]:
+        if len(addresses) != 1 or addresses[0].tag != expected or addresses[0].getparent() is not endpoint:
             raise InvalidScope(f"AppliesTo names one Address, and not {len(addresses)}")
         return text(addresses[0])
     except InvalidScope:

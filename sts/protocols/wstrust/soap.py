@@ -1,6 +1,6 @@
 """SOAP 1.1 and 1.2 envelopes: read strictly, written plainly."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from enum import Enum
 from typing import Final, NamedTuple
 
@@ -54,6 +54,7 @@ class Envelope(NamedTuple):
     version: SoapVersion
     headers: tuple[etree._Element, ...]  # those that are for us
     body: etree._Element
+    by_tag: Mapping[str, Sequence[etree._Element]]  # the same headers
 
     @property
     def content(self) -> etree._Element:
@@ -62,7 +63,7 @@ class Envelope(NamedTuple):
 
     def named(self, *tags: str) -> list[etree._Element]:
         """The headers of these tags."""
-        return [header for header in self.headers if header.tag in tags]
+        return [header for tag in tags for header in self.by_tag.get(tag, ())]
 
 
 def version_of(request: HttpRequest) -> SoapVersion:
@@ -113,7 +114,7 @@ def taken_apart(root: etree._Element) -> Envelope:
     if next(root.iter(f"{{{XOP}}}Include"), None) is not None:
         raise BadEnvelope("attachments (MTOM, XOP) are not read here")
     headers = () if header is None else tuple([entry for entry in header if _is_ours(entry, version)])
-    return Envelope(version, headers, body)
+    return Envelope(version, headers, body, _by_tag(headers))
 
 
 def with_content(envelope: Envelope) -> Envelope:
@@ -130,7 +131,7 @@ def require_understood(envelope: Envelope, understood: Collection[str]) -> None:
     unknown = [
         str(header.tag)
         for header in envelope.headers
-        if (header.get(name) or "").strip() not in _FALSE and header.tag not in understood
+        if header.tag not in understood and (header.get(name) or "").strip() not in _FALSE
     ]
     if unknown:
         raise HeaderNotUnderstood(unknown)
@@ -170,6 +171,13 @@ def _halves(root: etree._Element, version: SoapVersion) -> tuple[etree._Element 
     if tags == version.halves[1:]:
         return None, root[0]
     raise BadEnvelope("an envelope holds one Header and one Body", detail=f"children: {' '.join(tags)[:200]}")
+
+
+def _by_tag(elements: Iterable[etree._Element]) -> Mapping[str, Sequence[etree._Element]]:
+    found: dict[str, list[etree._Element]] = {}
+    for element in elements:
+        found.setdefault(str(element.tag), []).append(element)
+    return found
 
 
 def _is_ours(header: etree._Element, version: SoapVersion) -> bool:
