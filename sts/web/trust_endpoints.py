@@ -47,7 +47,7 @@ class TrustDoor:
 
     def exchange(self, request: HttpRequest, namespace: str, desk: TrustDesk, now: datetime) -> Outcome:
         """Answer one message."""
-        reply = addressing.unread(request)
+        reply: Reply | None = None
         try:
             if request.method != "POST":
                 raise MethodNotAllowed("POST")
@@ -60,7 +60,7 @@ class TrustDoor:
             answers = answer(read.caller, read.requests, desk, now)
             return _outcome(read, answers, self._written(read, reply, answers, now))
         except StsError as error:
-            return Outcome(self._fault(error, reply, request.trace_id, now), error=error)
+            return Outcome(self._fault(error, reply or addressing.unread(request), request.trace_id, now), error=error)
 
     def refuse(self, error: StsError, arrival: Arrival, now: datetime) -> Answer:
         """Refuse a message that nobody read."""
@@ -73,7 +73,7 @@ class TrustDoor:
         message = Message(envelope, addressed, request.client_certificate)
         secured = security.read(message, self.credential, now)
         requests = rst.parse(envelope.content, self.dialect, secured.key_names)
-        if any(asked.action is not addressed.action for asked in requests):
+        if requests[0].action is not addressed.action:  # as all others' is
             raise BadAddressing("ActionMismatch", "the RequestType is another than the Action header's")
         caller = Caller(
             namespace=namespace.name,
@@ -109,19 +109,19 @@ def _roots(address: str, hosts: Iterable[str]) -> tuple[str, ...]:
 
 def _outcome(read: _Read, answers: Sequence[TrustAnswer], answered: Answer) -> Outcome:
     """The answer, with all that the log says of it: every token that is handed out."""
-    issued = [told.issued for told in answers if told.issued is not None]
+    with_token = [(told, told.issued) for told in answers if told.issued is not None]
+    first = with_token[0][1] if with_token else None
     noted: dict[str, object] = {"action": read.addressed.action}
-    if not issued or issued[0].principal != answers[0].caller:
+    if first is None or first.principal != answers[0].caller:
         noted["caller"] = answers[0].caller
     about = [_presented(told) for told in answers if told.request.target is not None]
     if about:
         noted["presented"] = about
-    with_token = [told for told in answers if told.issued is not None]
     if with_token:
-        noted |= _bound(with_token[0])
-    if len(issued) > 1:
-        noted["more_tokens"] = [{**_told(told.issued), **_bound(told)} for told in with_token[1:] if told.issued]
-    return Outcome(answered, issued[0] if issued else None, noted=MappingProxyType(noted))
+        noted |= _bound(with_token[0][0])
+    if len(with_token) > 1:
+        noted["more_tokens"] = [{**_told(issued), **_bound(told)} for told, issued in with_token[1:]]
+    return Outcome(answered, first, noted=MappingProxyType(noted))
 
 
 def _presented(told: TrustAnswer) -> Mapping[str, object]:

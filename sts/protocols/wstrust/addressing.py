@@ -1,6 +1,6 @@
 """WS-Addressing, 1.0 and of August 2004: whom a message is for, what it wants, and where its answer goes."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final, NamedTuple, Self
 
 from lxml import etree
@@ -26,10 +26,10 @@ _NAMESPACES: Final[Mapping[str, str]] = {tag: tag[1:].partition("}")[0] for tag 
 class _Tags(NamedTuple):
     """What the headers of one version are called."""
 
-    to: tuple[str, ...]
-    action: tuple[str, ...]
-    message_id: tuple[str, ...]
-    replies: tuple[tuple[str, ...], ...]
+    to: str
+    action: str
+    message_id: tuple[str, str]
+    replies: tuple[str, str]
     address: str
 
     @classmethod
@@ -39,7 +39,7 @@ class _Tags(NamedTuple):
             f"{{{namespace}}}{name}"
             for name in ("To", "Action", "MessageID", "ReplyTo", "FaultTo", _OTHER_CASE, "Address")
         )
-        return cls((to,), (action,), (message_id, other_case), ((reply_to,), (fault_to,)), address)
+        return cls(to, action, (message_id, other_case), (reply_to, fault_to), address)
 
 
 _TAGS: Final[Mapping[str, _Tags]] = {namespace: _Tags.of(namespace) for namespace in (WSA10, WSA2004)}
@@ -106,7 +106,7 @@ def unread(request: HttpRequest) -> Reply:
 
 def reply_to(envelope: Envelope) -> Reply:
     """How to answer a message, whatever is wrong with it."""
-    namespaces = {str(header.tag)[1:].partition("}")[0] for header in envelope.headers}
+    namespaces = {tag[1:].partition("}")[0] for tag in envelope.by_tag}
     namespace = WSA2004 if WSA2004 in namespaces and WSA10 not in namespaces else WSA10
     found = [_text(header) for header in envelope.named(*_TAGS[namespace].message_id)]
     told = found[0] if len(found) == 1 and 0 < len(found[0]) <= LONGEST_ID else None
@@ -120,18 +120,22 @@ def read(envelope: Envelope, endpoint: Endpoint, request: HttpRequest) -> Addres
     is there; whatever goes back goes back by the same connection. Raises BadAddressing, AddressingRequired,
     UnreachableDestination, UnsupportedAction (WS-Addressing 1.0 Core, 3; SOAP Binding, 6.4).
     """
-    action = endpoint.dialect.request_actions[arrived(envelope, endpoint.place, request)]
-    ours = _ours(envelope)
-    identifier = _required(envelope, _TAGS[_namespace(ours)].message_id)
+    tags = _spoken(envelope)
+    action = endpoint.dialect.request_actions[_arrived(envelope, tags, endpoint.place, request)]
+    identifier = _required(envelope, *tags.message_id)
     told = _text(identifier)
     if not 0 < len(told) <= LONGEST_ID:
         raise BadAddressing("InvalidAddress", f"a MessageID has 1 to {LONGEST_ID} characters")
+    ours = tuple([header for header in envelope.headers if header.tag in UNDERSTOOD])
     return Addressed(action, told, ours, identifier)
 
 
 def arrived(envelope: Envelope, place: Place, request: HttpRequest) -> str:
     """The Action of a message that is where it belongs; the errors are those of `read`."""
-    tags = _TAGS[_namespace(_ours(envelope))]
+    return _arrived(envelope, _spoken(envelope), place, request)
+
+
+def _arrived(envelope: Envelope, tags: _Tags, place: Place, request: HttpRequest) -> str:
     _require_destination(_text(_required(envelope, tags.to)), place)
     action = _text(_required(envelope, tags.action))
     _require_action(action, place, request)
@@ -140,16 +144,12 @@ def arrived(envelope: Envelope, place: Place, request: HttpRequest) -> str:
     return action
 
 
-def _ours(envelope: Envelope) -> tuple[etree._Element, ...]:
-    return tuple([header for header in envelope.headers if header.tag in UNDERSTOOD])
-
-
-def _namespace(ours: Iterable[etree._Element]) -> str:
-    """The version of WS-Addressing that a message uses, of which these are the headers."""
-    namespaces = {_NAMESPACES[str(header.tag)] for header in ours}
+def _spoken(envelope: Envelope) -> _Tags:
+    """The version of WS-Addressing that a message uses."""
+    namespaces = {_NAMESPACES[tag] for tag in envelope.by_tag if tag in _NAMESPACES}
     if len(namespaces) > 1:
         raise BadAddressing("InvalidAddress", "the headers of two versions of WS-Addressing are in one message")
-    return namespaces.pop() if namespaces else WSA10
+    return _TAGS[namespaces.pop() if namespaces else WSA10]
 
 
 def _require_destination(destination: str, place: Place) -> None:
@@ -166,18 +166,19 @@ def _require_action(action: str, place: Place, request: HttpRequest) -> None:
             f"the Action is none of this endpoint's, such as {next(iter(place.actions))}",
             detail=f"Action: {action[:200]!r}",
         )
-    if any(told != action for told in _told_by_http(request)):
-        raise BadAddressing("ActionMismatch", "HTTP names another action than the Action header")
+    for told in _told_by_http(request):
+        if told.strip().strip('"') not in ("", action):
+            raise BadAddressing("ActionMismatch", "HTTP names another action than the Action header")
 
 
-def _told_by_http(request: HttpRequest) -> Iterable[str]:
-    """The actions that SOAPAction and the action parameter of the Content-Type name, quoted or not."""
+def _told_by_http(request: HttpRequest) -> Sequence[str]:
+    """The actions that SOAPAction and the action parameter of the Content-Type name, as they stand there."""
     named = [request.headers.get("soapaction", "")]
     for parameter in request.headers.get("content-type", "").split(";")[1:]:
         name, _, value = parameter.partition("=")
         if name.strip().lower() == "action":
             named.append(value)
-    return filter(None, (value.strip().strip('"') for value in named))
+    return named
 
 
 def _require_anonymous(reply: etree._Element | None, address_tag: str) -> None:
@@ -191,14 +192,14 @@ def _require_anonymous(reply: etree._Element | None, address_tag: str) -> None:
         raise BadAddressing("OnlyAnonymousAddressSupported", "an answer goes back by the same connection only")
 
 
-def _required(envelope: Envelope, tags: tuple[str, ...]) -> etree._Element:
-    found = _optional(envelope, tags)
+def _required(envelope: Envelope, *tags: str) -> etree._Element:
+    found = _optional(envelope, *tags)
     if found is None:
         raise AddressingRequired(f"the WS-Addressing header '{etree.QName(tags[0]).localname}' is missing")
     return found
 
 
-def _optional(envelope: Envelope, tags: tuple[str, ...]) -> etree._Element | None:
+def _optional(envelope: Envelope, *tags: str) -> etree._Element | None:
     found = envelope.named(*tags)
     if len(found) > 1:
         raise BadAddressing("InvalidCardinality", f"{etree.QName(found[0]).localname} is there {len(found)} times")

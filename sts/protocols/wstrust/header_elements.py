@@ -1,6 +1,6 @@
 """Reading small elements of a security header."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from lxml import etree
@@ -30,6 +30,24 @@ def required(parent: etree._Element, tag: str) -> etree._Element:
     found = optional(parent, tag)
     if found is None:
         raise BadSecurity(f"{local_name(parent)} holds no {etree.QName(tag).localname}")
+    return found
+
+
+def only_children(
+    parent: etree._Element, needed: Collection[str], allowed: Collection[str] = ()
+) -> Mapping[str, etree._Element]:
+    """The children by tag: each that is needed, those that are allowed, each once and no other; raises BadSecurity."""
+    found: dict[str, etree._Element] = {}
+    for child in parent:
+        tag = str(child.tag)
+        if tag not in needed and tag not in allowed:
+            raise BadSecurity(f"{local_name(child)} does not belong in {local_name(parent)}")
+        if tag in found:
+            raise BadSecurity(f"{local_name(parent)} holds more than one {local_name(child)}")
+        found[tag] = child
+    for tag in needed:
+        if tag not in found:
+            raise BadSecurity(f"{local_name(parent)} holds no {etree.QName(tag).localname}")
     return found
 
 

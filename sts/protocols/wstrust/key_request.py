@@ -17,7 +17,7 @@ from sts.protocols.wstrust.token_targets import REFERENCE_TO_TOKEN, direct_refer
 _KEY_INFO: Final = f"{{{NS['ds']}}}KeyInfo"
 _X509_DATA: Final = f"{{{NS['ds']}}}X509Data"
 _KEY_VALUE: Final = f"{{{NS['ds']}}}KeyValue"
-_PARAMETERS: Final = frozenset({"KeyType", "KeySize", "Entropy", "ComputedKeyAlgorithm", "UseKey"})
+PARAMETERS: Final = frozenset({"KeyType", "KeySize", "Entropy", "ComputedKeyAlgorithm", "UseKey"})
 _MAX_DIGITS: Final = 9
 
 
@@ -27,12 +27,12 @@ def key_request(found: Parameters, signing: frozenset[str]) -> KeyRequest | None
     Without a KeyType an Entropy asks for a symmetric key, and a UseKey for its own. `signing` are the IDs of the
     message's signature and of the token whose key made it. Raises BadRequest.
     """
-    if not found.has_any(_PARAMETERS):
+    if not found.has_any(PARAMETERS):
         return None
     kind = _kind(found)
     bits = _bits(found)
     entropy = _entropy(found)
-    use_key = found.find("UseKey")
+    use_key = found.elements.get("UseKey")
     _require_known_computation(found)
     if kind is None:
         return None
@@ -63,9 +63,9 @@ def _kind(found: Parameters) -> KeyKind | None:
         if kind is None:
             raise BadRequest(f"the KeyType is none of {', '.join(found.dialect.key_types)}")
         return kind
-    if found.find("UseKey") is not None:
+    if found.elements.get("UseKey") is not None:
         return KeyKind.PUBLIC
-    return None if found.find("Entropy") is None else KeyKind.SYMMETRIC
+    return None if found.elements.get("Entropy") is None else KeyKind.SYMMETRIC
 
 
 def _bits(found: Parameters) -> int | None:
@@ -80,7 +80,7 @@ def _bits(found: Parameters) -> int | None:
 
 def _entropy(found: Parameters) -> bytes | None:
     """The nonce in Entropy (WS-Trust 1.3, 3.3 and 4.1)."""
-    element = found.find("Entropy")
+    element = found.elements.get("Entropy")
     if element is None:
         return None
     dialect = found.dialect

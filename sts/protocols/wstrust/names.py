@@ -117,6 +117,13 @@ FEBRUARY_2005: Final = Dialect(
 DIALECTS: Final = (WS_TRUST_13, FEBRUARY_2005)
 
 
+_ADDRESSES: Final[Mapping[tuple[str, Credential], str]] = {
+    (dialect.path, credential): f"v2/wstrust/{dialect.path}/{credential}"
+    for dialect in DIALECTS
+    for credential in Credential
+}
+
+
 def address(dialect: Dialect, credential: Credential) -> str:
     """The address of an endpoint below its namespace."""
-    return f"v2/wstrust/{dialect.path}/{credential}"
+    return _ADDRESSES[dialect.path, credential]

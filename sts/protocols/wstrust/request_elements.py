@@ -40,10 +40,6 @@ class Parameters(NamedTuple):
         """Whether any parameter of these names is there."""
         return not names.isdisjoint(self.elements)
 
-    def find(self, name: str) -> etree._Element | None:
-        """The parameter of this name, None if it is not there."""
-        return self.elements.get(name)
-
     def text(self, name: str) -> str | None:
         """What the parameter of this name says; raises BadRequest if it holds elements or nothing."""
         element = self.elements.get(name)
@@ -96,9 +92,11 @@ def only_child(element: etree._Element) -> etree._Element:
 
 def refuse_text(element: etree._Element) -> None:
     """Return if nothing but white space stands around the children of an element; raises BadRequest."""
-    for text_beside in (element.text, *[child.tail for child in element]):
-        if text_beside and text_beside.strip():
-            raise BadRequest(f"{etree.QName(element).localname} holds text beside its elements")
+    text_beside = element.text or ""
+    for child in element:
+        text_beside += child.tail or ""
+    if text_beside.strip():
+        raise BadRequest(f"{etree.QName(element).localname} holds text beside its elements")
 
 
 def refuse_other_attributes(element: etree._Element, *known: str) -> None:

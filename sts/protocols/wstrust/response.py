@@ -4,7 +4,6 @@ from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from sts.core.exchange import IssuedToken
 from sts.core.trust import ProofKey, Renewing, Status, TrustAction, TrustAnswer
 from sts.crypto.xml import escape_attribute, escape_text, instant
 from sts.protocols.rstr import TRUST_13, TRUST_2005
@@ -26,8 +25,8 @@ def render(answers: Sequence[TrustAnswer], dialect: Dialect) -> bytes:
         len(answers) > 1 or any(answer.request.action is TrustAction.ISSUE for answer in answers)
     )
     if not collected:
-        return b"".join(_response(answer, dialect, declaration) for answer in answers)
-    responses = b"".join(_response(answer, dialect, "") for answer in answers)
+        return b"".join([_response(answer, dialect, declaration) for answer in answers])
+    responses = b"".join([_response(answer, dialect, "") for answer in answers])
     name = f"{prefix}:RequestSecurityTokenResponseCollection"
     return b"<%b>%b</%b>" % (f"{name}{declaration}".encode(), responses, name.encode())
 
@@ -36,16 +35,14 @@ def _response(answer: TrustAnswer, dialect: Dialect, declaration: str) -> bytes:
     prefix = _PREFIXES[dialect.namespace]
     context = answer.request.context
     named = "" if context is None else f' Context="{escape_attribute(context)}"'
-    token = b"" if answer.issued is None else _token(answer.issued, prefix)
-    return b"".join(
-        (
-            f"<{prefix}:RequestSecurityTokenResponse{named}{declaration}>{_about(answer, dialect, prefix)}".encode(),
-            token,
-            _proof(answer.proof, dialect, prefix),
-            _rest(answer, dialect, prefix).encode(),
-            f"</{prefix}:RequestSecurityTokenResponse>".encode(),
-        )
-    )
+    before = f"<{prefix}:RequestSecurityTokenResponse{named}{declaration}>{_about(answer, dialect, prefix)}"
+    after = f"{_proof(answer.proof, dialect, prefix)}{_rest(answer, dialect, prefix)}"
+    token = b""
+    if answer.issued is not None:
+        before += f"<{prefix}:RequestedSecurityToken>"
+        token = token_element(answer.issued)
+        after = f"</{prefix}:RequestedSecurityToken>{after}"
+    return b"%b%b%b" % (before.encode(), token, f"{after}</{prefix}:RequestSecurityTokenResponse>".encode())
 
 
 def _about(answer: TrustAnswer, dialect: Dialect, prefix: str) -> str:
@@ -68,20 +65,15 @@ def _about(answer: TrustAnswer, dialect: Dialect, prefix: str) -> str:
     return written
 
 
-def _token(issued: IssuedToken, prefix: str) -> bytes:
-    name = f"{prefix}:RequestedSecurityToken".encode()
-    return b"<%b>%b</%b>" % (name, token_element(issued), name)
-
-
-def _proof(proof: ProofKey | None, dialect: Dialect, prefix: str) -> bytes:
+def _proof(proof: ProofKey | None, dialect: Dialect, prefix: str) -> str:
     """The key, or how the caller computes it from its entropy and ours (WS-Trust 1.3, 4.4.3 and 4.4.4)."""
     if proof is None:
-        return b""
+        return ""
     if proof.server_entropy is None:
         content = _secret(proof.key, f"{dialect.namespace}/SymmetricKey", prefix)
     else:
         content = f"<{prefix}:ComputedKey>{dialect.namespace}/CK/PSHA1</{prefix}:ComputedKey>"
-    return f"<{prefix}:RequestedProofToken>{content}</{prefix}:RequestedProofToken>".encode()
+    return f"<{prefix}:RequestedProofToken>{content}</{prefix}:RequestedProofToken>"
 
 
 def _secret(octets: bytes, kind: str, prefix: str) -> str:

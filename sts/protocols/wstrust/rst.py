@@ -13,7 +13,7 @@ from sts.core.trust import Renewing, RequestedLifetime, TrustAction, TrustReques
 from sts.core.uris import WSS_SAML11_TOKEN, WSS_SAML20_TOKEN
 from sts.crypto.xml import parse_instant
 from sts.protocols.wstrust.claims import requested_claims
-from sts.protocols.wstrust.key_request import key_request
+from sts.protocols.wstrust.key_request import PARAMETERS, key_request
 from sts.protocols.wstrust.names import TRUST_14, WSA10, WSA2004, WSP15, WSP2004, WSU, Dialect
 from sts.protocols.wstrust.request_elements import (
     MAX_TEXT,
@@ -72,6 +72,7 @@ _KNOWN: Final = Known(
         "AuthenticationType": "the endpoint decides how one authenticates",
     },
 )
+_USUAL: Final = frozenset({"TokenType", "RequestType", *PARAMETERS, *_TARGET_NAMES, *_APPLIES_TO})
 _SECONDARY: Final = ("TokenType", "KeyType", "KeySize", "Claims")
 
 
@@ -102,22 +103,29 @@ def _request(element: etree._Element, dialect: Dialect, signing: frozenset[str])
     refuse_other_attributes(element, "Context")
     found = parameters(element, dialect, _KNOWN)
     action = _action(found, element)
-    _refuse_marks(found)
     found = _with_secondary(found)
     token_type = _token_type(found, action)
-    return TrustRequest(
+    request = TrustRequest(
         action=action,
         realm=_realm(found, action),
         token_type=token_type,
         format=None if token_type is None else _TOKEN_TYPES.get(token_type),
         key=key_request(found, signing),
-        lifetime=_lifetime(found.find("Lifetime")),
-        claims=requested_claims(found.find("Claims")),
-        on_behalf_of=_for_whom(found.find("OnBehalfOf"), action),
-        act_as=_for_whom(found.find(_ACT_AS), action),
         target=_target(found, action),
         context=_context(element),
-        renewing=_renewing(found.find("Renewing")),
+    )
+    return request if found.elements.keys() <= _USUAL else _with_wishes(request, found)
+
+
+def _with_wishes(request: TrustRequest, found: Parameters) -> TrustRequest:
+    """The same request with what few ask for."""
+    _refuse_marks(found)
+    return request._replace(
+        lifetime=_lifetime(found.elements.get("Lifetime")),
+        claims=requested_claims(found.elements.get("Claims")),
+        on_behalf_of=_for_whom(found.elements.get("OnBehalfOf"), request.action),
+        act_as=_for_whom(found.elements.get(_ACT_AS), request.action),
+        renewing=_renewing(found.elements.get("Renewing")),
     )
 
 
@@ -136,7 +144,7 @@ def _action(found: Parameters, element: etree._Element) -> TrustAction:
 
 def _with_secondary(found: Parameters) -> Parameters:
     """The parameters, and those for which the caller is not the originator where it said nothing itself (4.1)."""
-    secondary = found.find("SecondaryParameters")
+    secondary = found.elements.get("SecondaryParameters")
     if secondary is None:
         return found
     elements = dict(found.elements)
@@ -162,17 +170,18 @@ def _token_type(found: Parameters, action: TrustAction) -> str | None:
 
 def _realm(found: Parameters, action: TrustAction) -> str | None:
     """The one address that AppliesTo names (WS-PolicyAttachment 1.2 and 1.5, 3.4); raises InvalidScope."""
-    places = [place for place in map(found.find, _APPLIES_TO) if place is not None]
+    places = [place for place in map(found.elements.get, _APPLIES_TO) if place is not None]
     if not places and action is not TrustAction.ISSUE:
         return None
     if len(places) != 1:
         raise InvalidScope(f"a request has one AppliesTo, and not {len(places)}")
     try:
         endpoint = only_child(places[0])
-        if str(endpoint.tag) not in _ADDRESSES:
+        expected = _ADDRESSES.get(str(endpoint.tag))
+        if expected is None:
             raise InvalidScope("AppliesTo holds no EndpointReference")
         addresses = list(endpoint.iter("{*}Address"))
-        if len(addresses) != 1 or endpoint.find(_ADDRESSES[str(endpoint.tag)]) is not addresses[0]:
+        if len(addresses) != 1 or addresses[0].tag != expected or addresses[0].getparent() is not endpoint:
             raise InvalidScope(f"AppliesTo names one Address, and not {len(addresses)}")
         return text(addresses[0])
     except InvalidScope:
@@ -231,12 +240,12 @@ def _for_whom(element: etree._Element | None, action: TrustAction) -> TokenProof
 def _target(found: Parameters, action: TrustAction) -> TokenProof | None:
     if action is TrustAction.ISSUE and not found.has_any(_TARGET_NAMES):
         return None
-    there = [name for name in _TARGETS.values() if found.find(name) is not None]
+    there = [name for name in _TARGETS.values() if found.elements.get(name) is not None]
     expected = [_TARGETS[action]] if action in _TARGETS else []
     if there != expected:
         told = expected[0] if expected else f"no {' and no '.join(there)}"
         raise BadRequest(f"a request of type {action} has {told}")
-    element = found.find(expected[0]) if expected else None
+    element = found.elements.get(expected[0]) if expected else None
     return None if element is None else token_in(element)
 
 

@@ -19,7 +19,7 @@ from sts.protocols.token_elements import BINARY_TOKEN, SAML_ELEMENTS, binary_oct
 from sts.protocols.wstrust import username_token
 from sts.protocols.wstrust.addressing import Addressed
 from sts.protocols.wstrust.errors import BadSecurity, MessageExpired, UnsupportedSecurityToken
-from sts.protocols.wstrust.header_elements import instant, local_name, require_only, required
+from sts.protocols.wstrust.header_elements import instant, local_name, only_children, required
 from sts.protocols.wstrust.names import WSSE, WSU, X509_V3, Credential
 from sts.protocols.wstrust.security_signature import DERIVED_KEYS, SIGNATURE, SignedParts, possession
 from sts.protocols.wstrust.soap import Envelope
@@ -32,7 +32,8 @@ _CREATED: Final = f"{{{WSU}}}Created"
 _EXPIRES: Final = f"{{{WSU}}}Expires"
 _USERNAME_TOKEN: Final = f"{{{WSSE}}}UsernameToken"
 _TOKENS: Final = frozenset({_USERNAME_TOKEN, BINARY_TOKEN, *SAML_ELEMENTS})
-_KNOWN: Final = frozenset({_TIMESTAMP, SIGNATURE, *DERIVED_KEYS, *_TOKENS})
+_SIGNING: Final = frozenset({SIGNATURE, *DERIVED_KEYS})
+_KNOWN: Final = _SIGNING | _TOKENS | {_TIMESTAMP}
 _TAKEN: Final = {
     Credential.USERNAME: "a UsernameToken",
     Credential.CERTIFICATE: "a BinarySecurityToken with an X.509 certificate and a signature, or a TLS certificate",
@@ -40,6 +41,8 @@ _TAKEN: Final = {
     Credential.SYMMETRIC: "an issued token and a signature with its secret key",
     Credential.ASYMMETRIC: "an issued token and a signature with its private key",
 }
+_UNSIGNED: Final = (Credential.USERNAME, Credential.BEARER)
+_REMEMBERED: Final = WINDOW + timedelta(seconds=1)
 
 
 class Secured(NamedTuple):
@@ -66,24 +69,24 @@ def read(message: Message, credential: Credential, now: datetime) -> Secured:
     token's key is known. Raises BadSecurity, MessageExpired, UnsupportedSecurityToken, InvalidSignature,
     AuthenticationFailed.
     """
-    security = _only_header(message.envelope)
-    remembered = _fresh_until(required(security, _TIMESTAMP), now)
-    identity = MessageIdentity(remembered, message.addressed.message_id)
-    tokens = [child for child in security if child.tag in _TOKENS]
+    header = _only_header(message.envelope)
+    identity = MessageIdentity(_fresh_until(header.timestamp, now), message.addressed.message_id)
+    tokens = header.tokens
     if len(tokens) > 1 or (not tokens and credential is not Credential.CERTIFICATE):
         raise BadSecurity(f"this endpoint takes {_TAKEN[credential]}; the security header holds {len(tokens)} tokens")
+    if header.signing and (credential in _UNSIGNED or not tokens):
+        raise BadSecurity(f"this endpoint takes {_TAKEN[credential]}, unsigned")
     if credential is Credential.USERNAME:
-        return _by_username(security, tokens[0], identity, now)
+        return _by_username(tokens[0], identity, now)
     if not tokens:
-        return _by_tls(message, security, identity)
+        return _by_tls(message, identity)
     if credential is Credential.CERTIFICATE:
-        return _by_certificate(message, security, tokens[0], identity)
+        return _by_certificate(message, header, identity)
     proof = _issued(tokens[0], credential)
     if credential is Credential.BEARER:
-        _require_unsigned(security, credential)
         return Secured(proof, identity)
-    proved = possession(security, tokens[0], _parts(message, security))
-    return _signed(Secured(proof, identity, proved), security, tokens[0])
+    proved = possession(header.element, tokens[0], _parts(message, header))
+    return _signed(Secured(proof, identity, proved), header)
 
 
 def written(now: datetime) -> bytes:
@@ -95,24 +98,39 @@ def written(now: datetime) -> bytes:
     ).encode()
 
 
-def _only_header(envelope: Envelope) -> etree._Element:
+class _Header(NamedTuple):
+    """A security header, and what it holds."""
+
+    element: etree._Element
+    timestamp: etree._Element
+    tokens: Sequence[etree._Element]
+    signing: bool  # whether it holds a signature, or a key that is derived for one
+
+
+def _only_header(envelope: Envelope) -> _Header:
     found = envelope.named(SECURITY)
     if len(found) != 1:
         raise BadSecurity(f"a message has one security header for us, this one {len(found)}")
-    if "".join((found[0].text or "", *(child.tail or "" for child in found[0]))).strip():
-        raise BadSecurity("the security header holds text beside its elements")
-    for child in found[0]:
-        if child.tag not in _KNOWN:
+    element, text_beside, tokens, tags = found[0], found[0].text or "", [], []
+    for child in element:
+        tag = str(child.tag)
+        if tag not in _KNOWN:
             raise UnsupportedSecurityToken(
-                f"{local_name(child)} in a security header is not read here", detail=str(child.tag)[:200]
+                f"{local_name(child)} in a security header is not read here", detail=tag[:200]
             )
-    return found[0]
+        if tag in _TOKENS:
+            tokens.append(child)
+        tags.append(tag)
+        text_beside += child.tail or ""
+    if text_beside.strip():
+        raise BadSecurity("the security header holds text beside its elements")
+    return _Header(element, required(element, _TIMESTAMP), tokens, not _SIGNING.isdisjoint(tags))
 
 
 def _fresh_until(timestamp: etree._Element, now: datetime) -> datetime:
     """When the message ends to be fresh; raises BadSecurity, and MessageExpired if it is not fresh now."""
-    require_only(timestamp, (_CREATED, _EXPIRES))
-    created, expires = instant(required(timestamp, _CREATED)), instant(required(timestamp, _EXPIRES))
+    times = only_children(timestamp, (_CREATED, _EXPIRES))
+    created, expires = instant(times[_CREATED]), instant(times[_EXPIRES])
     if expires <= created:
         raise BadSecurity("the Timestamp expires before it was created")
     if abs(created - now) > WINDOW or expires + SKEW < now:
@@ -121,38 +139,35 @@ def _fresh_until(timestamp: etree._Element, now: datetime) -> datetime:
             f"Created is at most {WINDOW // timedelta(minutes=1)} minutes from this service's clock",
             detail=f"Created {created.isoformat()}, Expires {expires.isoformat()}",
         )
-    return created + WINDOW + timedelta(seconds=1)
+    return created + _REMEMBERED
 
 
-def _by_username(security: etree._Element, token: etree._Element, identity: MessageIdentity, now: datetime) -> Secured:
-    _require_unsigned(security, Credential.USERNAME)
+def _by_username(token: etree._Element, identity: MessageIdentity, now: datetime) -> Secured:
     if token.tag != _USERNAME_TOKEN:
         raise _other_token(token, Credential.USERNAME)
-    read_token = username_token.read(token, WINDOW, now)
-    return Secured(read_token.proof, identity._replace(nonce=read_token.nonce))
+    proof, nonce = username_token.read(token, WINDOW, now)
+    return Secured(proof, identity if nonce is None else identity._replace(nonce=nonce))
 
 
-def _by_tls(message: Message, security: etree._Element, identity: MessageIdentity) -> Secured:
+def _by_tls(message: Message, identity: MessageIdentity) -> Secured:
     """By the certificate of the TLS connection, where the message itself names nobody."""
-    _require_unsigned(security, Credential.CERTIFICATE)
     if message.client_certificate is None:
         raise BadSecurity(f"this endpoint takes {_TAKEN[Credential.CERTIFICATE]}; the message has neither")
     return Secured(CertificateProof(message.client_certificate), identity)
 
 
-def _by_certificate(
-    message: Message, security: etree._Element, token: etree._Element, identity: MessageIdentity
-) -> Secured:
+def _by_certificate(message: Message, header: _Header, identity: MessageIdentity) -> Secured:
     """By the certificate in the message, whose private key signed it."""
+    token = header.tokens[0]
     if token.tag != BINARY_TOKEN or token.get("ValueType") != X509_V3:
         raise _other_token(token, Credential.CERTIFICATE)
     try:
         named = certified(binary_octets(token))
     except BadRequest as error:
         raise BadSecurity(error.message, detail=error.detail) from error
-    proved = possession(security, token, _parts(message, security))
+    proved = possession(header.element, token, _parts(message, header))
     verify_possession(proved, PublicKey(named.public_key))
-    return _signed(Secured(CertificateProof(named.certificate or b""), identity, proved), security, token)
+    return _signed(Secured(CertificateProof(named.certificate or b""), identity, proved), header)
 
 
 def _issued(token: etree._Element, credential: Credential) -> Proof:
@@ -164,21 +179,16 @@ def _issued(token: etree._Element, credential: Credential) -> Proof:
         raise UnsupportedSecurityToken(error.message, detail=error.detail) from error
 
 
-def _parts(message: Message, security: etree._Element) -> SignedParts:
-    return SignedParts((required(security, _TIMESTAMP), message.envelope.body), message.addressed.headers)
+def _parts(message: Message, header: _Header) -> SignedParts:
+    return SignedParts((header.timestamp, message.envelope.body), message.addressed.headers)
 
 
-def _signed(secured: Secured, security: etree._Element, token: etree._Element) -> Secured:
+def _signed(secured: Secured, header: _Header) -> Secured:
     """The same of a signed message: it comes once even under another MessageID, which need not be signed."""
     octets = b"" if secured.possession is None else secured.possession.octets
     identity = secured.message._replace(nonce=b64encode(sha256(octets).digest()).decode())
-    names = frozenset({*identifiers(required(security, SIGNATURE)), *identifiers(token)})
+    names = frozenset({*identifiers(required(header.element, SIGNATURE)), *identifiers(header.tokens[0])})
     return secured._replace(message=identity, key_names=names)
-
-
-def _require_unsigned(security: etree._Element, credential: Credential) -> None:
-    if any(child.tag == SIGNATURE or child.tag in DERIVED_KEYS for child in security):
-        raise BadSecurity(f"this endpoint takes {_TAKEN[credential]}, unsigned")
 
 
 def _other_token(token: etree._Element, credential: Credential) -> UnsupportedSecurityToken:

@@ -1,6 +1,6 @@
 """SOAP 1.1 and 1.2 envelopes: read strictly, written plainly."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from enum import Enum
 from typing import Final, NamedTuple
 
@@ -25,11 +25,13 @@ class SoapVersion(Enum):
         self.halves: Final = [f"{{{namespace}}}Header", f"{{{namespace}}}Body"]
         self.role: Final = f"{{{namespace}}}{'actor' if namespace == SOAP11 else 'role'}"
         self.must_understand: Final = f"{{{namespace}}}mustUnderstand"
-
-    @property
-    def media_type(self) -> str:
-        """What its messages are over HTTP."""
-        return "text/xml" if self is SoapVersion.SOAP11 else "application/soap+xml"
+        self.start: Final = f'<s:Envelope xmlns:s="{namespace}"><s:Header>'.encode()
+        media_type = "text/xml" if namespace == SOAP11 else "application/soap+xml"
+        self.http_headers: Final[Headers] = (
+            ("Content-Type", f"{media_type}; charset=utf-8"),
+            ("Cache-Control", "no-store"),
+            ("X-Content-Type-Options", "nosniff"),
+        )
 
     def tag(self, name: str) -> str:
         """The tag of an element of the envelope, or the name of an attribute of a header."""
@@ -55,6 +57,7 @@ class Envelope(NamedTuple):
     version: SoapVersion
     headers: tuple[etree._Element, ...]  # those that are for us
     body: etree._Element
+    by_tag: Mapping[str, Sequence[etree._Element]]  # the same headers
 
     @property
     def content(self) -> etree._Element:
@@ -63,7 +66,10 @@ class Envelope(NamedTuple):
 
     def named(self, *tags: str) -> list[etree._Element]:
         """The headers of these tags."""
-        return [header for header in self.headers if header.tag in tags]
+        found: list[etree._Element] = []
+        for tag in tags:
+            found += self.by_tag.get(tag, ())
+        return found
 
 
 def version_of(request: HttpRequest) -> SoapVersion:
@@ -124,8 +130,10 @@ def taken_apart(root: etree._Element) -> Envelope:
     header, body = _halves(root, version)
     if next(root.iter(f"{{{XOP}}}Include"), None) is not None:
         raise BadEnvelope("attachments (MTOM, XOP) are not read here")
-    headers = () if header is None else tuple([entry for entry in header if _is_ours(entry, version)])
-    return Envelope(version, headers, body)
+    headers = (
+        () if header is None else tuple([entry for entry in header if (entry.get(version.role) or "").strip() in _OURS])
+    )
+    return Envelope(version, headers, body, _by_tag(headers))
 
 
 def with_content(envelope: Envelope) -> Envelope:
@@ -142,7 +150,7 @@ def require_understood(envelope: Envelope, understood: Collection[str]) -> None:
     unknown = [
         str(header.tag)
         for header in envelope.headers
-        if (header.get(name) or "").strip() not in _FALSE and header.tag not in understood
+        if header.tag not in understood and (header.get(name) or "").strip() not in _FALSE
     ]
     if unknown:
         raise HeaderNotUnderstood(unknown)
@@ -150,22 +158,12 @@ def require_understood(envelope: Envelope, understood: Collection[str]) -> None:
 
 def written(version: SoapVersion, header: bytes, body: bytes) -> bytes:
     """An envelope around what stands in its header and its body."""
-    return b'<s:Envelope xmlns:s="%b"><s:Header>%b</s:Header><s:Body>%b</s:Body></s:Envelope>' % (
-        version.value.encode(),
-        header,
-        body,
-    )
+    return b"%b%b</s:Header><s:Body>%b</s:Body></s:Envelope>" % (version.start, header, body)
 
 
 def answer(version: SoapVersion, status: int, message: bytes, more: Headers = ()) -> Answer:
     """An HTTP answer that carries an envelope."""
-    headers = (
-        ("Content-Type", f"{version.media_type}; charset=utf-8"),
-        ("Cache-Control", "no-store"),
-        ("X-Content-Type-Options", "nosniff"),
-        *more,
-    )
-    return Answer(status, headers, message)
+    return Answer(status, version.http_headers + more, message)
 
 
 def _no_envelope(root: etree._Element) -> BadEnvelope:
@@ -184,6 +182,8 @@ def _halves(root: etree._Element, version: SoapVersion) -> tuple[etree._Element 
     raise BadEnvelope("an envelope holds one Header and one Body", detail=f"children: {' '.join(tags)[:200]}")
 
 
-def _is_ours(header: etree._Element, version: SoapVersion) -> bool:
-    role = header.get(version.role)
-    return role is None or role.strip() in _OURS
+def _by_tag(elements: Iterable[etree._Element]) -> Mapping[str, Sequence[etree._Element]]:
+    found: dict[str, list[etree._Element]] = {}
+    for element in elements:
+        found.setdefault(str(element.tag), []).append(element)
+    return found

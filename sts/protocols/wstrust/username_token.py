@@ -9,13 +9,15 @@ from lxml import etree
 from sts.core.errors import AuthenticationFailed
 from sts.core.exchange import DigestProof, PasswordProof
 from sts.protocols.wstrust.errors import BadSecurity, MessageExpired
-from sts.protocols.wstrust.header_elements import instant, octets, optional, require_only, required, text
+from sts.protocols.wstrust.header_elements import instant, octets, only_children, text
 from sts.protocols.wstrust.names import PASSWORD_DIGEST, PASSWORD_TEXT, WSSE, WSU
 
 LONGEST_NONCE: Final = 128  # bytes
 _SHA1_SIZE: Final = 20
+_USERNAME: Final = f"{{{WSSE}}}Username"
+_PASSWORD: Final = f"{{{WSSE}}}Password"
+_NONCE: Final = f"{{{WSSE}}}Nonce"
 _CREATED: Final = f"{{{WSU}}}Created"
-_CHILDREN: Final = (*(f"{{{WSSE}}}{name}" for name in ("Username", "Password", "Nonce")), _CREATED)
 
 
 class UsernameToken(NamedTuple):
@@ -30,14 +32,11 @@ def read(token: etree._Element, window: timedelta, now: datetime) -> UsernameTok
 
     A digest needs both Nonce and Created. Raises BadSecurity, MessageExpired, AuthenticationFailed.
     """
-    require_only(token, _CHILDREN)
-    name = text(required(token, f"{{{WSSE}}}Username"))
-    password = required(token, f"{{{WSSE}}}Password")
-    created = optional(token, _CREATED)
+    found = only_children(token, (_USERNAME, _PASSWORD), (_NONCE, _CREATED))
+    name, password, created = text(found[_USERNAME]), found[_PASSWORD], found.get(_CREATED)
     if created is not None and abs(instant(created) - now) > window:
         raise MessageExpired("the UsernameToken was created too long ago, or in the future")
-    nonce_element = optional(token, f"{{{WSSE}}}Nonce")
-    nonce = None if nonce_element is None else octets(nonce_element, LONGEST_NONCE)
+    nonce = octets(found[_NONCE], LONGEST_NONCE) if _NONCE in found else None
     told = None if nonce is None else b64encode(nonce).decode()
     kind = password.get("Type", PASSWORD_TEXT)
     if kind == PASSWORD_TEXT:
