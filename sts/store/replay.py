@@ -14,6 +14,7 @@ from sts.store import installation, upsert
 from sts.store.bounded import bounded
 from sts.store.columns import seconds
 from sts.store.database import Database
+from sts.store.installation import KnownUses
 from sts.store.prepared import Driven, DriverConnection, Prepared
 from sts.store.tables import replay as _TABLE
 
@@ -51,8 +52,9 @@ class SqlReplayCache:
     def use_all(self, namespace: Namespace, uses: Sequence[TokenUse], now: datetime) -> None:
         """Record several uses in one transaction, all of them or none; raises as `use` does."""
         with recording(self._database, uses) as connection:
+            known = installation.known_uses(connection)
             for used in sorted(uses, key=_place):  # nobody waits for who waits for him
-                refusal = record(connection, namespace, used)
+                refusal = _record(connection, namespace, used, known)
                 if refusal is not None:
                     raise refusal
 
@@ -69,11 +71,14 @@ def recording(database: Database, uses: Sequence[TokenUse]) -> AbstractContextMa
 
 def record(connection: Driven, namespace: Namespace, used: TokenUse) -> ReplayedToken | None:
     """Record the use of a token, and answer why it must be taken for another than the first."""
+    return _record(connection, namespace, used, installation.known_uses(connection))
+
+
+def _record(connection: Driven, namespace: Namespace, used: TokenUse, known: KnownUses) -> ReplayedToken | None:
     issuer, token_id, expires_at = bounded(used.issuer), bounded(used.token_id), used.expires_at.replace(microsecond=0)
     token = f"token {token_id} of {issuer}"
     if not _insert(connection, namespace, issuer, token_id, expires_at):
         return ReplayedToken("The token was used before.", detail=token, decrypted_by=used.decrypted_by)
-    known = installation.known_uses(connection)
     if known.purged is not None and expires_at <= known.purged:
         detail = f"{token} expires at {expires_at:%FT%TZ}, and uses are on record only after {known.purged:%FT%TZ}"
     elif known.lost is not None and known.lost.may_hold(used):

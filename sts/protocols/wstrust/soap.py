@@ -26,9 +26,9 @@ class SoapVersion(Enum):
         self.role: Final = f"{{{namespace}}}{'actor' if namespace == SOAP11 else 'role'}"
         self.must_understand: Final = f"{{{namespace}}}mustUnderstand"
         self.start: Final = f'<s:Envelope xmlns:s="{namespace}"><s:Header>'.encode()
-        media_type = "text/xml" if namespace == SOAP11 else "application/soap+xml"
+        self.media_type: Final = "text/xml" if namespace == SOAP11 else "application/soap+xml"
         self.http_headers: Final[Headers] = (
-            ("Content-Type", f"{media_type}; charset=utf-8"),
+            ("Content-Type", f"{self.media_type}; charset=utf-8"),
             ("Cache-Control", "no-store"),
             ("X-Content-Type-Options", "nosniff"),
         )
