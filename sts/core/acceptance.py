@@ -24,6 +24,7 @@ class Examined(NamedTuple):
 
     principal: Principal
     use: TokenUse
+    certificate: bytes  # of the identity provider, with whose key it is signed (DER)
     holder: ConfirmationKey | None = None  # the key that its presenter must prove to hold; None: bearer
     actors: tuple[Actor, ...] = ()  # who acts for the principal, the nearest first
 
@@ -89,7 +90,7 @@ def _examined(case: Case, parts: Parts, now: datetime) -> Examined:
         _name(claims, provider), token.issuer, claims, signed_in, method, case.decrypted_by, token.session_ends
     )
     use = TokenUse(token.issuer, token.id, ends + SKEW, token.issued_at, case.decrypted_by)
-    return Examined(principal, use, token.holder, token.actors)
+    return Examined(principal, use, token.key.material, token.holder, token.actors)
 
 
 def _verified(presented: Presented, provider: IdentityProvider, parts: Parts, now: datetime) -> VerifiedToken:
