@@ -243,6 +243,7 @@ class Principal(NamedTuple):
     method: AuthenticationMethod
     decrypted_by: int | None = None  # the credential that opened what says so, where that was encrypted
     session_ends: datetime | None = None  # when the identity provider wants a session by it to be over
+    dated: bool = True  # whether `authenticated_at` was said; else it is when we heard of it
 
 
 class TokenRequest(NamedTuple):

@@ -14,6 +14,8 @@ from sts.core.errors import (
     InvalidReply,
     InvalidState,
     IssuingFailed,
+    NamespaceNotFound,
+    StoreUnavailable,
     StsError,
     TooManyRequests,
 )
@@ -145,7 +147,8 @@ def _order(visit: Visit, pending: PendingSignIn) -> TokenOrder:
 def take(visit: Visit, returned: Returned, desk: Desk) -> Deliver:
     """Take an identity provider's answer to a sign-in that this browser began; raises InvalidState, SignInRefused.
 
-    One sign-in is good for one answer, whatever becomes of that (threats.md, 7.3): what is refused uses it up too.
+    One sign-in is good for one answer, whatever becomes of that (threats.md, 7.3): what is refused uses it up too, but
+    for want of the database.
     """
     pending = _own(visit, returned.state, desk)
     relying_party = _still_there(visit, pending, desk)
@@ -154,6 +157,8 @@ def take(visit: Visit, returned: Returned, desk: Desk) -> Deliver:
     with _telling(pending, relying_party):
         try:
             return _completed(visit, pending, returned.proof, desk)
+        except (StoreUnavailable, NamespaceNotFound):  # nothing is on record, nor can be
+            raise
         except StsError:
             with suppress(InvalidState):  # it is over already
                 desk.states.use(visit.namespace, pending)
@@ -221,8 +226,13 @@ def _still_there(visit: Visit, pending: PendingSignIn, desk: Desk) -> RelyingPar
 
 
 def _require_fresh(pending: PendingSignIn, principal: Principal) -> None:
-    """Refuse an old sign-in where a fresh one was asked for: not every identity provider heeds wfresh."""
-    if pending.fresh is not None and principal.authenticated_at < pending.started_at - pending.fresh - SKEW:
+    """Refuse an old sign-in where a fresh one was asked for, and silence: not every identity provider heeds wfresh."""
+    if pending.fresh is None:
+        return
+    if not principal.dated:
+        detail = f"a fresh sign-in was asked for, and the token does not say when '{principal.name}' signed in"
+        raise AuthenticationFailed(detail=detail)
+    if principal.authenticated_at < pending.started_at - pending.fresh - SKEW:
         at = principal.authenticated_at.isoformat(timespec="seconds")
         raise AuthenticationFailed(detail=f"a fresh sign-in was asked for, and '{principal.name}' signed in at {at}")
 
@@ -326,10 +336,13 @@ def _checked_address(address: str, base_url: str) -> str:
 
 @contextmanager
 def _telling(pending: PendingSignIn, relying_party: RelyingParty) -> Iterator[None]:
-    """Have the relying party hear of what is refused from here on, but for a sign-in that is none of its browser's."""
+    """Have the relying party hear of what is refused from here on.
+
+    Not of a sign-in that is none of its browser's; and where its namespace is gone, so is the relying party.
+    """
     try:
         yield
-    except InvalidState:
+    except (InvalidState, NamespaceNotFound):
         raise
     except StsError as error:
         raise SignInRefused(error, pending, relying_party) from error

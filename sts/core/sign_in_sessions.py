@@ -17,7 +17,8 @@ def usable_session(visit: Visit, wish: Wish, desk: Desk) -> Session | None:
         return None
     if wish.fresh is None:
         return session
-    return session if visit.now - session.principal.authenticated_at < wish.fresh else None
+    principal = session.principal
+    return session if principal.dated and visit.now - principal.authenticated_at < wish.fresh else None
 
 
 def _is_as_asked(asked: str | None, method: AuthenticationMethod) -> bool:

@@ -206,10 +206,17 @@ def _members(principal: Principal) -> list[object]:
         principal.claims,
         principal.authenticated_at.timestamp(),
         principal.method,
+        principal.dated,
     ]
 
 
 def _principal(members: list[Any]) -> Principal:
-    name, identity_provider, claims, at, method = members
-    made = tuple(Claim(*claim) for claim in claims)
-    return Principal(name, identity_provider, made, datetime.fromtimestamp(at, UTC), AuthenticationMethod(method))
+    name, identity_provider, claims, at, method, dated = members
+    return Principal(
+        name=name,
+        identity_provider=identity_provider,
+        claims=tuple(Claim(*claim) for claim in claims),
+        authenticated_at=datetime.fromtimestamp(at, UTC),
+        method=AuthenticationMethod(method),
+        dated=dated,
+    )

@@ -18,6 +18,7 @@ ALICE = Principal(
     claims=(Claim("urn:a", "b \u00e9 \U0001f600", "adfs"), Claim("urn:a", "c", "adfs")),
     authenticated_at=NOW - timedelta(minutes=3),
     method=AuthenticationMethod.X509,
+    dated=False,
 )
 SIGNED_IN = Session(0, "adfs", ALICE, vouched="a certificate", browser="0" * 64)
 ORDERS = ("https://orders.example/?x=1", "https://orders.example/signin")

@@ -4,11 +4,14 @@ from collections.abc import Iterator
 
 import pytest
 
+from sts.operations import namespaces
+from sts.store import tables
 from tests.flows.conftest import people, people_pattern
 from tests.flows.identity_provider import IdentityProvider
 from tests.flows.people import Person
 from tests.flows.signing_in import ADFS, ADFS_CONFIGURATION, OTHER, REPLY, signed_in
 from tests.flows.world import SECRET, World, lend, open_world
+from tests.threats.endpoints import rows_of
 
 __all__ = ["people", "people_pattern"]
 
@@ -89,3 +92,19 @@ def test_session_by_a_password_that_was_changed_by_then_is_not_used(people: Worl
         assert fresh.type(fresh.sign_in("form"), password=known).status == 401
         assert fresh.type(fresh.sign_in("form"), password=f"password {seconds}").status == 200
         assert goes_on(fresh, "form")
+
+
+@pytest.mark.parametrize("party", ["jwt", "told", "form"])
+def test_sign_in_at_a_namespace_that_was_deleted_meanwhile_finds_it_gone(
+    people: World, other: World, party: str
+) -> None:
+    """Nor is anything told to a relying party, which is gone as well."""
+    person = Person(other)
+    asked = person.sign_in(party)
+    namespaces.delete(people.service.installation, "contoso", people.now)
+    page = person.type(asked) if party == "form" else person.bring(ADFS.asked_by(asked), ADFS.answer(other))
+    assert (page.status, page.heading, page.fields) == (404, "There is nothing at this address", {})
+    record = other.records()[-1]
+    assert (record["error"], record["detail"]) == ("ACS50001", "it was deleted meanwhile")
+    assert "token_id" not in record
+    assert rows_of(people, tables.browser_session) == []
