@@ -272,6 +272,7 @@ class IssuedToken(NamedTuple):
     credential_id: int
     encrypted: bool = False
     decrypted_by: int | None = None  # the credential that opened the token for which this one is given
+    actors: tuple[Actor, ...] = ()  # who acts for the principal, the nearest first
 
     def __repr__(self) -> str:
         """Everything but the token."""

@@ -186,6 +186,7 @@ def _completed(visit: Visit, pending: PendingSignIn, proof: TokenProof, desk: De
 
     def deliver(examined: Examined) -> Deliver:
         principal = examined.principal
+        _refuse_actors(examined)
         _require_fresh(pending, principal)
         _require_as_asked(pending, principal.method)
         issued = issue_to(principal, _order(visit, pending), desk.parts, visit.now)
@@ -223,6 +224,14 @@ def _still_there(visit: Visit, pending: PendingSignIn, desk: Desk) -> RelyingPar
     relying_party = find_relying_party(visit.namespace, pending.realm, desk.parts.directory)
     _reply(visit.namespace, relying_party, pending.reply)
     return relying_party
+
+
+def _refuse_actors(examined: Examined) -> None:
+    """Refuse a token by which somebody acts for a person: no session says so, and all its tokens would be about him."""
+    if examined.actors:
+        chain = ", ".join(f"'{actor.name}'" for actor in examined.actors)
+        detail = f"{chain} would sign in for '{examined.principal.name}' (actor), and nobody signs in for somebody else"
+        raise AuthenticationFailed(detail=detail)
 
 
 def _require_fresh(pending: PendingSignIn, principal: Principal) -> None:
