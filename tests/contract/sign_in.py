@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from itertools import count
 
-from sts.core.errors import InvalidState
+from sts.core.errors import InvalidState, NamespaceNotFound
 from sts.core.model import Namespace
 from sts.core.ports import ReplayCache
 from sts.core.sign_in_steps import Completed, PendingSignIn, Session
@@ -48,12 +48,15 @@ class MemorySessions:
 
     def __init__(self) -> None:
         self.sessions: dict[str, tuple[int, datetime, Session]] = {}
+        self.deleted: set[int] = set()  # namespaces
 
     def find(self, namespace: Namespace, token: str, now: datetime) -> Session | None:
         namespace_id, expires_at, session = self.sessions.get(token, (0, now, None))
         return session if namespace_id == namespace.id and now < expires_at else None
 
     def start(self, namespace: Namespace, session: Session, now: datetime) -> str:
+        if namespace.id in self.deleted:
+            raise NamespaceNotFound(f"there is no namespace '{namespace.name}'")
         before = next((known.relying_parties for *_, known in self.sessions.values() if known.id == session.id), ())
         self._remove([session.id])
         token = f"token{next(_numbers)}"

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from sts.core.errors import NamespaceNotFound
 from sts.core.exchange import Principal
 from sts.core.model import Claim, Namespace
 from sts.core.sign_in_steps import Session
@@ -157,3 +158,10 @@ def test_sessions_go_with_their_namespace(backend: Backend) -> None:
     backend.delete_namespace(contoso)
     again = backend.save_namespace(CONTOSO)
     assert backend.sessions.find(again, token, NOW) is None
+
+
+def test_no_session_begins_at_a_namespace_that_is_gone(backend: Backend) -> None:
+    contoso = backend.save_namespace(CONTOSO)
+    backend.delete_namespace(contoso)
+    with pytest.raises(NamespaceNotFound):
+        backend.sessions.start(contoso, SIGNED_IN, NOW)
