@@ -24,6 +24,7 @@ class Examined(NamedTuple):
 
     principal: Principal
     use: TokenUse
+    certificate: bytes  # of the identity provider, with whose key it is signed (DER)
     holder: ConfirmationKey | None = None  # the key that its presenter must prove to hold; None: bearer
     actors: tuple[Actor, ...] = ()  # who acts for the principal, the nearest first
 
@@ -86,10 +87,17 @@ def _examined(case: Case, parts: Parts, now: datetime) -> Examined:
         method = authentication_method(token.authentication_method)
     signed_in = now if token.authenticated_at is None else min(token.authenticated_at, now)
     principal = Principal(
-        _name(claims, provider), token.issuer, claims, signed_in, method, case.decrypted_by, token.session_ends
+        name=_name(claims, provider),
+        identity_provider=token.issuer,
+        claims=claims,
+        authenticated_at=signed_in,
+        method=method,
+        decrypted_by=case.decrypted_by,
+        session_ends=token.session_ends,
+        dated=token.authenticated_at is not None,
     )
     use = TokenUse(token.issuer, token.id, ends + SKEW, token.issued_at, case.decrypted_by)
-    return Examined(principal, use, token.holder, token.actors)
+    return Examined(principal, use, token.key.material, token.holder, token.actors)
 
 
 def _verified(presented: Presented, provider: IdentityProvider, parts: Parts, now: datetime) -> VerifiedToken:

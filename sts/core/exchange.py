@@ -243,6 +243,7 @@ class Principal(NamedTuple):
     method: AuthenticationMethod
     decrypted_by: int | None = None  # the credential that opened what says so, where that was encrypted
     session_ends: datetime | None = None  # when the identity provider wants a session by it to be over
+    dated: bool = True  # whether `authenticated_at` was said; else it is when we heard of it
 
 
 class TokenRequest(NamedTuple):
@@ -271,6 +272,7 @@ class IssuedToken(NamedTuple):
     credential_id: int
     encrypted: bool = False
     decrypted_by: int | None = None  # the credential that opened the token for which this one is given
+    actors: tuple[Actor, ...] = ()  # who acts for the principal, the nearest first
 
     def __repr__(self) -> str:
         """Everything but the token."""

@@ -34,6 +34,7 @@ class TokenOrder(NamedTuple):
     realm: str
     formats: frozenset[TokenFormat]  # what this door can deliver
     provider: str | None  # the name of the identity provider that vouches; None: a service identity asks for itself
+    actors: tuple[Actor, ...] = ()  # who acts for whoever asks, the nearest first
 
 
 def issue(request: TokenRequest, parts: Parts, now: datetime) -> IssuedToken:
@@ -45,13 +46,12 @@ def issue(request: TokenRequest, parts: Parts, now: datetime) -> IssuedToken:
     namespace = parts.directory.namespace(request.namespace)
     if request.client is not None:
         authenticate(namespace, request._replace(proof=request.client), parts, now)
-    if isinstance(request.proof, TokenProof):
-        presented = Presented.at_token_endpoint(namespace, request.proof, request.source)
-        redeemed = redeem(presented, parts, now)
-        principal, provider = redeemed.principal, redeemed.provider
-    else:
-        principal, provider = authenticate(namespace, request, parts, now), None
-    return issue_to(principal, TokenOrder(namespace, request.realm, request.formats, provider), parts, now)
+    if not isinstance(request.proof, TokenProof):
+        principal = authenticate(namespace, request, parts, now)
+        return issue_to(principal, TokenOrder(namespace, request.realm, request.formats, None), parts, now)
+    redeemed = redeem(Presented.at_token_endpoint(namespace, request.proof, request.source), parts, now)
+    order = TokenOrder(namespace, request.realm, request.formats, redeemed.provider, redeemed.actors)
+    return issue_to(redeemed.principal, order, parts, now)
 
 
 def issue_to(principal: Principal, order: TokenOrder, parts: Parts, now: datetime) -> IssuedToken:
@@ -69,7 +69,8 @@ def issue_to(principal: Principal, order: TokenOrder, parts: Parts, now: datetim
         )
     require_allowed(order, relying_party, principal, parts.directory)
     claims = output_claims(relying_party, principal)
-    return mint(MintOrder(order.namespace, relying_party, principal, claims, order.realm), parts, now)
+    wanted = MintOrder(order.namespace, relying_party, principal, claims, order.realm, actors=order.actors)
+    return mint(wanted, parts, now)
 
 
 def require_allowed(order: TokenOrder, relying_party: RelyingParty, principal: Principal, directory: Directory) -> None:
@@ -163,6 +164,7 @@ def mint(order: MintOrder, parts: Parts, now: datetime) -> IssuedToken:
         credential_id=credential.id,
         encrypted=encrypt is not None,
         decrypted_by=order.principal.decrypted_by,
+        actors=order.actors,
     )
 
 

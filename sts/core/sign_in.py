@@ -14,14 +14,24 @@ from sts.core.errors import (
     InvalidReply,
     InvalidState,
     IssuingFailed,
+    NamespaceNotFound,
+    StoreUnavailable,
     StsError,
     TooManyRequests,
 )
 from sts.core.exchange import PasswordAttempt, Principal, TokenProof
 from sts.core.issue import TokenOrder, find_relying_party, issue_to
-from sts.core.model import Claim, IdentityProvider, Namespace, ProviderKind, RelyingParty, ServiceIdentity, TokenFormat
+from sts.core.model import Claim, IdentityProvider, Namespace, ProviderKind, RelyingParty, TokenFormat
 from sts.core.parts import Parts
 from sts.core.presented import SKEW, Presented
+from sts.core.sign_in_sessions import (
+    may_sign_in,
+    new_session,
+    secrets_of,
+    still_good,
+    thumbprint,
+    usable_session,
+)
 from sts.core.sign_in_steps import (
     AskPassword,
     AtProvider,
@@ -38,6 +48,7 @@ from sts.core.sign_in_steps import (
     Unsolicited,
     Visit,
     Wish,
+    Witnessed,
 )
 from sts.core.uris import AuthenticationMethod, authentication_method
 
@@ -69,9 +80,11 @@ def begin(visit: Visit, wish: Wish, desk: Desk) -> Step:
     with _telling(pending, relying_party):
         allowed = allowed_providers(visit.namespace, relying_party, desk.parts)
         wanted = by_home_realm(allowed, wish.home_realm)
-        session = _usable_session(visit, wish, desk)
-        if session is not None and _still_good(visit, session, wanted or allowed, desk):
-            return _by_session(visit, pending, session, desk)
+        session = usable_session(visit, wish, desk)
+        if session is not None and still_good(visit, session, wanted or allowed, desk):
+            delivered = _by_session(visit, pending, session, desk)
+            if delivered is not None:
+                return delivered
         return _discover(pending, relying_party, _Candidates(allowed, wanted, wish), desk)
 
 
@@ -120,50 +133,11 @@ def by_home_realm(providers: Sequence[IdentityProvider], home_realm: str | None)
     return exact or tuple(provider for provider in providers if domain in provider.email_domains)
 
 
-def _usable_session(visit: Visit, wish: Wish, desk: Desk) -> Session | None:
-    """The browser's session, unless the relying party wants a choice, a fresher sign-in or another way of it."""
-    if wish.choose or not visit.browser.session:
-        return None
-    session = desk.sessions.find(visit.namespace, visit.browser.session, visit.now)
-    if session is None or not _is_as_asked(wish.authentication, session.principal.method):
-        return None
-    if wish.fresh is None:
-        return session
-    return session if visit.now - session.principal.authenticated_at < wish.fresh else None
-
-
-def _is_as_asked(asked: str | None, method: AuthenticationMethod) -> bool:
-    """Whether somebody signed in by the method that is asked for; one that we do not know is met by none."""
-    if asked in (None, AuthenticationMethod.UNSPECIFIED):
-        return True
-    wanted = authentication_method(asked or "")
-    if wanted is AuthenticationMethod.PASSWORD:
-        return method in (wanted, AuthenticationMethod.PASSWORD_PROTECTED_TRANSPORT)
-    return method is wanted is not AuthenticationMethod.UNSPECIFIED
-
-
-def _still_good(visit: Visit, session: Session, providers: Sequence[IdentityProvider], desk: Desk) -> bool:
-    """Whether the session is of one of these identity providers as they are now, and its account may still sign in."""
-    provider, principal = _named(providers, session.provider), session.principal
-    if provider is None:
-        return False
-    if provider.kind is not ProviderKind.LOCAL:
-        return provider.issuer == principal.identity_provider
-    identity = desk.parts.directory.service_identity(visit.namespace, principal.name)
-    if principal.identity_provider != provider.name or identity is None or not _may_sign_in(identity):
-        return False
-    return identity.secrets_since is None or principal.authenticated_at >= identity.secrets_since
-
-
-def _may_sign_in(identity: ServiceIdentity | None) -> bool:
-    return identity is not None and identity.enabled and identity.interactive
-
-
-def _by_session(visit: Visit, pending: PendingSignIn, session: Session, desk: Desk) -> Deliver:
+def _by_session(visit: Visit, pending: PendingSignIn, session: Session, desk: Desk) -> Deliver | None:
+    """A token by the session, None if somebody has signed out of it meanwhile: nobody would tell the relying party."""
     pending = pending._replace(provider=session.provider)
     issued = issue_to(session.principal, _order(visit, pending), desk.parts, visit.now)
-    desk.sessions.join(session, pending.realm, pending.reply)
-    return Deliver(issued, pending)
+    return Deliver(issued, pending) if desk.sessions.join(session, pending.realm, pending.reply) else None
 
 
 def _order(visit: Visit, pending: PendingSignIn) -> TokenOrder:
@@ -173,7 +147,8 @@ def _order(visit: Visit, pending: PendingSignIn) -> TokenOrder:
 def take(visit: Visit, returned: Returned, desk: Desk) -> Deliver:
     """Take an identity provider's answer to a sign-in that this browser began; raises InvalidState, SignInRefused.
 
-    One sign-in is good for one answer, whatever becomes of that (threats.md, 7.3): what is refused uses it up too.
+    One sign-in is good for one answer, whatever becomes of that (threats.md, 7.3): what is refused uses it up too, but
+    for want of the database.
     """
     pending = _own(visit, returned.state, desk)
     relying_party = _still_there(visit, pending, desk)
@@ -182,6 +157,8 @@ def take(visit: Visit, returned: Returned, desk: Desk) -> Deliver:
     with _telling(pending, relying_party):
         try:
             return _completed(visit, pending, returned.proof, desk)
+        except (StoreUnavailable, NamespaceNotFound):  # nothing is on record, nor can be
+            raise
         except StsError:
             with suppress(InvalidState):  # it is over already
                 desk.states.use(visit.namespace, pending)
@@ -209,10 +186,12 @@ def _completed(visit: Visit, pending: PendingSignIn, proof: TokenProof, desk: De
 
     def deliver(examined: Examined) -> Deliver:
         principal = examined.principal
+        _refuse_actors(examined)
         _require_fresh(pending, principal)
         _require_as_asked(pending, principal.method)
         issued = issue_to(principal, _order(visit, pending), desk.parts, visit.now)
-        completed = Completed(pending, examined.use, _session(visit, pending, principal, desk))
+        session = new_session(visit, pending, Witnessed(principal, thumbprint(examined.certificate)), desk)
+        completed = Completed(pending, examined.use, session)
         return Deliver(issued, pending, desk.records.complete(visit.namespace, completed, visit.now))
 
     return examine(Case(presented, provider), deliver, desk.parts, visit.now)
@@ -247,9 +226,22 @@ def _still_there(visit: Visit, pending: PendingSignIn, desk: Desk) -> RelyingPar
     return relying_party
 
 
+def _refuse_actors(examined: Examined) -> None:
+    """Refuse a token by which somebody acts for a person: no session says so, and all its tokens would be about him."""
+    if examined.actors:
+        chain = ", ".join(f"'{actor.name}'" for actor in examined.actors)
+        detail = f"{chain} would sign in for '{examined.principal.name}' (actor), and nobody signs in for somebody else"
+        raise AuthenticationFailed(detail=detail)
+
+
 def _require_fresh(pending: PendingSignIn, principal: Principal) -> None:
-    """Refuse an old sign-in where a fresh one was asked for: not every identity provider heeds wfresh."""
-    if pending.fresh is not None and principal.authenticated_at < pending.started_at - pending.fresh - SKEW:
+    """Refuse an old sign-in where a fresh one was asked for, and silence: not every identity provider heeds wfresh."""
+    if pending.fresh is None:
+        return
+    if not principal.dated:
+        detail = f"a fresh sign-in was asked for, and the token does not say when '{principal.name}' signed in"
+        raise AuthenticationFailed(detail=detail)
+    if principal.authenticated_at < pending.started_at - pending.fresh - SKEW:
         at = principal.authenticated_at.isoformat(timespec="seconds")
         raise AuthenticationFailed(detail=f"a fresh sign-in was asked for, and '{principal.name}' signed in at {at}")
 
@@ -262,16 +254,6 @@ def _require_as_asked(pending: PendingSignIn, method: AuthenticationMethod) -> N
     both = {pending.method, method}
     if len(both) == 2 and AuthenticationMethod.UNSPECIFIED not in both and not both <= _PASSWORDS:
         raise AuthenticationFailed(detail=f"{pending.method} was asked for, and the sign-in was by {method}")
-
-
-def _session(visit: Visit, pending: PendingSignIn, principal: Principal, desk: Desk) -> Session:
-    """The session that begins: a new one, so that no token from before the sign-in is worth anything after it."""
-    token = visit.browser.session
-    known = desk.sessions.find(visit.namespace, token, visit.now) if token else None
-    replaced, parties = (0, ()) if known is None else (known.id, known.relying_parties)
-    here = (pending.realm, pending.reply)
-    parties = parties if here in parties else (*parties, here)
-    return Session(replaced, pending.provider, principal, parties)
 
 
 def sign_in_locally(visit: Visit, typed: Typed, desk: Desk) -> Deliver | AskPassword:
@@ -287,7 +269,7 @@ def sign_in_locally(visit: Visit, typed: Typed, desk: Desk) -> Deliver | AskPass
         if provider.kind is not ProviderKind.LOCAL:
             raise InvalidState(detail=f"identity provider '{provider.name}' takes no passwords here")
         try:
-            _check_password(visit, typed, desk)
+            vouched = _check_password(visit, typed, desk)
         except (AuthenticationFailed, TooManyRequests) as refused:
             again = pending._replace(nonce=desk.states.new_nonce(), started_at=visit.now.replace(microsecond=0))
             return AskPassword(relying_party, provider, again, refused, typed.name)
@@ -295,19 +277,19 @@ def sign_in_locally(visit: Visit, typed: Typed, desk: Desk) -> Deliver | AskPass
         principal = Principal(typed.name, provider.name, claims, visit.now, _LOCAL_METHOD)
         device = desk.devices.remember(visit.namespace, typed.name)
         issued = issue_to(principal, _order(visit, pending), desk.parts, visit.now)
-        begun = desk.sessions.start(visit.namespace, _session(visit, pending, principal, desk), visit.now)
-        return Deliver(issued, pending, begun, device)
+        session = new_session(visit, pending, Witnessed(principal, vouched), desk)
+        return Deliver(issued, pending, desk.sessions.start(visit.namespace, session, visit.now), device)
 
 
-def _check_password(visit: Visit, typed: Typed, desk: Desk) -> None:
-    """Raise AuthenticationFailed or TooManyRequests.
+def _check_password(visit: Visit, typed: Typed, desk: Desk) -> str:
+    """The secrets of the account whose password was typed; raises AuthenticationFailed or TooManyRequests.
 
     A name that does not exist, is disabled, is not interactive or has another password costs and answers the same. A
     browser in which the name has signed in before is counted by itself: strangers who guess do not lock its owner out.
     """
     parts = desk.parts
     identity = parts.directory.service_identity(visit.namespace, typed.name)
-    is_usable = _may_sign_in(identity)
+    is_usable = may_sign_in(identity)
     device = desk.devices.recognised(visit.namespace, typed.name, visit.browser.device)
     counted = typed.name if device is None else f"{typed.name} {device}"
     attempt = PasswordAttempt(visit.namespace, counted, typed.password, visit.browser.source)
@@ -318,6 +300,7 @@ def _check_password(visit: Visit, typed: Typed, desk: Desk) -> None:
             state = "disabled" if not identity.enabled else "not interactive"
             raise AuthenticationFailed(detail=f"service identity '{identity.name}' is {state}") from error
         raise
+    return secrets_of(identity)
 
 
 def _named(providers: Sequence[IdentityProvider], name: str) -> IdentityProvider | None:
@@ -362,10 +345,13 @@ def _checked_address(address: str, base_url: str) -> str:
 
 @contextmanager
 def _telling(pending: PendingSignIn, relying_party: RelyingParty) -> Iterator[None]:
-    """Have the relying party hear of what is refused from here on, but for a sign-in that is none of its browser's."""
+    """Have the relying party hear of what is refused from here on.
+
+    Not of a sign-in that is none of its browser's; and where its namespace is gone, so is the relying party.
+    """
     try:
         yield
-    except InvalidState:
+    except (InvalidState, NamespaceNotFound):
         raise
     except StsError as error:
         raise SignInRefused(error, pending, relying_party) from error

@@ -2,13 +2,15 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from sts.core.errors import StsError
 from sts.core.exchange import IssuedToken, Principal, TokenProof, TokenUse
 from sts.core.model import IdentityProvider, Namespace, RelyingParty
 from sts.core.parts import Parts
 from sts.core.uris import AuthenticationMethod
+
+RETIRED: Final = "retired"  # vouched for by a certificate that was taken away only after it had expired
 
 
 class Wish(Protocol):
@@ -91,11 +93,20 @@ class Session(NamedTuple):
     provider: str
     principal: Principal
     relying_parties: tuple[tuple[str, str], ...] = ()  # realm as asked for, and reply address
+    vouched: str = ""  # by which certificate of the identity provider, or by which secrets of the account, it began
+    browser: str = ""  # the mark of the browser in which it began
 
     def ends(self, namespace: Namespace, now: datetime) -> datetime:
         """When a session that begins now is over: by the namespace, earlier if the identity provider says so."""
         ours, theirs = now + namespace.session, self.principal.session_ends
         return ours if theirs is None else min(ours, theirs)
+
+
+class Witnessed(NamedTuple):
+    """Who signed in, and what vouches for that; no session lasts longer than that does."""
+
+    principal: Principal
+    vouched: str
 
 
 class Returned(NamedTuple):
@@ -152,14 +163,15 @@ class Sessions(Protocol):
     def start(self, namespace: Namespace, session: Session, now: datetime) -> str:
         """Begin a session until its `ends`, and answer its token.
 
-        It takes the place of the stored one whose id it bears, if any.
+        It takes the place of the stored one whose id it bears, if that is there, and takes over its relying parties.
+        Raises NamespaceNotFound for a namespace that is gone.
         """
 
-    def join(self, session: Session, realm: str, reply: str) -> None:
-        """Remember that a relying party got a token."""
+    def join(self, session: Session, realm: str, reply: str) -> bool:
+        """Remember that a relying party got a token; answers whether the session is there still."""
 
-    def end(self, session: Session) -> None:
-        """End the session."""
+    def end(self, namespace: Namespace, session: Session, now: datetime) -> tuple[tuple[str, str], ...]:
+        """End the session and all others that began in its browser at the namespace; answers their relying parties."""
 
 
 class Completed(NamedTuple):
@@ -177,7 +189,8 @@ class SignInRecords(Protocol):
         """Record it, and answer the token of the session.
 
         Raises InvalidState for a sign-in that is over already, whose token then stays unused; ReplayedToken for a
-        token that was used, which ends the sign-in; StoreUnavailable when nothing could be recorded.
+        token that was used, which ends the sign-in; StoreUnavailable when nothing could be recorded; NamespaceNotFound
+        for a namespace that is gone.
         """
 
 

@@ -1,12 +1,13 @@
 """Signing out by browser: who must forget, and where it leads (WS-Federation 1.2, 13.2.4; acs.md, 3.4)."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from sts.core.addresses import check_url, origin_of
 from sts.core.model import IdentityProvider, Namespace, ProviderKind, RelyingParty
 from sts.core.parts import Parts
 from sts.core.realms import candidates
-from sts.core.sign_in_steps import Desk, Session, Visit
+from sts.core.sign_in_steps import Desk, Visit
 
 
 class SigningOut(NamedTuple):
@@ -27,32 +28,32 @@ class SignedOut(NamedTuple):
 
 
 def sign_out(visit: Visit, wanted: SigningOut, desk: Desk) -> SignedOut:
-    """End the browser's session at the namespace; raises StoreUnavailable.
+    """End the browser's sessions at the namespace; raises StoreUnavailable.
 
+    Sign-ins of several tabs that come back at once begin a session each, of which the browser keeps one.
     Whoever signs out is signed out, whatever else is wrong: an address that is not registered leads nowhere.
     """
     session = desk.sessions.find(visit.namespace, visit.browser.session, visit.now) if visit.browser.session else None
-    owner = _owner(visit.namespace, wanted, session, desk.parts)
+    parties = () if session is None else desk.sessions.end(visit.namespace, session, visit.now)
+    owner = _owner(visit.namespace, wanted, [realm for realm, _ in parties], desk.parts)
     reply = wanted.reply if owner is not None else None
     realm = owner.realm if owner is not None else None
     if session is None:
         return SignedOut(reply=reply, realm=realm)
-    desk.sessions.end(session)
     return SignedOut(
         principal=session.principal.name,
-        cleanups=tuple(address for realm, address in session.relying_parties if _is_its(visit, realm, address, desk)),
+        cleanups=tuple(address for realm, address in parties if _is_its(visit, realm, address, desk)),
         provider=_provider(visit.namespace, session.provider, desk.parts),
         reply=reply,
         realm=realm,
     )
 
 
-def _owner(namespace: Namespace, wanted: SigningOut, session: Session | None, parts: Parts) -> RelyingParty | None:
-    """The relying party whose registered address the reply is: the one that asks, or one of the session."""
+def _owner(namespace: Namespace, wanted: SigningOut, realms: Sequence[str], parts: Parts) -> RelyingParty | None:
+    """The relying party whose registered address the reply is: the one that asks, or one of those signed in to."""
     if wanted.reply is None or not _is_usable(wanted.reply, namespace):
         return None
-    realms = [realm for realm, _ in session.relying_parties] if session is not None else []
-    for realm in ([wanted.realm] if wanted.realm else []) + realms:
+    for realm in (*([wanted.realm] if wanted.realm else []), *realms):
         relying_party = parts.directory.relying_party(namespace, candidates(realm))
         if relying_party is not None and wanted.reply in relying_party.reply:
             return relying_party

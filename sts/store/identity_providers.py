@@ -6,7 +6,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from sts.core.errors import Conflict
-from sts.core.model import ContentEncryption, IdentityProvider, Namespace, ProviderKind
+from sts.core.model import ContentEncryption, IdentityProvider, Namespace, PartnerCertificate, ProviderKind
 from sts.store import metadata_refreshes, metadata_sources, partner_certificates, rows, sessions, tables
 from sts.store.changes import Change, ChangeKind
 from sts.store.tables import identity_provider as _TABLE
@@ -34,8 +34,12 @@ def save(change: Change, namespace: Namespace, provider: IdentityProvider) -> Id
     if provider.id:
         before = rows.stored(change.connection, _TABLE, namespace, provider, "name")
         _touch(change, namespace, before)
-        if not provider.enabled or before != provider.name or _distrusts(change, provider):
+        gone = _taken_away(change, provider)
+        distrusts = any(each.not_after >= change.now for each in gone)  # whoever had its key could sign anybody in
+        if not provider.enabled or before != provider.name or distrusts:
             sessions.end_of_provider(change, namespace, before)
+        elif gone:
+            sessions.outlive(change, namespace, before, [each.der for each in gone])
     values = {name: getattr(provider, name) for name in _PLAIN} | {
         "kind": provider.kind,
         "email_domains": list(provider.email_domains),
@@ -49,11 +53,11 @@ def save(change: Change, namespace: Namespace, provider: IdentityProvider) -> Id
     return provider
 
 
-def _distrusts(change: Change, provider: IdentityProvider) -> bool:
-    """Whether a certificate is taken away that is valid: whoever had its key could sign anybody in."""
+def _taken_away(change: Change, provider: IdentityProvider) -> list[PartnerCertificate]:
+    """The certificates that it has no more, expired ones too."""
     known = partner_certificates.by_owner(change.connection, _TABLE, _TABLE.c.id == provider.id)
     kept = {certificate.der for certificate in provider.certificates}
-    return any(each.der not in kept and each.not_after >= change.now for each in known.get(provider.id, ()))
+    return [each for each in known.get(provider.id, ()) if each.der not in kept]
 
 
 def delete(change: Change, namespace: Namespace, provider: IdentityProvider) -> None:

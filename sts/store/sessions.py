@@ -3,15 +3,19 @@
 import hashlib
 import json
 import secrets
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from hmac import compare_digest
 from typing import Any, Final
 
 import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
 
+from sts.core.errors import NamespaceNotFound
 from sts.core.exchange import Principal
 from sts.core.model import Claim, Namespace, ProviderKind
-from sts.core.sign_in_steps import Session
+from sts.core.sign_in_sessions import thumbprint
+from sts.core.sign_in_steps import RETIRED, Session
 from sts.core.uris import AuthenticationMethod
 from sts.store import upsert
 from sts.store.bounded import bounded
@@ -27,8 +31,21 @@ from sts.store.tables import identity_provider
 MOST_RELYING_PARTIES: Final = 200  # of one session; a page cannot sign out of more
 
 _COMPACT: Final = json.JSONEncoder(separators=(",", ":"))  # which json.dumps makes anew each time
-_GIVEN: Final = ("id", "namespace_id", "token_hash", "provider", "name", "principal", "relying_parties", "expires_at")
+_GIVEN: Final = (
+    *("id", "namespace_id", "token_hash", "browser", "provider", "vouched"),
+    *("name", "principal", "relying_parties", "expires_at"),
+)
 _START: Final = Prepared(lambda connection: sa.insert(_TABLE).values({name: sa.bindparam(name) for name in _GIVEN}))
+_KNOWN: Final = Prepared(
+    lambda connection: (
+        sa.select(_TABLE.c.relying_parties).where(_TABLE.c.id == sa.bindparam("wanted")).with_for_update()
+    )
+)
+_KNOWN_JOINED: Final = Prepared(
+    lambda connection: sa.select(_JOINED.c.realm, _JOINED.c.reply).where(
+        _JOINED.c.browser_session_id == sa.bindparam("wanted")
+    )
+)
 _END: Final = Prepared(lambda connection: sa.delete(_TABLE).where(_TABLE.c.id == sa.bindparam("ended")))
 
 
@@ -46,57 +63,94 @@ class SqlSessions:
             row = connection.execute(sa.select(_TABLE).where(*mine)).first()
             if row is None or not compare_digest(row.token_hash, hashed):
                 return None
-            joined = sa.select(_JOINED.c.reply, _JOINED.c.realm).where(_JOINED.c.browser_session_id == row.id)
-            by_reply = {reply: realm for realm, reply in json.loads(row.relying_parties)}
-            by_reply |= {row.reply: row.realm for row in connection.execute(joined)}
-        parties = tuple((by_reply[reply], reply) for reply in sorted(by_reply))
-        return Session(row.id, row.provider, _principal(json.loads(row.principal)), parties)
+            joined = sa.select(_JOINED.c.realm, _JOINED.c.reply).where(_JOINED.c.browser_session_id == row.id)
+            parties = _parties(row.relying_parties, connection.execute(joined).all())
+        principal = _principal(json.loads(row.principal))
+        return Session(row.id, row.provider, principal, parties, row.vouched, row.browser)
 
     def start(self, namespace: Namespace, session: Session, now: datetime) -> str:
         """Begin a session until its `ends`, and answer its token; raises StoreUnavailable.
 
-        It takes the place of the stored one whose id it bears, if any.
+        It takes the place of the stored one whose id it bears, if that is there, and takes over its relying parties.
+        Raises NamespaceNotFound for a namespace that is gone.
         """
         with self._database.recording_at_once() as connection:
             token = start(connection, namespace, session, now)
         faultpoint("session.begun")
         return token
 
-    def join(self, session: Session, realm: str, reply: str) -> None:
-        """Remember that a relying party got a token; raises StoreUnavailable."""
+    def join(self, session: Session, realm: str, reply: str) -> bool:
+        """Remember that a relying party got a token; answers whether the session is there. Raises StoreUnavailable."""
         if (realm, reply) in session.relying_parties or len(session.relying_parties) >= MOST_RELYING_PARTIES:
-            return
+            return True
         with self._database.recording() as connection:
             mine = sa.select(_TABLE.c.id).where(_TABLE.c.id == session.id)
             if connection.scalar(mine.with_for_update()) is None:  # signed out meanwhile
-                return
+                return False
             new = upsert.insert(connection, _JOINED).values(**_joined(session.id, realm, reply))
             connection.execute(new.on_conflict_do_nothing())
+        return True
 
-    def end(self, session: Session) -> None:
-        """End the session; raises StoreUnavailable."""
+    def end(self, namespace: Namespace, session: Session, now: datetime) -> tuple[tuple[str, str], ...]:
+        """End the session and all others that began in its browser at the namespace; answers their relying parties.
+
+        Those are looked for among all sessions: an index would be written by every sign-in, and few people sign out.
+        Whoever has no session has nobody look. Raises StoreUnavailable.
+        """
+        others = self._others(namespace, session, now) if session.browser else []
         with self._database.recording_at_once() as connection:
-            _END.count(connection, ended=session.id)
+            told = {each: _end(connection, each) for each in sorted((session.id, *others))}  # nobody waits for a waiter
+        parties = dict.fromkeys((*told[session.id], *(party for each in others for party in told[each])))
+        return tuple(parties)[:MOST_RELYING_PARTIES]
+
+    def _others(self, namespace: Namespace, session: Session, now: datetime) -> Sequence[int]:
+        """The ids of what else began in the session's browser; by their index it would take five times as long."""
+        same = (_TABLE.c.namespace_id == namespace.id, _TABLE.c.browser == session.browser)
+        with self._database.reading() as connection:
+            found = connection.execute(sa.select(_TABLE.c.id, _TABLE.c.expires_at).where(*same)).all()
+        return [row.id for row in found if row.expires_at > now and row.id != session.id]
 
 
 def start(connection: Driven, namespace: Namespace, session: Session, now: datetime) -> str:
-    """Begin a session, and answer its token."""
+    """Begin a session, and answer its token; raises NamespaceNotFound."""
     token = secrets.token_urlsafe(32)
     hashed = hash_of(token)
-    _START.count(
-        connection,
-        id=id_of(hashed),
-        namespace_id=namespace.id,
-        token_hash=hashed,
-        provider=session.provider,
-        name=bounded(session.principal.name),
-        principal=_json(_members(session.principal)),
-        relying_parties=_json(session.relying_parties[-MOST_RELYING_PARTIES:]),
-        expires_at=seconds(session.ends(namespace, now)),
-    )
-    if session.id:
-        _END.count(connection, ended=session.id)
+    before = _end(connection, session.id) if session.id else ()
+    parties = [*(party for party in before if party not in session.relying_parties), *session.relying_parties]
+    try:
+        _START.count(
+            connection,
+            id=id_of(hashed),
+            namespace_id=namespace.id,
+            token_hash=hashed,
+            browser=session.browser,
+            provider=session.provider,
+            vouched=session.vouched,
+            name=bounded(session.principal.name),
+            principal=_json(_members(session.principal)),
+            relying_parties=_json(parties[-MOST_RELYING_PARTIES:]),
+            expires_at=seconds(session.ends(namespace, now)),
+        )
+    except IntegrityError as error:  # nothing else can be wrong with the row
+        raise NamespaceNotFound(
+            f"there is no namespace '{namespace.name}'", detail="it was deleted meanwhile"
+        ) from error
     return token
+
+
+def _end(connection: Driven, session_id: int) -> tuple[tuple[str, str], ...]:
+    """End a session, and answer its relying parties as they are now: none if it is over already."""
+    for (stored,) in _KNOWN.rows(connection, wanted=session_id):
+        parties = _parties(stored, _KNOWN_JOINED.rows(connection, wanted=session_id))
+        _END.count(connection, ended=session_id)
+        return parties
+    return ()
+
+
+def _parties(stored: str, joined: Iterable[Sequence[str]]) -> tuple[tuple[str, str], ...]:
+    """The relying parties of a session, by address: those when it began, and those that joined it."""
+    by_reply = {reply: realm for realm, reply in (*json.loads(stored), *joined)}
+    return tuple((by_reply[reply], reply) for reply in sorted(by_reply))
 
 
 def end_all(connection: sa.Connection) -> None:
@@ -109,6 +163,13 @@ def end_of_provider(change: Change, namespace: Namespace, provider: str) -> None
     change.connection.execute(
         sa.delete(_TABLE).where(_TABLE.c.namespace_id == namespace.id, _TABLE.c.provider == provider)
     )
+
+
+def outlive(change: Change, namespace: Namespace, provider: str, certificates: Iterable[bytes]) -> None:
+    """Have the sessions of an identity provider that these certificates (DER) vouched for go on without them."""
+    vouched = [thumbprint(certificate) for certificate in certificates]
+    mine = (_TABLE.c.namespace_id == namespace.id, _TABLE.c.provider == provider, _TABLE.c.vouched.in_(vouched))
+    change.connection.execute(sa.update(_TABLE).where(*mine).values(vouched=RETIRED))
 
 
 def end_of_account(change: Change, namespace: Namespace, name: str) -> None:
@@ -145,10 +206,17 @@ def _members(principal: Principal) -> list[object]:
         principal.claims,
         principal.authenticated_at.timestamp(),
         principal.method,
+        principal.dated,
     ]
 
 
 def _principal(members: list[Any]) -> Principal:
-    name, identity_provider, claims, at, method = members
-    made = tuple(Claim(*claim) for claim in claims)
-    return Principal(name, identity_provider, made, datetime.fromtimestamp(at, UTC), AuthenticationMethod(method))
+    name, identity_provider, claims, at, method, dated = members
+    return Principal(
+        name=name,
+        identity_provider=identity_provider,
+        claims=tuple(Claim(*claim) for claim in claims),
+        authenticated_at=datetime.fromtimestamp(at, UTC),
+        method=AuthenticationMethod(method),
+        dated=dated,
+    )

@@ -19,7 +19,8 @@ class SqlSignInRecords:
         """Record the sign-in, the use of its token and the session, and answer the session's token.
 
         Raises InvalidState for a sign-in that is over already, whose token then stays unused; ReplayedToken for a
-        token that was used, which ends the sign-in; StoreUnavailable when nothing could be recorded.
+        token that was used, which ends the sign-in; StoreUnavailable when nothing could be recorded; NamespaceNotFound
+        for a namespace that is gone.
         """
         with replay.recording(self._database, (completed.use,)) as connection:
             if completed.pending.nonce:

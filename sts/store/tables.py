@@ -341,7 +341,9 @@ browser_session = Table(
     Column("id", Id, primary_key=True, autoincrement=False),  # the first 63 bits of the hash
     _namespace(),
     Column("token_hash", Text, nullable=False),
+    Column("browser", Text, nullable=False),  # the mark of the browser; looked for when somebody signs out
     Column("provider", Text, nullable=False),
+    Column("vouched", Text, nullable=False),  # core.sign_in_steps.Session
     Column("name", Text, nullable=False),  # the principal's
     Column("principal", Text, nullable=False),  # JSON
     Column("relying_parties", Text, nullable=False),  # JSON: those that were known when it began

@@ -58,13 +58,16 @@ DOORS: Final[Mapping[str, Door]] = {
 }
 
 
+_NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
+
+
 class Outcome(NamedTuple):
     """An answer, and what the log says of it."""
 
     answer: Answer
     issued: IssuedToken | None = None
     error: StsError | None = None
-    noted: Mapping[str, object] = MappingProxyType({})  # more for the record
+    noted: Mapping[str, object] = _NOTHING  # more for the record
 
 
 def exchange(protocol: TokenProtocol, request: HttpRequest, namespace: str, parts: Parts, now: datetime) -> Outcome:
@@ -73,4 +76,5 @@ def exchange(protocol: TokenProtocol, request: HttpRequest, namespace: str, part
         issued = issue(protocol.parse(request, namespace), parts, now)
     except StsError as error:
         return Outcome(protocol.refuse(error, request.trace_id, now), error=error)
-    return Outcome(protocol.render(issued, now), issued=issued)
+    noted = {"actors": [actor.name for actor in issued.actors]} if issued.actors else _NOTHING
+    return Outcome(protocol.render(issued, now), issued=issued, noted=noted)

@@ -182,6 +182,7 @@ class MemoryBackend:
 
     def delete_namespace(self, namespace: Namespace) -> None:
         del self.directory.namespaces[namespace.name]
+        self.sessions.deleted.add(namespace.id)
 
     def save_rule_group(self, namespace: Namespace, group: RuleGroup) -> RuleGroup:
         stored = replace(group, id=group.id or next(self._ids))

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from itertools import count
 
-from sts.core.errors import InvalidState
+from sts.core.errors import InvalidState, NamespaceNotFound
 from sts.core.model import Namespace
 from sts.core.ports import ReplayCache
 from sts.core.sign_in_steps import Completed, PendingSignIn, Session
@@ -48,25 +48,49 @@ class MemorySessions:
 
     def __init__(self) -> None:
         self.sessions: dict[str, tuple[int, datetime, Session]] = {}
+        self.deleted: set[int] = set()  # namespaces
 
     def find(self, namespace: Namespace, token: str, now: datetime) -> Session | None:
         namespace_id, expires_at, session = self.sessions.get(token, (0, now, None))
         return session if namespace_id == namespace.id and now < expires_at else None
 
     def start(self, namespace: Namespace, session: Session, now: datetime) -> str:
-        self.end(session)
+        if namespace.id in self.deleted:
+            raise NamespaceNotFound(f"there is no namespace '{namespace.name}'")
+        before = next((known.relying_parties for *_, known in self.sessions.values() if known.id == session.id), ())
+        self._remove([session.id])
         token = f"token{next(_numbers)}"
-        self.sessions[token] = (namespace.id, session.ends(namespace, now), session._replace(id=next(_numbers)))
+        parties = tuple(dict.fromkeys((*before, *session.relying_parties)))
+        begun = session._replace(id=next(_numbers), relying_parties=parties)
+        self.sessions[token] = (namespace.id, session.ends(namespace, now), begun)
         return token
 
-    def join(self, session: Session, realm: str, reply: str) -> None:
+    def join(self, session: Session, realm: str, reply: str) -> bool:
         for token, (namespace_id, expires_at, known) in self.sessions.items():
-            if known.id == session.id and reply not in [address for _, address in known.relying_parties]:
+            if known.id != session.id:
+                continue
+            if reply not in [address for _, address in known.relying_parties]:
                 parties = tuple(sorted((*known.relying_parties, (realm, reply)), key=lambda party: party[1]))
                 self.sessions[token] = (namespace_id, expires_at, known._replace(relying_parties=parties))
+            return True
+        return False
 
-    def end(self, session: Session) -> None:
-        self.sessions = {token: kept for token, kept in self.sessions.items() if kept[2].id != session.id}
+    def end(self, namespace: Namespace, session: Session, now: datetime) -> tuple[tuple[str, str], ...]:
+        ended = [
+            known
+            for namespace_id, expires_at, known in self.sessions.values()
+            if known.id == session.id
+            or (
+                session.browser
+                and (namespace_id, known.browser) == (namespace.id, session.browser)
+                and now < expires_at
+            )
+        ]
+        self._remove([known.id for known in ended])
+        return tuple(dict.fromkeys(party for known in ended for party in known.relying_parties))
+
+    def _remove(self, ids: list[int]) -> None:
+        self.sessions = {token: kept for token, kept in self.sessions.items() if kept[2].id not in ids}
 
 
 class MemorySignInRecords:

@@ -7,7 +7,7 @@ from threading import Barrier
 
 import pytest
 
-from sts.core.errors import InvalidState, ReplayedToken
+from sts.core.errors import InvalidState, NamespaceNotFound, ReplayedToken
 from sts.core.exchange import TokenUse
 from sts.core.model import Namespace
 from sts.core.sign_in_steps import Completed, PendingSignIn
@@ -117,3 +117,10 @@ def test_states_of_one_namespace_are_none_of_another(backend: Backend) -> None:
     with pytest.raises(InvalidState):
         backend.states.require_unused(contoso, pending)
     backend.states.require_unused(fabrikam, pending)
+
+
+def test_nobody_signs_in_at_a_namespace_that_is_gone(backend: Backend) -> None:
+    contoso, first = backend.save_namespace(CONTOSO), completed(backend)
+    backend.delete_namespace(contoso)
+    with pytest.raises(NamespaceNotFound):
+        backend.records.complete(contoso, first, NOW)

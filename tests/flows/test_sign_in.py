@@ -4,6 +4,7 @@ import base64
 import hashlib
 import html
 import json
+import re
 from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
@@ -12,12 +13,14 @@ import pytest
 
 from sts.core.claims import IDENTITY_PROVIDER, NAME_IDENTIFIER, ROLE
 from sts.core.model import ContentEncryption, TokenFormat
-from tests.flows.identity_provider import Encryption
+from sts.crypto.xmldsig import sign_canonical
+from tests.flows.identity_provider import Encryption, signer
 from tests.flows.operators import DECRYPTION, NAMESPACE, first, generate, promote
 from tests.flows.people import Person
 from tests.flows.signing_in import ADFS, ADFS_CONFIGURATION, OTHER, REPLY, SEALING, SEALING_CONFIGURATION, signed_in
 from tests.flows.tokens import FORMATS, content_of
 from tests.flows.world import World, open_world
+from tests.protocols.wresults import adfs as response
 
 INCOMING = pytest.mark.parametrize("incoming", [TokenFormat.SAML11, TokenFormat.SAML20])
 
@@ -198,6 +201,32 @@ def test_fresh_sign_in_is_passed_on_and_an_old_one_is_not_taken_for_it(people: W
     assert "fresh sign-in" in people.records()[-1]["detail"]
     sent = person.sign_in("jwt", wfresh="120")
     assert person.bring(ADFS.asked_by(sent), old.answer(people)).action == REPLY.format("jwt")
+
+
+def silent(world: World) -> str:
+    """An answer that does not say when anybody signed in."""
+    before, _, rest = ADFS.token(world).decode().partition("<ds:Signature")
+    after = rest.partition("</ds:Signature>")[2]
+    said = re.sub("<AuthnStatement.*</AuthnStatement>", "", after)
+    assert said != after
+    return response(
+        sign_canonical(before, said, before.partition(' ID="')[2].partition('"')[0], signer("adfs")).decode()
+    )
+
+
+@pytest.mark.parametrize("minutes", ["0", "30"])
+def test_identity_provider_that_does_not_say_when_meets_no_wish_for_a_fresh_sign_in(
+    people: World, minutes: str
+) -> None:
+    person = Person(people)
+    for _ in range(2):  # by its answer, nor by the session that another one began
+        page = person.bring(ADFS.asked_by(person.sign_in("jwt", wfresh=minutes)), silent(people))
+        assert (page.status, page.fields) == (401, {})
+        assert "the token does not say when 'alice' signed in" in people.records()[-1]["detail"]
+        state = person.sign_in("jwt").asked.get("wctx")
+        if state is not None:
+            assert person.bring(state, silent(people)).action == REPLY.format("jwt")
+    assert person.sign_in("swt").action == REPLY.format("swt")
 
 
 class TestUnsolicited:

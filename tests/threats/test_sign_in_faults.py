@@ -209,6 +209,17 @@ def test_f03_record_that_cannot_be_finished_is_not_begun(people: World, table: s
     assert tokens(people) == len(rows_of(people, tables.browser_session)) == 1
 
 
+@pytest.mark.parametrize("party", ["jwt", "sealed"])
+def test_f03_answer_that_could_not_be_recorded_is_good_once_the_database_is_back(people: World, party: str) -> None:
+    """Nor is anything else tried before it is refused: whoever waits for a locked database waits once."""
+    person, provider = Person(people), provider_of(people, party)
+    state, wresult = provider.asked_by(person.sign_in(party)), provider.answer(people)
+    with table_away(people, "browser_session"):
+        for _ in range(2):
+            require_unavailable(people, person.bring(state, wresult))
+    assert [person.bring(state, wresult).status for _ in range(2)] == [200, 400]
+
+
 def test_n04_budget_holds_against_many_at_once(people: World) -> None:
     """Those that are under way when the limit is reached are not called back: sixteen here."""
     provider = provider_of(people, "sealed")

@@ -1,4 +1,4 @@
-"""Sessions under the head of their token's hash: one index instead of three to write for a sign-in."""
+"""Sessions under the head of their token's hash, with what vouched for them and the browser in which they began."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -20,7 +20,9 @@ def upgrade() -> None:
         sa.Column("id", ID, primary_key=True, autoincrement=False),
         sa.Column("namespace_id", ID, sa.ForeignKey("namespace.id", ondelete="CASCADE"), nullable=False),
         sa.Column("token_hash", sa.Text, nullable=False),
+        sa.Column("browser", sa.Text, nullable=False),
         sa.Column("provider", sa.Text, nullable=False),
+        sa.Column("vouched", sa.Text, nullable=False),
         sa.Column("name", sa.Text, nullable=False),
         sa.Column("principal", sa.Text, nullable=False),
         sa.Column("relying_parties", sa.Text, nullable=False),
