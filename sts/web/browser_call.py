@@ -5,7 +5,6 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from werkzeug.http import parse_cookie
-from werkzeug.wsgi import get_host
 
 from sts.assemble import Service
 from sts.core.sign_in_steps import Browser, Visit
@@ -43,17 +42,17 @@ def call_of(service: Service, namespace: str, arrival: Arrival, environ: Environ
     return Call(message, service, jar, Visit(service.directory.namespace(namespace), browser, service.clock()))
 
 
-def is_elsewhere(call: Call, environ: Environ) -> bool:
+def is_elsewhere(call: Call, arrival: Arrival) -> bool:
     """Whether a browser came to another address than the one of sign-in: by a host name, or without a namespace."""
-    return call.message.path.lower().rstrip("/") == f"/{addresses.WS_FEDERATION}" or _is_at_another_name(call, environ)
+    return call.message.path.lower().rstrip("/") == f"/{addresses.WS_FEDERATION}" or _is_at_another_name(call, arrival)
 
 
-def _is_at_another_name(call: Call, environ: Environ) -> bool:
+def _is_at_another_name(call: Call, arrival: Arrival) -> bool:
     """Whether a service on this machine was asked by another name of the machine, `localhost` for 127.0.0.1.
 
     Behind a proxy the port would be another one too: then the browser need not know of it.
     """
     if not call.service.settings.is_plain_http:
         return False
-    ours, asked = urlsplit(call.visit.namespace.issuer).netloc, get_host(environ)
+    ours, asked = urlsplit(call.visit.namespace.issuer).netloc, arrival.host
     return ours != asked and ours.rpartition(":")[2] == asked.rpartition(":")[2]

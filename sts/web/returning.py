@@ -57,7 +57,7 @@ def returned(service: Service, namespace: str, arrival: Arrival, environ: Enviro
     """
     try:
         call = call_of(service, namespace, arrival, environ)
-        message = None if _MARK not in call.message.body or is_elsewhere(call, environ) else wsfed.parse(call.message)
+        message = None if _MARK not in call.message.body or is_elsewhere(call, arrival) else wsfed.parse(call.message)
         if not isinstance(message, SignInResponse):
             environ["wsgi.input"] = BytesIO(call.message.body)
             return None
