@@ -307,5 +307,5 @@ def test_accepting_a_clock_that_is_right_again_ends_the_refusals_of_one_that_was
         table.save_clock_marks(connection, replace(table.clock_marks(connection), agreed=START + timedelta(days=300)))
     assert brings(world, ADFS.answer(world)) == 400
     assert watch.accept_restore(world.service.installation, START)
-    world.move(minutes=4)
+    world.move(minutes=6)
     assert brings(world, ADFS.answer(world)) == 200
