@@ -33,10 +33,9 @@ def take(call: Call, message: SignInResponse) -> Deliver:
     """Take an identity provider's answer to a sign-in, or one that nobody asked for."""
     if message.state:
         return steps.take(call.visit, Returned(message.state, message.proof), call.service.desk)
-    realm = call.fields.get("wtrealm")
-    if not realm:
+    if message.realm is None:
         raise InvalidSignInRequest(MissingField("wtrealm"))
-    return steps.take_unsolicited(call.visit, Unsolicited(realm, message.proof), call.service.desk)
+    return steps.take_unsolicited(call.visit, Unsolicited(message.realm, message.proof), call.service.desk)
 
 
 def keep_session(call: Call, step: Deliver, same_site: SameSite) -> None:
