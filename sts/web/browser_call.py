@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from werkzeug.http import parse_cookie
+from werkzeug.sansio.http import parse_cookie
 
 from sts.assemble import Service
 from sts.core.sign_in_steps import Browser, Visit
@@ -37,9 +37,15 @@ class Call(NamedTuple):
 def call_of(service: Service, namespace: str, arrival: Arrival, environ: Environ) -> Call:
     """Read a request, its body too; raises PayloadTooLarge, BadRequest and NamespaceNotFound."""
     message = read_request(arrival, environ)
-    jar = Jar(parse_cookie(environ), namespace, service.settings.is_plain_http)
+    jar = Jar(parse_cookie(_cookies(environ)), namespace, service.settings.is_plain_http)
     browser = Browser(jar.mark or jar.new_mark(), jar.session, arrival.source, jar.device)
     return Call(message, service, jar, Visit(service.directory.namespace(namespace), browser, service.clock()))
+
+
+def _cookies(environ: Environ) -> str:
+    """The header (PEP 3333: its octets), in which a cookie of somebody else's need not be text as ours are."""
+    octets: bytes = environ.get("HTTP_COOKIE", "").encode("latin-1", "replace")
+    return octets.decode("utf-8", "replace")
 
 
 def is_elsewhere(call: Call, arrival: Arrival) -> bool:
