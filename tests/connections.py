@@ -24,7 +24,7 @@ def looking(taken: Look, given_back: Look = lambda connection: None) -> Iterator
         given_back(connection)
 
     def take_kept(kept: KeptConnection) -> PoolProxiedConnection:
-        is_kept = kept._kept is not None  # else it comes from the pool, which tells of it
+        is_kept = kept._idle.kept is not None  # else it comes from the pool, which tells of it
         connection = take(kept)
         if is_kept:
             taken(connection.driver_connection)

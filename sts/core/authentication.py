@@ -1,7 +1,6 @@
 """Which service identity asks: by password, certificate, or a token that it signed for itself."""
 
-from datetime import datetime, timedelta
-from typing import Final
+from datetime import datetime
 
 from sts.core.credentials import instant
 from sts.core.errors import AuthenticationFailed
@@ -19,14 +18,12 @@ from sts.core.exchange import (
 )
 from sts.core.model import Namespace, ServiceIdentity
 from sts.core.parts import Parts
-from sts.core.presented import Presented
+from sts.core.presented import FRESH, Presented
 from sts.core.self_issued import accept_self_issued, authenticate_client, enabled, principal_of
 from sts.core.tenant_ca import EnrolmentRequest
 from sts.core.tenant_ca import authorities as tenant_cas
 from sts.core.trusted_cas import authorities
 from sts.core.uris import AuthenticationMethod
-
-FRESH: Final = timedelta(minutes=5)  # how old a digest may be, and how far ahead the clock of who made it
 
 
 def authenticate(

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Final, NamedTuple
 
-from sts.core.authentication import FRESH, authenticate
+from sts.core.authentication import authenticate
 from sts.core.decryption import after_opening, with_proof_key
 from sts.core.errors import AuthenticationFailed, InvalidEncryptedToken, InvalidToken
 from sts.core.exchange import (
@@ -22,7 +22,7 @@ from sts.core.exchange import (
     TokenUse,
 )
 from sts.core.model import TokenFormat
-from sts.core.presented import Presented
+from sts.core.presented import FRESH, Presented
 from sts.core.redemption import redeem
 from sts.core.trust import Call, Caller, KeyKind, Possession, SecretKey
 

@@ -7,7 +7,9 @@ from typing import Final, NamedTuple, Self
 from sts.core.exchange import HolderPolicy, TokenProof, TokenView
 from sts.core.model import Namespace
 
-SKEW: Final = timedelta(minutes=3)
+SKEW: Final = timedelta(minutes=3)  # how far a token's times may be from our clock, either way
+FRESH: Final = timedelta(minutes=5)  # how far those of a message, or of a digest of a password, may be
+LONGEST_AHEAD: Final = max(SKEW, FRESH)  # how far ahead of our clock anything may be dated that works once
 SIGN_IN_ENDPOINTS: Final = ("v2/wsfederation",)  # of an issuer
 TOKEN_ENDPOINTS: Final = (
     *("", "WRAPv0.9", "WRAPv0.9/", "v2/OAuth2-13", "v2/OAuth2-13/", "oauth2/token"),

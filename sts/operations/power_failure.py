@@ -3,12 +3,12 @@
 import logging
 import re
 import secrets
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 from sts.core.credentials import instant
-from sts.core.presented import SKEW
+from sts.core.presented import LONGEST_AHEAD
 from sts.operations import watch
 from sts.operations.installation import Installation
 from sts.store import installation as table
@@ -17,6 +17,7 @@ from sts.store.connection import Connection
 from sts.store.database import Database
 
 SERVED_AS: Final = "STS_SERVED_AS"  # in the environment of processes whose parent says when all of them have ended
+LONGEST_UNSEEN: Final = timedelta(seconds=30)  # since the last look at the clock: 20 s between two, and what one takes
 NOBODY: Final = ""  # says when the others have
 _BOOT_ID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 _NO_BOOT: Final = "00000000-0000-0000-0000-000000000000"
@@ -54,12 +55,14 @@ def record_through(installation: Installation, boot_id_file: Path, now: datetime
 def _noticed(connection: Connection, boot_id: str, now: datetime) -> datetime | None:
     """Answer up to when issued tokens are refused from now on, if any are for this run of the machine.
 
-    A clock that is behind after a power failure is not believed.
+    Whatever was used had been issued by a clock that was no further ahead of ours than is allowed. A clock that is
+    behind after a power failure is not believed: the machine was up for a while after it was agreed on last.
     """
     if not serving.end_earlier(connection, boot_id):
         return None
     agreed = watch.clock_marks(connection).agreed
-    issued_by = (now if agreed is None else max(now, agreed)).replace(microsecond=0) + SKEW
+    used_by = now if agreed is None else max(now, agreed + LONGEST_UNSEEN)
+    issued_by = used_by.replace(microsecond=0) + LONGEST_AHEAD
     table.lose_dated_uses(connection, issued_by)
     return issued_by
 

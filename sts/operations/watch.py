@@ -17,7 +17,7 @@ from typing import Final
 from sts.core.clock import BEHIND, ClockMarks, read_clock
 from sts.core.credentials import instant
 from sts.core.errors import OperatorError
-from sts.core.presented import SKEW
+from sts.core.presented import LONGEST_AHEAD, SKEW
 from sts.core.self_issued import SELF_ISSUED_LIFETIME
 from sts.crypto.sealing import sync_folder
 from sts.operations.installation import Installation
@@ -92,12 +92,12 @@ def _distrust_uses(connection: Connection, missing: tuple[int, str], now: dateti
 
 
 def _lost_by(now: datetime) -> table.LostUses:
-    """What can have been used by now: tokens issued by then, by clocks that may be ahead of ours.
+    """What can have been used by now: what was issued by then, by clocks that may be ahead of ours.
 
     Most tokens say when they were issued, under a signature that whoever would use one again cannot make; of the others
     only their expiry is known.
     """
-    return table.LostUses(issued_by=now + SKEW, expiring_by=now + SELF_ISSUED_LIFETIME + SKEW)
+    return table.LostUses(issued_by=now + LONGEST_AHEAD, expiring_by=now + SELF_ISSUED_LIFETIME + SKEW)
 
 
 def doubt(installation: Installation, now: datetime) -> str | None:

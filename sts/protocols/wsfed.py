@@ -78,6 +78,7 @@ class SignInResponse(NamedTuple):
 
     state: str
     proof: TokenProof
+    realm: str | None = None  # of the relying party, where nobody asked for it
 
     def __repr__(self) -> str:
         """What is no secret."""
@@ -186,12 +187,12 @@ def _sign_in_response(request: HttpRequest, form: Form) -> SignInResponse:
     if request.method != "POST":
         raise InvalidSignInResponse(detail="a token came in the address")
     try:
-        state, wresult = form.optional("wctx") or "", form.single("wresult")
+        state, realm, wresult = form.optional("wctx") or "", form.optional("wtrealm"), form.single("wresult")
     except BadRequest as error:
         raise InvalidSignInResponse(detail=error.message) from error
     if len(state) > MAX_STATE:
         raise InvalidSignInResponse(detail=f"wctx of {len(state)} characters")
-    return SignInResponse(state, rstr.cut(wresult.encode()))
+    return SignInResponse(state, rstr.cut(wresult.encode()), realm)
 
 
 def context_of(form: Form, name: str) -> str | None:

@@ -1,5 +1,6 @@
 """Transactions of the driver's own, without what SQLAlchemy does for others."""
 
+import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from threading import Lock
@@ -34,16 +35,26 @@ def by_the_driver(engine: Engine) -> Iterator[DriverConnection]:
         raise unavailable(error) from error
 
 
+class _Idle:
+    """What one process keeps."""
+
+    def __init__(self) -> None:
+        self.process = os.getpid()
+        self.lock = Lock()
+        self.kept: PoolProxiedConnection | None = None
+
+
 class KeptConnection:
     """An engine of SQLite's, one connection of which stays out of the pool between its transactions.
 
-    Taking one out and putting it back costs as much as a transaction. Whoever finds it taken has another one.
+    Taking one out and putting it back costs as much as a transaction. Whoever finds it taken has another one. After a
+    fork the child has connections of its own: two processes that use one of SQLite's do not see each other's locks.
     """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._lock = Lock()
-        self._kept: PoolProxiedConnection | None = None
+        self._idle = _Idle()
+        self._left: list[object] = []  # of processes before a fork
 
     def transaction(self) -> AbstractContextManager[DriverConnection]:
         """A transaction beside which nobody else writes."""
@@ -56,26 +67,42 @@ class KeptConnection:
 
     def take(self) -> PoolProxiedConnection:
         """The kept connection, or another if somebody has it."""
-        with self._lock:
-            kept, self._kept = self._kept, None
+        idle = self._own()
+        with idle.lock:
+            kept, idle.kept = idle.kept, None
         return self._engine.raw_connection() if kept is None else kept
 
     def give_back(self, connection: PoolProxiedConnection) -> None:
         """Keep a connection that is in no transaction, unless one is kept."""
-        with self._lock:
-            kept = self._kept
+        idle = self._own()
+        with idle.lock:
+            kept = idle.kept
             if kept is None:
-                self._kept = connection
+                idle.kept = connection
         if kept is not None:
             connection.close()
 
     def close(self) -> None:
         """Close the idle connections."""
-        with self._lock:
-            kept, self._kept = self._kept, None
+        idle = self._own()
+        with idle.lock:
+            kept, idle.kept = idle.kept, None
         if kept is not None:
             kept.close()
         self._engine.dispose()
+
+    def _own(self) -> _Idle:
+        """What this process keeps.
+
+        What it has from before a fork, the pool too, is held as it is for good: closing it would do to the file what
+        the other process, which still has it open, does not expect. The lock may be one that nobody is left to release.
+        """
+        idle = self._idle
+        if idle.process != os.getpid():
+            self._left += (idle, self._engine.pool)
+            self._engine.dispose(close=False)
+            self._idle = idle = _Idle()
+        return idle
 
 
 class _Transaction(AbstractContextManager[DriverConnection]):

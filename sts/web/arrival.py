@@ -8,7 +8,14 @@ from ipaddress import IPv6Address, ip_address
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
-from sts.core.errors import BadRequest, InsecureTransport, PayloadTooLarge, StsError, UnsupportedCoding
+from sts.core.errors import (
+    BadRequest,
+    InsecureTransport,
+    NamespaceNotFound,
+    PayloadTooLarge,
+    StsError,
+    UnsupportedCoding,
+)
 from sts.protocols.addresses import INSTALLATION
 from sts.protocols.http import MAX_BODY, HttpRequest
 from sts.settings import Network, Settings, is_loopback
@@ -32,6 +39,7 @@ class Arrival(NamedTuple):
     fault: StsError | None = None
     client_certificate: str = ""  # as a trusted proxy wrote it; "" where there is none
     content_type: str = ""  # of the body
+    host: str = ""  # by which we were asked, in lower case; the caller wrote it, so no address is made of it
 
 
 class Reception:
@@ -39,7 +47,8 @@ class Reception:
 
     def __init__(self, settings: Settings, namespace_of_host: Callable[[str], str | None]) -> None:
         parts = urlsplit(settings.base_url)
-        self._host = parts.netloc.lower()
+        self.scheme = parts.scheme
+        self.host = parts.netloc.lower()
         self._loopback = is_loopback(parts.hostname)
         self.requires_tls = not settings.is_plain_http
         self._is_proxy = _proxy_test(settings.trusted_proxies)
@@ -49,14 +58,16 @@ class Reception:
 
     def receive(self, environ: Environ) -> Arrival:
         """Look at everything but the body; a request that must be refused carries its fault."""
-        path = environ.get("PATH_INFO", "") or "/"
+        path, host = environ.get("PATH_INFO", "") or "/", environ.get("HTTP_HOST", "").lower()
         from_proxy = self._is_proxy(environ.get("REMOTE_ADDR", ""))
         fault: StsError | None = None
         owner = None
         if path not in UNGUARDED:
             try:
-                owner = self._owner(environ.get("HTTP_HOST", "").lower())
+                owner = self._owner(host)
                 self._require_tls(environ, from_proxy)
+                if owner is None:
+                    _require_named(path)
             except StsError as refused:
                 fault = refused
         namespace, route = (owner, path[1:]) if owner is not None else _split(path)
@@ -72,11 +83,12 @@ class Reception:
             fault=fault,
             client_certificate=certificate,
             content_type=environ.get("CONTENT_TYPE", ""),
+            host=host,
         )
 
     def _owner(self, host: str) -> str | None:
         """The namespace that owns a host name, None for our own; raises BadRequest for a stranger's."""
-        if host == self._host:
+        if host == self.host:
             return None
         owner = self._namespace_of_host(host.partition(":")[0])
         if owner is None and not (self._loopback and is_loopback(_host_name(host))):
@@ -107,9 +119,16 @@ def _host_name(host: str) -> str | None:
         return None
 
 
+def _require_named(path: str) -> None:
+    """Raise NamespaceNotFound for a path that begins with two slashes, which the framework would take for one."""
+    if path.startswith("//"):
+        raise NamespaceNotFound("the address names no namespace")
+
+
 def _split(path: str) -> tuple[str | None, str]:
     namespace, separator, route = path[1:].partition("/")
-    return (namespace, route) if separator and namespace.lower() not in INSTALLATION else (None, path)
+    is_named = namespace and separator and namespace.lower() not in INSTALLATION
+    return (namespace, route) if is_named else (None, path)
 
 
 def _proxy_test(networks: tuple[Network, ...]) -> Callable[[str], bool]:

@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from werkzeug.http import parse_cookie
-from werkzeug.wsgi import get_host
+from werkzeug.sansio.http import parse_cookie
 
 from sts.assemble import Service
 from sts.core.sign_in_steps import Browser, Visit
@@ -38,22 +37,28 @@ class Call(NamedTuple):
 def call_of(service: Service, namespace: str, arrival: Arrival, environ: Environ) -> Call:
     """Read a request, its body too; raises PayloadTooLarge, BadRequest and NamespaceNotFound."""
     message = read_request(arrival, environ)
-    jar = Jar(parse_cookie(environ), namespace, service.settings.is_plain_http)
+    jar = Jar(parse_cookie(_cookies(environ)), namespace, service.settings.is_plain_http)
     browser = Browser(jar.mark or jar.new_mark(), jar.session, arrival.source, jar.device)
     return Call(message, service, jar, Visit(service.directory.namespace(namespace), browser, service.clock()))
 
 
-def is_elsewhere(call: Call, environ: Environ) -> bool:
+def _cookies(environ: Environ) -> str:
+    """The header (PEP 3333: its octets), in which a cookie of somebody else's need not be text as ours are."""
+    octets: bytes = environ.get("HTTP_COOKIE", "").encode("latin-1", "replace")
+    return octets.decode("utf-8", "replace")
+
+
+def is_elsewhere(call: Call, arrival: Arrival) -> bool:
     """Whether a browser came to another address than the one of sign-in: by a host name, or without a namespace."""
-    return call.message.path.lower().rstrip("/") == f"/{addresses.WS_FEDERATION}" or _is_at_another_name(call, environ)
+    return call.message.path.lower().rstrip("/") == f"/{addresses.WS_FEDERATION}" or _is_at_another_name(call, arrival)
 
 
-def _is_at_another_name(call: Call, environ: Environ) -> bool:
+def _is_at_another_name(call: Call, arrival: Arrival) -> bool:
     """Whether a service on this machine was asked by another name of the machine, `localhost` for 127.0.0.1.
 
     Behind a proxy the port would be another one too: then the browser need not know of it.
     """
     if not call.service.settings.is_plain_http:
         return False
-    ours, asked = urlsplit(call.visit.namespace.issuer).netloc, get_host(environ)
+    ours, asked = urlsplit(call.visit.namespace.issuer).netloc, arrival.host
     return ours != asked and ours.rpartition(":")[2] == asked.rpartition(":")[2]

@@ -113,8 +113,12 @@ class Edge:
         return Outcome(refusal, error=error)
 
     def _page(self, arrival: Arrival, environ: Environ, start_response: StartResponse, began: float) -> Iterable[bytes]:
-        """Answer with a page, begun once its record is written."""
+        """Answer with a page, begun once its record is written.
+
+        The framework is told our own scheme and host, so that no address which it makes is the caller's invention.
+        """
         environ[ARRIVAL] = arrival
+        environ["wsgi.url_scheme"], environ["HTTP_HOST"] = self._reception.scheme, self._reception.host
         route = _canonical(arrival)
         environ["PATH_INFO"] = f"/{arrival.namespace}/{route}" if arrival.namespace else arrival.path
         begun: list[tuple[str, list[tuple[str, str]]]] = []

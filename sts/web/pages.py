@@ -29,6 +29,7 @@ health = Blueprint("health", __name__)
 def create_pages(service: Service, metrics: Metrics) -> Flask:
     """The Flask application behind the edge."""
     app = Flask("sts.web", static_folder=None)
+    app.url_map.merge_slashes = False  # it would redirect, by the caller's own scheme and host
     app.config.update(MAX_CONTENT_LENGTH=MAX_BODY, MAX_FORM_PARTS=MAX_FIELDS, MAX_FORM_MEMORY_SIZE=MAX_BODY)
     app.extensions["sts"] = service
     app.extensions["sts-metrics"] = metrics

@@ -1,5 +1,6 @@
 """One record per request, one write per record; what the service says of itself goes the same way."""
 
+import errno
 import json
 import logging
 import os
@@ -23,10 +24,28 @@ class RequestLog:
     def __init__(self, log_format: LogFormat, descriptor: int | None = None) -> None:
         self._descriptor = sys.stderr.fileno() if descriptor is None else descriptor
         self._line = _LINES[log_format]
+        self._is_torn = False  # whether the last record ends where it does not
 
     def write(self, at: datetime, record: Record) -> None:
-        """Write one record; values that are None are left out."""
-        os.write(self._descriptor, self._line(at, record).encode())
+        """Write one record; values that are None are left out. Raises OSError unless all of it is written."""
+        line = self._line(at, record).encode()
+        if self._is_torn:
+            line = b"\n" + line
+        written = os.write(self._descriptor, line)
+        if written < len(line):
+            self._write_rest(line[written:])
+        elif self._is_torn:
+            self._is_torn = False
+
+    def _write_rest(self, rest: bytes) -> None:
+        """Go on with a record that was cut short, by a disk that is nearly full or by a signal."""
+        self._is_torn = True
+        while rest:
+            written = os.write(self._descriptor, rest)
+            if written == 0:
+                raise OSError(errno.EIO, "the log takes no more")
+            rest = rest[written:]
+        self._is_torn = False
 
 
 class EventLog(logging.Handler):

@@ -33,10 +33,9 @@ def take(call: Call, message: SignInResponse) -> Deliver:
     """Take an identity provider's answer to a sign-in, or one that nobody asked for."""
     if message.state:
         return steps.take(call.visit, Returned(message.state, message.proof), call.service.desk)
-    realm = call.fields.get("wtrealm")
-    if not realm:
+    if message.realm is None:
         raise InvalidSignInRequest(MissingField("wtrealm"))
-    return steps.take_unsolicited(call.visit, Unsolicited(realm, message.proof), call.service.desk)
+    return steps.take_unsolicited(call.visit, Unsolicited(message.realm, message.proof), call.service.desk)
 
 
 def keep_session(call: Call, step: Deliver, same_site: SameSite) -> None:
@@ -57,7 +56,7 @@ def returned(service: Service, namespace: str, arrival: Arrival, environ: Enviro
     """
     try:
         call = call_of(service, namespace, arrival, environ)
-        message = None if _MARK not in call.message.body or is_elsewhere(call, environ) else wsfed.parse(call.message)
+        message = None if _MARK not in call.message.body or is_elsewhere(call, arrival) else wsfed.parse(call.message)
         if not isinstance(message, SignInResponse):
             environ["wsgi.input"] = BytesIO(call.message.body)
             return None

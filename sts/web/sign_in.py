@@ -87,7 +87,7 @@ def ws_federation(namespace: str) -> Response:
     call = _call(namespace)
     if call.message.method == "HEAD":  # which changes nothing (RFC 9110, 9.2.1), so that nobody signs in or out by it
         raise MethodNotAllowed(*_BOTH)
-    if is_elsewhere(call, request.environ):
+    if is_elsewhere(call, current_arrival()):
         query = f"?{call.message.query}" if call.message.query else ""
         return redirect(call.here + query, 307)  # identity providers and cookies know the one address of the issuer
     if not call.message.query and not call.message.body and call.jar.leaving:

@@ -1,6 +1,8 @@
 """The request log cannot be written: no token without its record, and everything else goes on."""
 
+import json
 import os
+import resource
 
 import pytest
 
@@ -51,3 +53,20 @@ def test_what_was_not_recorded_is_counted(broken):
     broken.get(".well-known/jwks.json")
     metrics = broken.client.get("/metrics", base_url="http://127.0.0.1:8000").text
     assert "sts_requests_unrecorded_total 1.0" in metrics
+
+
+@pytest.mark.parametrize("room", [0, 60, 200])
+def test_no_token_is_handed_out_whose_record_is_cut_short(world, room):
+    assert world.oauth("jwt").status_code == 200
+    size = world.log.stat().st_size
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size + room, hard))
+    try:
+        answers = [world.oauth("jwt") for _ in range(2)]
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    for answer in answers:
+        assert (answer.status_code, "ACS60021" in answer.text, "access_token" in answer.text) == (503, True, False)
+    assert world.oauth("jwt").status_code == 200
+    torn, record = world.log.read_bytes()[size:].split(b"\n")[-3:-1] if room else (b"", world.log.read_bytes()[size:])
+    assert (len(torn), json.loads(record)["status"]) == (room, 200)

@@ -41,6 +41,7 @@ REQUEST = SignInRequest(REALM)
 WRESULT = bare(issued(TokenFormat.SAML20).token.decode())
 PASSWORD = "urn:oasis:names:tc:SAML:1.0:am:password"
 TEN = datetime(2026, 11, 21, 22, tzinfo=UTC)
+UNSOLICITED = (("wa", "wsignin1.0"), ("wresult", WRESULT), ("wtrealm", REALM))
 SIGN_IN = {"wa": "wsignin1.0", "wtrealm": REALM}
 
 
@@ -164,7 +165,10 @@ def test_sign_in_response_is_read() -> None:
 def test_unsolicited_response_has_no_state() -> None:
     response = wsfed.parse(post({"wa": "wsignin1.0", "wresult": WRESULT}))
     assert isinstance(response, SignInResponse)
-    assert response.state == ""
+    assert (response.state, response.realm) == ("", None)
+    response = wsfed.parse(post({"wa": "wsignin1.0", "wresult": WRESULT, "wtrealm": REALM}))
+    assert isinstance(response, SignInResponse)
+    assert (response.state, response.realm) == ("", REALM)
 
 
 @pytest.mark.parametrize(
@@ -176,8 +180,15 @@ def test_unsolicited_response_has_no_state() -> None:
         post({"wa": "wsignin1.0", "wresult": "eyJhbGciOiJub25lIn0.e30."}),
         post({"wa": "wsignin1.0", "wresult": WRESULT, "wctx": "x" * 16_385}),
         post(urlencode([("wa", "wsignin1.0"), ("wresult", WRESULT), ("wresult", WRESULT)]).encode()),
+        post(urlencode([*UNSOLICITED, ("wtrealm", "https://other.example/")]).encode()),
+        post(dict(UNSOLICITED))._replace(query=urlencode({"wtrealm": REALM})),
+        post(urlencode(UNSOLICITED[:2]).encode())._replace(query=urlencode([("wtrealm", REALM)] * 2)),
+        post(urlencode([*UNSOLICITED, ("wtrealm", "")]).encode()),
     ],
-    ids=["in the address", "in the address of a POST", "empty", "a bare JWT", "endless state", "twice"],
+    ids=[
+        *("in the address", "in the address of a POST", "empty", "a bare JWT", "endless state", "twice"),
+        *("W08-two realms", "W08-realm in address and body", "W08-twice in the address", "W08-one of two empty"),
+    ],
 )
 def test_sign_in_response_that_cannot_be_read_has_one_answer(request_: HttpRequest) -> None:
     with pytest.raises(InvalidSignInResponse) as refused:

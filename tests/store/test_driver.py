@@ -1,6 +1,9 @@
 """The connection that is kept out of the pool: one transaction after another, whatever became of the one before."""
 
-from collections.abc import Iterator
+import gc
+import os
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -84,3 +87,105 @@ def test_two_that_are_given_back_leave_one_kept_and_the_other_in_the_pool(kept: 
     assert kept.take() is first
     kept.give_back(first)
     assert kept._engine.pool.checkedout() == 1  # type: ignore[attr-defined]  # of a QueuePool
+
+
+def in_a_child(work: Callable[[], object]) -> str:
+    """What work answers, or what it raises, in a process that is forked off this one and ends as such processes do."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            told = str(work())
+        except BaseException as error:
+            told = repr(error)
+        os.write(writer, told.encode())
+        os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader) as answer:
+        told = answer.read()
+    os.waitpid(child, 0)
+    return told
+
+
+def used_by(kept: KeptConnection) -> set[int]:
+    """The driver's connections of three transactions, two of which overlap."""
+    with kept.transaction() as one:
+        other = kept.take()
+        found = {id(one.connection), id(other.driver_connection)}
+        kept.give_back(other)
+    with kept.transaction() as third:
+        return found | {id(third.connection)}
+
+
+def test_a_child_has_connections_of_its_own_and_leaves_those_of_before_the_fork_alone(kept: KeptConnection) -> None:
+    before = used_by(kept)
+
+    def work() -> object:
+        mine = used_by(kept)
+        write(kept, 2)
+        kept.close()
+        write(kept, 3)
+        return (mine & before, written(kept))
+
+    write(kept, 1)
+    assert in_a_child(work) == "(set(), [1, 2, 3])"
+    write(kept, 4)
+    assert written(kept) == [1, 2, 3, 4]
+    assert used_by(kept) == before
+
+
+def open_files(folder: Path) -> set[tuple[str, str]]:
+    """The descriptors of this process that are of files in a folder."""
+    found = {(each.name, os.path.realpath(each)) for each in Path("/proc/self/fd").iterdir()}
+    return {(descriptor, path) for descriptor, path in found if path.startswith(str(folder))}
+
+
+def test_a_child_does_not_close_what_was_opened_before_the_fork(kept: KeptConnection, tmp_path: Path) -> None:
+    """SQLite removes the log beside the file when it closes the last connection that it knows of."""
+    taken = [kept.take(), kept.take()]
+    while taken:
+        kept.give_back(taken.pop())
+    before = open_files(tmp_path)
+
+    def work() -> object:
+        write(kept, 1)
+        kept.close()
+        gc.collect()
+        return before - open_files(tmp_path)
+
+    assert len(before) > 2
+    assert in_a_child(work) == "set()"
+
+
+def test_a_child_that_is_forked_during_a_transaction_waits_for_its_end(kept: KeptConnection) -> None:
+    with kept.transaction() as connection:
+        connection.connection.execute("INSERT INTO used VALUES (1)")
+        assert "does not answer" in in_a_child(lambda: write(kept, 2))
+    write(kept, 3)
+    assert written(kept) == [1, 3]
+
+
+def test_a_child_does_not_wait_for_a_lock_that_nobody_is_left_to_release(kept: KeptConnection) -> None:
+    with kept._idle.lock:
+        assert in_a_child(lambda: write(kept, 1)) == "None"
+    assert written(kept) == [1]
+
+
+def test_of_processes_that_were_forked_one_writes_each_number(kept: KeptConnection, tmp_path: Path) -> None:
+    write(kept, 0)
+    children = []
+    for number in range(4):
+        if (child := os.fork()) == 0:
+            for each in range(1, 101):
+                with suppress(StoreUnavailable):
+                    write(kept, each)
+                    (tmp_path / f"{each}.{number}").touch()
+            os._exit(0)
+        children.append(child)
+    for child in children:
+        assert os.waitpid(child, 0)[1] == 0
+    winners = sorted(int(path.name.partition(".")[0]) for path in tmp_path.glob("*.[0-9]"))
+    assert winners == sorted(set(winners))
+    assert written(kept) == [0, *winners]
+    with kept.transaction() as connection:
+        assert connection.connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)

@@ -3,17 +3,18 @@
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 
-from tests.flows.people import Person
+from tests.flows.people import Page, Person
 from tests.flows.world import World, lend, open_world
 from tests.protocols.wresults import adfs as response
 from tests.threats.encryption import GCM, Sealing, sealed
 from tests.threats.endpoints import Refusal
 from tests.threats.hostile_assertions import HOSTILE, Row
 from tests.threats.identity_providers import OTHER, Said, assertion
-from tests.threats.response_door import PARTIES, brought_unasked, open_door, refused_unasked, staged
+from tests.threats.response_door import PARTIES, brought_unasked, open_door, refused_unasked, staged, stranger
 from tests.threats.test_encrypted_assertions import SEALINGS
 from tests.threats.test_responses import WELCOME_HERE
 
@@ -102,3 +103,33 @@ def test_n04_failures_to_decrypt_have_a_budget_unasked_too(sealed_door: World) -
     person = Person(sealed_door, source="203.0.113.9")
     fields = {"wa": "wsignin1.0", "wtrealm": "https://jwt.example/", "wresult": response(bad.decode())}
     assert [person.post(person.at(), fields).status for _ in range(22)] == [400] * 20 + [429] * 2
+
+
+@pytest.mark.parametrize("mark", ["wresult", "wresul%74"], ids=["before the framework", "in the framework"])
+@pytest.mark.parametrize(
+    ("query", "realms"),
+    [
+        pytest.param((), ("jwt", "saml20"), id="W08-two"),
+        pytest.param((), ("jwt", "jwt"), id="W08-twice"),
+        pytest.param(("jwt",), ("swt",), id="W08-in address and body"),
+        pytest.param(("jwt",), ("jwt",), id="W08-the same in address and body"),
+        pytest.param(("jwt", "swt"), (), id="W08-two in the address"),
+    ],
+)
+def test_answer_for_more_than_one_realm_is_refused(
+    door: World, mark: str, query: tuple[str, ...], realms: tuple[str, ...]
+) -> None:
+    made = response(assertion(staged(door)).decode())
+
+    def brings(in_address: tuple[str, ...], in_body: tuple[str, ...]) -> Page:
+        named = [
+            urlencode([("wtrealm", f"https://{name}.example/") for name in each]) for each in (in_address, in_body)
+        ]
+        person = Person(door, source=stranger())
+        body = f"{urlencode({'wa': 'wsignin1.0', 'wresult': made}).replace('wresult=', f'{mark}=')}&{named[1]}"
+        return person._open("POST", f"{person.at()}?{named[0]}", body.encode())
+
+    page = brings(query, realms)
+    assert (page.status, page.action, door.records()[-1]["error"]) == (400, "", "ACS20001")
+    assert "'wtrealm' is there more than once" in door.records()[-1]["detail"]
+    assert brings(("jwt",), ()).action == "https://jwt.example/signin"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sts.core.errors import BadRequest, InsecureTransport, PayloadTooLarge
+from sts.core.errors import BadRequest, InsecureTransport, NamespaceNotFound, PayloadTooLarge
 from sts.protocols.http import MAX_BODY
 from sts.settings import Settings
 from sts.web.arrival import Reception, read_request
@@ -41,6 +41,12 @@ def test_a_path_names_the_namespace_and_the_route():
 def test_the_installations_own_paths_name_no_namespace(path):
     arrival = reception().receive(environ(PATH_INFO=path))
     assert (arrival.namespace, arrival.route) == (None, path)
+
+
+@pytest.mark.parametrize("path", ["//", "//contoso", "//contoso/oauth2/token", "///contoso/v2/wsfederation"])
+def test_two_slashes_at_the_beginning_name_no_namespace(path):
+    arrival = reception().receive(environ(PATH_INFO=path))
+    assert (arrival.namespace, arrival.route, type(arrival.fault)) == (None, path, NamespaceNotFound)
 
 
 def test_a_namespaces_own_host_name_stands_for_its_path():

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 from http.cookies import Morsel, SimpleCookie
+from urllib.parse import urlencode
 
 import pytest
+from werkzeug.test import Client
 
 from tests.flows.people import Page, Person
 from tests.flows.signing_in import ADFS, configured
@@ -116,3 +118,32 @@ def test_over_plain_http_an_https_service_refuses(earnest: World) -> None:
     )
     assert answer.status_code == 400
     assert "Set-Cookie" not in answer.headers
+
+
+@pytest.mark.parametrize("mark", ["wresult", "wresul%74"], ids=["before the framework", "in the framework"])
+@pytest.mark.parametrize("octets", [b"\xff", b"\xc3", b"\xed\xa0\x80", b"ab\xe9", b"\x80=\xfe; \xfd", "é".encode()])
+def test_cookie_of_somebody_else_that_is_no_text_hides_none_of_ours(trying: World, mark: str, octets: bytes) -> None:
+    person = Person(trying)
+    sent = person.sign_in("jwt")
+    ours = "; ".join(f"{name}={value}" for name, value in person.cookies().items())
+    told = f"a={octets.decode('latin-1')}; {ours}; b={octets.decode('latin-1')}"
+    fields = {"wa": "wsignin1.0", "wctx": ADFS.asked_by(sent), "wresult": ADFS.answer(trying)}
+    answer = Client(trying.client.application, use_cookies=False).post(
+        person.at(),
+        data=urlencode(fields).replace("wresult=", f"{mark}="),
+        base_url=person.base_url,
+        content_type="application/x-www-form-urlencoded",
+        environ_overrides={"HTTP_COOKIE": told},
+    )
+    assert (answer.status_code, Page(answer).action) == (200, "https://jwt.example/signin")
+
+
+@pytest.mark.parametrize(
+    "header", ["\xff", "=", "a=\xff", "sts-session-contoso=\xff", "sts-browser=\xff", "\u20ac=\u20ac"]
+)
+@pytest.mark.parametrize("path", ["v2/wsfederation?wa=wsignin1.0&wtrealm=https://jwt.example/", "v2/wsfederation"])
+def test_header_of_cookies_that_is_no_text_is_as_none(trying: World, header: str, path: str) -> None:
+    asked = {"base_url": "http://127.0.0.1:8000", "environ_overrides": {"HTTP_COOKIE": header}}
+    client = Client(trying.client.application, use_cookies=False)
+    assert client.get(f"/contoso/{path}", **asked).status_code == (302 if "?" in path else 400)
+    assert client.post("/contoso/v2/wsfederation/local", data={"state": "x"}, **asked).status_code == 400

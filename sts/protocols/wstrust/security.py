@@ -10,7 +10,7 @@ from lxml import etree
 
 from sts.core.errors import BadRequest
 from sts.core.exchange import CertificateProof, Proof, PublicKey
-from sts.core.presented import SKEW
+from sts.core.presented import FRESH, SKEW
 from sts.core.trust import MessageIdentity, Possession
 from sts.crypto import xml
 from sts.crypto.key_info import certified
@@ -24,7 +24,7 @@ from sts.protocols.wstrust.names import WSSE, WSU, X509_V3, Credential
 from sts.protocols.wstrust.security_signature import DERIVED_KEYS, SIGNATURE, SignedParts, possession
 from sts.protocols.wstrust.soap import Envelope
 
-WINDOW: Final = timedelta(minutes=5)  # how far a message's Created may be from our clock, either way
+WINDOW: Final = FRESH  # how far a message's Created may be from our clock, either way
 SECURITY: Final = f"{{{WSSE}}}Security"
 
 _TIMESTAMP: Final = f"{{{WSU}}}Timestamp"
