@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from ipaddress import IPv4Address, ip_address, ip_network
 from typing import Final
 
@@ -40,6 +41,18 @@ class _Counter:
     name: str
     source: str
     limit: int
+
+
+@lru_cache(maxsize=4096)
+def network_of(source: str) -> str:
+    """Answer the network of an IPv6 address, since everybody has 2**64 of them; any other source as it is."""
+    try:
+        address = ip_address(source)
+    except ValueError:
+        return source
+    if isinstance(address, IPv4Address):
+        return source
+    return str(address.ipv4_mapped or ip_network((int(address), 64), strict=False))
 
 
 class FailureCounters:
@@ -95,7 +108,7 @@ class FailureCounters:
 
     def _counters(self, namespace: Namespace, name: str, source: str) -> tuple[_Counter, ...]:
         """In one order for everybody, so that two transactions never wait for each other."""
-        name, source = bounded(name), bounded(_network(source))
+        name, source = bounded(name), bounded(network_of(source))
         owners = ((namespace.id, name, source), (namespace.id, name, ""), (0, "", source))
         return tuple(
             _Counter(kind, *owner, limit)
@@ -126,17 +139,6 @@ class FailureCounters:
             (f"{prefix}name", limits.name),
             (f"{prefix}source", limits.source),
         )
-
-
-def _network(source: str) -> str:
-    """The network of an IPv6 address, since everybody has 2**64 of them; any other source as it is."""
-    try:
-        address = ip_address(source)
-    except ValueError:
-        return source
-    if isinstance(address, IPv4Address):
-        return source
-    return str(address.ipv4_mapped or ip_network((int(address), 64), strict=False))
 
 
 def _key(counter: _Counter) -> dict[str, object]:
