@@ -2,12 +2,13 @@
 
 import hashlib
 import hmac
+import logging
 import secrets
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
-from sts.core.errors import AuthenticationFailed
+from sts.core.errors import AuthenticationFailed, StoreUnavailable
 from sts.core.exchange import DigestAttempt, DigestProof, PasswordAttempt
 from sts.core.model import Namespace, ServiceIdentity
 from sts.crypto.passwords import verify_password
@@ -15,6 +16,8 @@ from sts.store.failures import FailureCounters, network_of
 
 REMEMBERED_FOR: Final = timedelta(minutes=5)
 MAX_REMEMBERED: Final = 10_000
+
+_LOG: Final = logging.getLogger(__name__)
 
 
 class LimitedPasswords:
@@ -50,6 +53,8 @@ class LimitedPasswords:
             self._failures.record(attempt.namespace, attempt.name, attempt.source, now)
             raise
         self._remember(mark, now)
+        if identity is not None and attempt.name == identity.name:  # and not a browser that is counted by itself
+            self._record_success(attempt.namespace, attempt.name, attempt.source, now)
 
     def check_digest(self, password: bytes | None, attempt: DigestAttempt, now: datetime) -> None:
         """Return if the digest was made with this password; raises AuthenticationFailed, TooManyRequests.
@@ -69,6 +74,16 @@ class LimitedPasswords:
             reason = "the digest is wrong" if password else "there is no password to compare a digest with"
             raise AuthenticationFailed(detail=reason)
         self._remember(mark, now)
+        self._record_success(namespace, name, attempt.source, now)
+
+    def _record_success(self, namespace: Namespace, name: str, source: str, now: datetime) -> None:
+        """Whoever was right is not refused because that cannot be kept."""
+        try:
+            self._failures.record_success(namespace, name, source, now)
+        except StoreUnavailable as error:
+            _LOG.warning(
+                "that '%s' was right from '%s' is not recorded: %s (%s)", name, source, error.codes, error.detail
+            )
 
     def _digest_mark(self, attempt: DigestAttempt, password: bytes) -> bytes:
         head = f"digest {_whence(attempt.namespace, attempt.proof.name, attempt.source)} "

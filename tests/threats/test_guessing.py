@@ -1,16 +1,19 @@
-"""Row S01 while the right password is remembered: who guesses from elsewhere is counted, and learns nothing by it."""
+"""Row S01 once somebody was right: who guesses elsewhere is counted, learns nothing by it and locks nobody out."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import count
 
 import pytest
+import sqlalchemy as sa
 from werkzeug.test import TestResponse
 
+from sts.store import tables
+from sts.store.failures import FailureCounters
 from tests.flows.world import SECRET, World
 from tests.protocols.wstrust.messages import digest_token, username_token
-from tests.threats.endpoints import ACS, OAUTH, WRAP, Endpoint, ask, send
-from tests.threats.trust_door import furnished, good
+from tests.threats.endpoints import ACS, OAUTH, WRAP, Endpoint, ask, rows_of
+from tests.threats.trust_door import deliver_from, furnished, good
 
 OWNER, STRANGER = "192.0.2.1", "203.0.113.1"
 OWNERS_NETWORK, STRANGERS_NETWORK = "2001:db8:0:1::{:x}", "2001:db8:0:2::{:x}"
@@ -34,8 +37,7 @@ def by_digest(world: World, password: str, source: str) -> TestResponse:
 
 
 def by_message(world: World, token: str, source: str) -> TestResponse:
-    message = good(world, token=token)
-    return send(world, f"/contoso/{message.path}", message.xml(), content_type=message.media_type, source=source)
+    return deliver_from(source, world, good(world, token=token))
 
 
 DOORS: dict[str, Send] = {
@@ -92,3 +94,50 @@ def test_s01_right_guess_of_a_stranger_is_remembered_for_the_stranger_alone(guar
     assert outcomes(guarded, door, WRONG, [OWNER] * 10) == ["wrong"] * 10
     assert outcome(door(guarded, SECRET, OWNER)) == "wait"
     assert outcome(door(guarded, SECRET, STRANGER)) == "granted"
+
+
+def guessed_everywhere(world: World) -> None:
+    """Have strangers everywhere fail to guess, until all of them together are refused."""
+    counters = FailureCounters(world.service.installation.database)
+    for name in ("worker", "digest"):
+        for number in range(100):
+            counters.record(world.namespace, name, f"198.51.100.{number}", world.now)
+
+
+@doors
+def test_s01_strangers_everywhere_do_not_lock_out_whoever_was_right_at_another_worker(
+    guarded: World, neighbour: World, door: Send
+) -> None:
+    assert outcome(door(guarded, SECRET, OWNER)) == "granted"
+    guessed_everywhere(guarded)
+    assert outcomes(neighbour, door, SECRET, [STRANGER, OWNER]) == ["wait", "granted"]
+    guarded.move(days=29)
+    guessed_everywhere(guarded)
+    assert outcomes(guarded, door, SECRET, [STRANGER, OWNER]) == ["wait", "granted"]
+
+
+@doors
+def test_s01_guesses_where_the_owner_was_right_have_the_limit_of_one_source(
+    guarded: World, neighbour: World, door: Send
+) -> None:
+    assert outcome(door(guarded, SECRET, OWNER)) == "granted"
+    guessed_everywhere(guarded)
+    assert outcomes(neighbour, door, WRONG, [OWNER] * 11) == ["wrong"] * 10 + ["wait"]
+    assert outcome(door(neighbour, SECRET, OWNER)) == "wait"
+
+
+@doors
+def test_s01_wrong_password_makes_no_network_known(guarded: World, door: Send) -> None:
+    assert outcome(door(guarded, WRONG, OWNER)) == "wrong"
+    assert rows_of(guarded, tables.known_source) == []
+
+
+@doors
+def test_s01_whoever_is_right_is_served_although_that_cannot_be_recorded(
+    guarded: World, caplog: pytest.LogCaptureFixture, door: Send
+) -> None:
+    database = guarded.service.installation.database
+    with database.recording() as connection:
+        connection.execute(sa.text("ALTER TABLE known_source RENAME TO known_source_away"))
+    assert outcome(door(guarded, SECRET, OWNER)) == "granted"
+    assert "is not recorded" in caplog.text
