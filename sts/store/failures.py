@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from ipaddress import IPv4Address, ip_address, ip_network
 from typing import Final
 
@@ -13,9 +14,11 @@ from sts.store import upsert
 from sts.store.bounded import bounded
 from sts.store.columns import seconds
 from sts.store.database import Database
+from sts.store.known_sources import KnownSources
 from sts.store.prepared import Prepared
 from sts.store.tables import failure as _TABLE
 
+_BY_NAME: Final = "name"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -42,13 +45,30 @@ class _Counter:
     limit: int
 
 
+@lru_cache(maxsize=4096)
+def network_of(source: str) -> str:
+    """Answer the network of an IPv6 address, since everybody has 2**64 of them; any other source as it is."""
+    try:
+        address = ip_address(source)
+    except ValueError:
+        return source
+    if isinstance(address, IPv4Address):
+        return source
+    return str(address.ipv4_mapped or ip_network((int(address), 64), strict=False))
+
+
 class FailureCounters:
-    """Counts failures and refuses more attempts once a limit is reached."""
+    """Counts failures and refuses more attempts once a limit is reached.
+
+    The limit of a name over all sources is not held against a network from which the name was right lately: strangers
+    could lock its owner out. Who guesses there has the limits of one source.
+    """
 
     def __init__(self, database: Database, limits: FailureLimits | None = None) -> None:
         self._database = database
         self._limits = limits or FailureLimits()
         self._purged_at: datetime | None = None
+        self._known = KnownSources(database)
         self._full = Prepared(lambda connection: self._full_counters())
 
     def record(self, namespace: Namespace, name: str, source: str, now: datetime) -> None:
@@ -66,22 +86,27 @@ class FailureCounters:
 
     def check(self, namespace: Namespace, name: str, source: str, now: datetime) -> None:
         """Return if another attempt is allowed; raises TooManyRequests, StoreUnavailable."""
-        began_at = self._window(now)
+        began_at, at = self._window(now), seconds(now)
         counters = self._counters(namespace, name, source)
         wanted: dict[str, int | str] = {"began": seconds(began_at)}
         for number, counter in enumerate(counters):
             wanted |= {f"in_{number}": counter.namespace_id, f"name_{number}": counter.name}
             wanted[f"source_{number}"] = counter.source
         with self._database.reading() as connection:
-            full = self._full.rows(connection, **wanted)
-        if full:
-            reached = full[0][0]
+            reached = [row[0] for row in self._full.rows(connection, **wanted)]
+            if reached == [_BY_NAME] and self._known.ends(connection, namespace, name, network_of(source)) > at:
+                return
+        if reached:
             rest = began_at + self._limits.window - now
             raise TooManyRequests(
                 "Too many failed attempts; try again later.",
                 retry_after=max(1, -(-rest // timedelta(seconds=1))),
-                detail=f"the limit of failures by {reached} is reached for '{bounded(name)}' from {bounded(source)}",
+                detail=f"the limit of failures by {reached[0]} is reached for '{bounded(name)}' from {bounded(source)}",
             )
+
+    def record_success(self, namespace: Namespace, name: str, source: str, now: datetime) -> None:
+        """Remember for 30 days that a name was right from the network of a caller; raises StoreUnavailable."""
+        self._known.record(namespace, name, network_of(source), now)
 
     def purge(self, now: datetime) -> int:
         """Forget the windows that are over; answers how many counters went."""
@@ -95,7 +120,7 @@ class FailureCounters:
 
     def _counters(self, namespace: Namespace, name: str, source: str) -> tuple[_Counter, ...]:
         """In one order for everybody, so that two transactions never wait for each other."""
-        name, source = bounded(name), bounded(_network(source))
+        name, source = bounded(name), bounded(network_of(source))
         owners = ((namespace.id, name, source), (namespace.id, name, ""), (0, "", source))
         return tuple(
             _Counter(kind, *owner, limit)
@@ -123,20 +148,9 @@ class FailureCounters:
         limits, prefix = self._limits, f"{self._limits.what} by " if self._limits.what else ""
         return (
             (f"{prefix}name and source", limits.name_from_source),
-            (f"{prefix}name", limits.name),
+            (f"{prefix}{_BY_NAME}", limits.name),
             (f"{prefix}source", limits.source),
         )
-
-
-def _network(source: str) -> str:
-    """The network of an IPv6 address, since everybody has 2**64 of them; any other source as it is."""
-    try:
-        address = ip_address(source)
-    except ValueError:
-        return source
-    if isinstance(address, IPv4Address):
-        return source
-    return str(address.ipv4_mapped or ip_network((int(address), 64), strict=False))
 
 
 def _key(counter: _Counter) -> dict[str, object]:

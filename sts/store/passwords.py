@@ -2,27 +2,32 @@
 
 import hashlib
 import hmac
+import logging
 import secrets
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
-from sts.core.errors import AuthenticationFailed
+from sts.core.errors import AuthenticationFailed, StoreUnavailable
 from sts.core.exchange import DigestAttempt, DigestProof, PasswordAttempt
 from sts.core.model import Namespace, ServiceIdentity
 from sts.crypto.passwords import verify_password
-from sts.store.failures import FailureCounters
+from sts.store.failures import FailureCounters, network_of
 
 REMEMBERED_FOR: Final = timedelta(minutes=5)
 MAX_REMEMBERED: Final = 10_000
+
+_LOG: Final = logging.getLogger(__name__)
 
 
 class LimitedPasswords:
     """Checks passwords against their Argon2id hashes.
 
     A success is remembered for five minutes after its last use in this process, under a hash keyed by the process and
-    over the stored hash, so that a changed password is forgotten with it. Failures are counted in the database; what
-    is remembered asks neither the counters nor Argon2, so that strangers who guess do not lock a busy client out.
+    over the stored hash, so that a changed password is forgotten with it, and over the network that it came from.
+    Failures are counted in the database; what is remembered asks neither the counters nor Argon2, so that strangers
+    who guess do not lock a busy client out. From elsewhere the right password is refused with the guesses, or it would
+    show itself by that.
     """
 
     def __init__(
@@ -48,6 +53,8 @@ class LimitedPasswords:
             self._failures.record(attempt.namespace, attempt.name, attempt.source, now)
             raise
         self._remember(mark, now)
+        if identity is not None and attempt.name == identity.name:  # and not a browser that is counted by itself
+            self._record_success(attempt.namespace, attempt.name, attempt.source, now)
 
     def check_digest(self, password: bytes | None, attempt: DigestAttempt, now: datetime) -> None:
         """Return if the digest was made with this password; raises AuthenticationFailed, TooManyRequests.
@@ -56,7 +63,7 @@ class LimitedPasswords:
         """
         namespace, name = attempt.namespace, attempt.proof.name
         is_right = hmac.compare_digest(_digest(attempt.proof, password or self._key), attempt.proof.digest)
-        mark = self._digest_mark(namespace, name, password or b"")
+        mark = self._digest_mark(attempt, password or b"")
         until = self._remembered.get(mark)
         if is_right and password and until is not None and now < until:
             self._remembered[mark] = now + REMEMBERED_FOR
@@ -67,14 +74,26 @@ class LimitedPasswords:
             reason = "the digest is wrong" if password else "there is no password to compare a digest with"
             raise AuthenticationFailed(detail=reason)
         self._remember(mark, now)
+        self._record_success(namespace, name, attempt.source, now)
 
-    def _digest_mark(self, namespace: Namespace, name: str, password: bytes) -> bytes:
-        head = f"digest {namespace.id} {len(name)} {name} "
-        return hashlib.blake2b(head.encode("utf-8", "surrogatepass") + password, key=self._key, digest_size=32).digest()
+    def _record_success(self, namespace: Namespace, name: str, source: str, now: datetime) -> None:
+        """Whoever was right is not refused because that cannot be kept."""
+        try:
+            self._failures.record_success(namespace, name, source, now)
+        except StoreUnavailable as error:
+            _LOG.warning(
+                "that '%s' was right from '%s' is not recorded: %s (%s)", name, source, error.codes, error.detail
+            )
+
+    def _digest_mark(self, attempt: DigestAttempt, password: bytes) -> bytes:
+        head = f"digest {_whence(attempt.namespace, attempt.proof.name, attempt.source)} "
+        return self._keyed(head.encode("utf-8", "surrogatepass") + password)
 
     def _mark(self, password_hash: str | None, attempt: PasswordAttempt) -> bytes:
-        head = f"{attempt.namespace.id} {len(attempt.name)} {attempt.name} {password_hash} "
-        data = head.encode("utf-8", "surrogatepass") + attempt.password
+        head = f"{_whence(attempt.namespace, attempt.name, attempt.source)} {password_hash} "
+        return self._keyed(head.encode("utf-8", "surrogatepass") + attempt.password)
+
+    def _keyed(self, data: bytes) -> bytes:
         return hashlib.blake2b(data, key=self._key, digest_size=32).digest()
 
     def _remember(self, mark: bytes, now: datetime) -> None:
@@ -83,6 +102,12 @@ class LimitedPasswords:
         if len(self._remembered) >= MAX_REMEMBERED:
             self._remembered = {}
         self._remembered[mark] = now + REMEMBERED_FOR
+
+
+def _whence(namespace: Namespace, name: str, source: str) -> str:
+    """Who asks from which network: no two of them are one text."""
+    network = network_of(source)
+    return f"{namespace.id} {len(name)} {name} {len(network)} {network}"
 
 
 def _digest(proof: DigestProof, password: bytes) -> bytes:

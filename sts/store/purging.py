@@ -8,13 +8,13 @@ import sqlalchemy as sa
 from sts.store import cancellations, installation
 from sts.store.database import Database
 from sts.store.replay import KEPT_AFTER_EXPIRY
-from sts.store.tables import browser_session, cancelled_token, replay
+from sts.store.tables import browser_session, cancelled_token, known_source, replay
 
 CHUNK: Final = 500  # rows; those that expired in the same second as the last of them go with it
 
 
 def purge(database: Database, now: datetime) -> int:
-    """Forget uses an hour and cancelled tokens a day after their end, and sessions at it; answers how many rows went.
+    """Forget uses an hour and cancelled tokens a day after their end, the others at it; answers how many rows went.
 
     Raises StoreUnavailable; what went by then is gone.
     """
@@ -22,6 +22,7 @@ def purge(database: Database, now: datetime) -> int:
         (replay, now - KEPT_AFTER_EXPIRY),
         (cancelled_token, now - cancellations.KEPT_AFTER_EXPIRY),
         (browser_session, now),
+        (known_source, now),
     )
     return sum(_purge(database, table, until) for table, until in expired)
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from sts.core.errors import KeyUnreadable
 from sts.core.model import Namespace, ServiceIdentity
-from sts.store import partner_certificates, rows, sessions
+from sts.store import known_sources, partner_certificates, rows, sessions
 from sts.store.changes import Change, ChangeKind
 from sts.store.tables import service_identity as _TABLE
 
@@ -59,6 +59,8 @@ def save(change: Change, namespace: Namespace, identity: ServiceIdentity) -> Ser
     since = before.secrets_since if before is not None and is_same else _now(change)
     if before is not None and not (is_same and before.name == identity.name and identity.interactive):
         sessions.end_of_account(change, namespace, before.name)
+    if before is not None and not (is_same and before.name == identity.name):
+        known_sources.forget(change.connection, namespace, before.name)
     identity = replace(identity, secrets_since=since)
     values = {name: getattr(identity, name) for name in _PLAIN}
     if not identity.has_symmetric_key:
@@ -119,6 +121,7 @@ def delete(change: Change, namespace: Namespace, identity: ServiceIdentity) -> N
     """Delete the service identity and its key; raises NotFound."""
     rows.remove(change.connection, _TABLE, namespace, identity)
     sessions.end_of_account(change, namespace, identity.name)
+    known_sources.forget(change.connection, namespace, identity.name)
     _touch(change, namespace, identity.name)
 
 

@@ -308,6 +308,16 @@ failure = Table(
     Index(None, "began_at"),
 )
 
+known_source = Table(
+    "known_source",
+    METADATA,
+    Column("namespace_id", Id, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("source", Text, primary_key=True),  # its network
+    Column("expires_at", Instant, nullable=False),
+    Index(None, "expires_at"),
+)
+
 ring_hold = Table(
     "ring_hold",
     METADATA,

@@ -18,6 +18,14 @@ from sts.core.model import (
 NOW = datetime(2026, 6, 1, 12, 0, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
 SECOND = timedelta(seconds=1)
+PAST = NOW - 100 * DAY
+FUTURE = NOW + 100 * DAY
+
+EXPIRED = {"not_after": NOW - SECOND}  # what changes a credential below into one that is
+FUTURE_ONLY = {"not_before": NOW + SECOND}
+REVOKED = {"revoked_at": PAST}
+DELETED = {"deleted_at": NOW - DAY}
+PRIMARY = {"primary_from": PAST}
 
 
 def credential(id: int = 1, **changes: Any) -> Credential:

@@ -27,6 +27,7 @@ def warm(world: World) -> World:
     """A service that everybody has used once."""
     for party in PARTIES:
         world.token(party)
+        assert DOORS[0](world, Caller(realm_of(party))).status_code == 200  # what is right is remembered by network
     for document in DOCUMENTS:
         world.get(document)
     assert present(world, MINIMAL).status_code == 200

@@ -14,9 +14,13 @@ from sts.core.claims import NAME_IDENTIFIER, ROLE
 from sts.core.errors import InvalidConfiguration
 from tests.flows.doors import DOORS, Caller, realm_of
 from tests.flows.operators import NAMESPACE, first
+from tests.flows.people import Person
 from tests.flows.recipient import write_certificate
-from tests.flows.tokens import SAML20, read_saml
+from tests.flows.signing_in import signed_in
+from tests.flows.tokens import SAML20, Content, read_saml
 from tests.flows.world import START, World, members
+from tests.protocols.wstrust.messages import SOAP11, SOAP12, TRUST_13, TRUST_2005, request
+from tests.threats.trust_door import good, granted
 
 XENC = "http://www.w3.org/2001/04/xmlenc#"
 CBC, GCM = XENC + "aes256-cbc", "http://www.w3.org/2009/xmlenc11#aes256-gcm"
@@ -27,10 +31,20 @@ relying_parties:
   - {{name: sealed, realm: "https://sealed.example/", token_format: {format}, rule_groups: [all],
      encryption: required, encryption_certificate: {certificate}, encryption_algorithm: {algorithm}}}
 """
+FOR_PEOPLE = """
+namespace: contoso
+relying_parties:
+  - {{name: secret, realm: "https://secret.example/", token_format: {format}, rule_groups: [people],
+     reply: ["https://secret.example/signin"], identity_providers: [adfs],
+     encryption: required, encryption_certificate: sealed.cer}}
+"""
 FORMATS = pytest.mark.parametrize("token_format", ["saml11", "saml20"])
 ALGORITHMS = pytest.mark.parametrize(("algorithm", "uri"), [("aes256-cbc", CBC), ("aes256-gcm", GCM)])
 END = START + timedelta(days=30)
-READABLE = (b"worker", b"sender", b"sealed.example", b"nameidentifier", b"<Assertion", b":Assertion", b"Issuer>")
+ROOTS = {"saml11": f"{{{XENC}}}EncryptedData", "saml20": f"{{{SAML20}}}EncryptedAssertion"}
+PERSONAL = (b"worker", b"sender", b"alice", b"reader", b"nameidentifier", b"emailaddress")
+MARKUP = (b"<Assertion", b":Assertion", b"lt;Assertion", b"Issuer>", b"Attribute", b"NameID")
+READABLE = (*PERSONAL, *MARKUP, b"sealed.example")
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +83,13 @@ def decrypt(token: bytes, key: rsa.RSAPrivateKey) -> bytes:
     return padded[: -padded[-1]]
 
 
+def read(world: World, token: bytes, key: rsa.RSAPrivateKey) -> Content:
+    """What the relying party reads in a token."""
+    certificate = first(world, NAMESPACE).certificate
+    assert certificate is not None
+    return read_saml(decrypt(token, key), certificate, world.now)
+
+
 def algorithm_of(token: bytes) -> str:
     """How the content of a token is encrypted."""
     methods = etree.fromstring(token).iter(f"{{{XENC}}}EncryptionMethod")
@@ -83,11 +104,8 @@ def test_only_the_relying_party_reads_what_it_gets(
     configure(sealed, token_format, algorithm)
     token = sealed.token("sealed")
     assert algorithm_of(token) == uri
-    root = etree.fromstring(token).tag
-    assert root == (f"{{{SAML20}}}EncryptedAssertion" if token_format == "saml20" else f"{{{XENC}}}EncryptedData")
-    certificate = first(sealed, NAMESPACE).certificate
-    assert certificate is not None
-    content = read_saml(decrypt(token, key), certificate, sealed.now)
+    assert etree.fromstring(token).tag == ROOTS[token_format]
+    content = read(sealed, token, key)
     assert (content.audience, content.claims[NAME_IDENTIFIER]) == (realm_of("sealed"), ["worker"])
     assert content.claims[ROLE] == ["sender"]
 
@@ -104,6 +122,41 @@ def test_nothing_is_in_the_clear_at_any_door(sealed: World, token_format: str) -
         assert etree.fromstring(token).tag.endswith(("}EncryptedData", "}EncryptedAssertion"))
         assert [text for text in READABLE if text in token] == []
         assert sealed.records()[-1]["encrypted"] is True
+
+
+@FORMATS
+def test_nothing_is_in_the_clear_that_a_browser_carries(
+    people: World, key: rsa.RSAPrivateKey, token_format: str
+) -> None:
+    write_certificate(people.home / "sealed.cer", key, START - timedelta(days=1), END)
+    people.apply(FOR_PEOPLE.format(format=token_format))
+    page = signed_in(Person(people), "secret")
+    assert page.action == "https://secret.example/signin"
+    assert etree.fromstring(page.token).tag == ROOTS[token_format]
+    assert [text for text in (*READABLE, b"secret.example") if text in page.token] == []
+    whole = page.answer.data + page.wresult.encode()
+    assert [text for text in (*PERSONAL, *MARKUP) if text in whole] == []
+    content = read(people, page.token, key)
+    assert (content.audience, content.claims[NAME_IDENTIFIER]) == (realm_of("secret"), ["alice"])
+    assert people.records()[-1]["encrypted"] is True
+
+
+@FORMATS
+@pytest.mark.parametrize("trust", [TRUST_13, TRUST_2005], ids=["1.3", "2005"])
+@pytest.mark.parametrize("soap", [SOAP11, SOAP12], ids=["SOAP 1.1", "SOAP 1.2"])
+def test_nothing_is_in_the_clear_over_ws_trust(
+    sealed: World, key: rsa.RSAPrivateKey, token_format: str, trust: str, soap: str
+) -> None:
+    configure(sealed, token_format)
+    body = request(realm_of("sealed"), namespace=trust)
+    root = granted(sealed, good(sealed, body, trust=trust, soap=soap))
+    ((token,),) = root.iter(f"{{{trust}}}RequestedSecurityToken")
+    assert token.tag == ROOTS[token_format]
+    assert [text for text in READABLE if text in etree.tostring(token)] == []
+    assert [text for text in (*PERSONAL, *MARKUP) if text in etree.tostring(root)] == []
+    content = read(sealed, etree.tostring(token, with_tail=False), key)
+    assert (content.audience, content.claims[NAME_IDENTIFIER]) == (realm_of("sealed"), ["worker"])
+    assert sealed.records()[-1]["encrypted"] is True
 
 
 @FORMATS

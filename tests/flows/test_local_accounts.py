@@ -122,6 +122,21 @@ def test_guessing_is_bounded_for_a_name_and_a_source(people: World) -> None:
     assert person.type(person.sign_in("form")).status == 200
 
 
+def test_guessing_is_bounded_while_the_owner_is_remembered(people: World) -> None:
+    owner = Person(people)
+    assert owner.type(owner.sign_in("form")).status == 200
+    stranger = Person(people, source="203.0.113.3")
+    page = stranger.sign_in("form")
+    for _ in range(10):
+        page = stranger.type(page, password="guess")
+        assert page.status == 401
+    wrong = stranger.type(page, password="guess")
+    right = stranger.type(wrong)
+    assert (wrong.status, seen(right)) == (429, seen(wrong))
+    again = Person(people)  # another browser, where the owner is
+    assert again.type(again.sign_in("form")).status == 200
+
+
 def guessing(world: World, name: str) -> None:
     """Have strangers everywhere fail to guess a name's password, until all of them together are refused."""
     counters = FailureCounters(world.service.installation.database)

@@ -22,7 +22,7 @@ from tests.protocols.wstrust.messages import (
     username_token,
 )
 from tests.threats.identity_providers import assertion, stage
-from tests.threats.trust_door import SAML20, fault, furnished, good, granted
+from tests.threats.trust_door import SAML20, deliver_from, fault, furnished, good, granted
 
 TRUSTS = pytest.mark.parametrize("trust", [TRUST_13, TRUST_2005])
 TRUST_14 = "http://docs.oasis-open.org/ws-sx/ws-trust/200802"
@@ -163,10 +163,10 @@ def by_digest(service: World, number: int) -> TrustMessage:
 def test_a_warm_process_writes_one_record_for_a_message_and_asks_for_nothing(
     service: World, message: Callable[[World, int], TrustMessage]
 ) -> None:
-    granted(service, message(service, 1))
+    assert deliver_from("192.0.2.1", service, message(service, 1)).status_code == 200
     with statements() as seen:
         for number in range(2, 7):
-            granted(service, message(service, number))
+            assert deliver_from("192.0.2.1", service, message(service, number)).status_code == 200
     assert [statement for statement in seen if statement.startswith("INSERT INTO replay")]
     assert sum(statement == "COMMIT" for statement in seen) == 5  # transactions, one for each message
     assert not [statement for statement in seen if statement.startswith("SELECT") and "installation" not in statement]

@@ -20,11 +20,11 @@ from sts.core.model import (
     TokenFormat,
     Use,
 )
-from sts.crypto.certificates import Purpose, pem
+from sts.crypto.certificates import pem
 from sts.operations.configuration.model import Configuration, Known
 from sts.operations.configuration.reading import read_configuration
 from sts.settings import Settings
-from tests.operations.workbench import DAY, KEY, NOW, surroundings, write_certificate, write_pkcs12
+from tests.operations.workbench import DAY, KEY, surroundings, write_pkcs12
 
 EVERYTHING = """\
 namespace: contoso
@@ -91,24 +91,6 @@ rule_groups:
       - {input: {issuer: LOCAL AUTHORITY}}
       - {input: {issuer: adfs, type: a, value: b}, and: {issuer: adfs, type: c, value: d}, output: {type: e, value: f}}
 """
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the files that a configuration names lie."""
-    path = tmp_path_factory.mktemp("configuration")
-    write_pkcs12(path / "orders.pfx")
-    write_pkcs12(path / "decryption.pfx", Purpose.DECRYPTION)
-    write_pkcs12(path / "expired.pfx", not_before=NOW - 2 * DAY, not_after=NOW - DAY)
-    write_pkcs12(path / "later.pfx", not_before=NOW + DAY)
-    write_certificate(path / "stock.cer", Purpose.ENCRYPTION)
-    write_certificate(path / "later.cer", Purpose.ENCRYPTION, not_before=NOW + DAY)
-    write_certificate(path / "expired.cer", Purpose.ENCRYPTION, not_before=NOW - 2 * DAY, not_after=NOW - DAY)
-    write_certificate(path / "adfs.cer")
-    write_certificate(path / "worker.cer")
-    write_certificate(path / "elliptic.cer", key_type=KeyType.P256)
-    (path / "worker.key").write_text(f"{KEY}\n")
-    return path
 
 
 def read(text: str, folder: Path, known: Known | None = None, **changes: object) -> Configuration:
@@ -347,37 +329,6 @@ def test_sections_may_refer_forward(folder: Path) -> None:
     assert read(text, folder).warnings == ()
 
 
-WARNINGS = [
-    (IDENTITY.format("password: env:SHORT"), "the password has fewer than 8 characters"),
-    (IDENTITY.format("enabled: true"), "it cannot authenticate"),
-    (IDENTITY.format("certificate: worker.cer, recoverable_password: true"), "is stored only as a hash, if at all"),
-    (IDENTITY.format("certificate: worker.cer, interactive: true"), "without a password it cannot sign in at a form"),
-    (PARTY.format("token_format: swt"), "the namespace's symmetric key signs for it"),
-    (
-        PARTY.format(f"{JWT}signing: symmetric, credentials: [{{{PFX}pkcs12: orders.pfx}}]"),
-        "its own certificates do not sign, as its tokens take a symmetric key",
-    ),
-    (
-        CREDENTIAL.format(
-            SYMMETRIC + "value: env:KEY, not_before: 2025-01-01T00:00:00Z, not_after: 2026-01-01T00:00:00Z"
-        ),
-        "the key has expired already",
-    ),
-    (
-        NAMESPACE + "identity_providers: [{name: adfs, kind: local}]\n"
-        "rule_groups: [{name: a, rules: [{input: {issuer: adsf}}]}]\n",
-        "no identity provider is named 'adsf', so the rule never acts; did you mean 'adfs'?",
-    ),
-]
-
-
-@pytest.mark.parametrize(("text", "sentence"), WARNINGS, ids=[sentence for _, sentence in WARNINGS])
-def test_what_is_odd_but_tolerable_is_a_warning(folder: Path, text: str, sentence: str) -> None:
-    (warning,) = read(text, folder, environment={"SHORT": "1234567", "KEY": KEY, "PFX": "pfx password"}).warnings
-    assert warning.startswith("line ")
-    assert sentence in warning
-
-
 def test_spans_that_are_absent_shrink_with_the_life_of_the_credential(folder: Path) -> None:
     rollover = read(NAMESPACE + "rollover: {signing: {lifetime: 4m}, decryption: {lead: 10d}}\n", folder).rollover
     assert rollover == {
@@ -391,13 +342,6 @@ def test_two_new_primaries_of_one_ring_contradict_each_other(folder: Path) -> No
     entries = ", ".join(f"{{{PFX}pkcs12: {name}.pfx, primary: true}}" for name in ("orders", "second"))
     (fault,) = faults(f"{NAMESPACE}credentials: [{entries}]\n", folder)
     assert "2 new certificate credentials for signing are primary; only one can be" in fault
-
-
-def test_an_expired_certificate_that_is_pinned_already_is_a_warning(folder: Path) -> None:
-    der = (folder / "expired.cer").read_bytes()
-    text = PARTY.format("token_format: saml20, encryption: required, encryption_certificate: expired.cer")
-    (warning,) = read(text, folder, Known(certificates=frozenset({der}))).warnings
-    assert "no token can be issued" in warning
 
 
 def test_what_a_ring_leaves_out_is_what_the_settings_say(folder: Path) -> None:

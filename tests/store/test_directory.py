@@ -172,42 +172,46 @@ def test_nested_realms_are_told_by_code_point(sql: SqlBackend, realm: str) -> No
     assert found.nested_realms == frozenset(below)
 
 
+def furnished(sql: SqlBackend, name: str) -> Namespace:
+    """A namespace with three relying parties and a service identity."""
+    made = sql.save_namespace(replace(CONTOSO, name=name))
+    for group in ("g", "h"):
+        sql.save_rule_group(made, RuleGroup(0, group))
+    save_parties(sql, made, "https://a.example/", "https://b.example/", rule_groups=("g",))
+    save_parties(sql, made, "https://c.example/", rule_groups=("h",))
+    sql.save_service_identity(made, ServiceIdentity(0, "worker"))
+    return made
+
+
+def kept(sql: SqlBackend, *namespaces: Namespace) -> set[tuple[str, str]]:
+    """What of namespaces so furnished is in memory."""
+    directory, held = sql.directory, set()
+    for namespace in namespaces:
+        found = {
+            "namespace": directory._namespaces.get(namespace.name),
+            "worker": directory._service_identities.get((namespace.id, "worker")),
+            **{host: directory._relying_parties.get((namespace.id, f"https://{host}.example/")) for host in "abc"},
+        }
+        held |= {(namespace.name, what) for what, snapshot in found.items() if snapshot is not None}
+    return held
+
+
+def warm(sql: SqlBackend, *namespaces: Namespace) -> set[tuple[str, str]]:
+    """Ask for all of it, and answer what is in memory then."""
+    for namespace in namespaces:
+        sql.directory.namespace(namespace.name)
+        sql.directory.service_identity(namespace, "worker")
+        names(sql, namespace, "https://a.example/", "https://b.example/", "https://c.example/")
+    return kept(sql, *namespaces)
+
+
 def test_change_drops_only_what_it_touched(sql: SqlBackend) -> None:
-    contoso = sql.save_namespace(CONTOSO)
-    fabrikam = sql.save_namespace(replace(CONTOSO, name="fabrikam"))
-    for namespace in (contoso, fabrikam):
-        for group in ("g", "h"):
-            sql.save_rule_group(namespace, RuleGroup(0, group))
-        save_parties(sql, namespace, "https://a.example/", "https://b.example/", rule_groups=("g",))
-        save_parties(sql, namespace, "https://c.example/", rule_groups=("h",))
-        sql.save_service_identity(namespace, ServiceIdentity(0, "worker"))
-
-    def kept() -> set[tuple[str, str]]:
-        held = set()
-        for namespace in (contoso, fabrikam):
-            look = {
-                "namespace": lambda n=namespace: sql.directory._namespaces.get(n.name),
-                "worker": lambda n=namespace: sql.directory._service_identities.get((n.id, "worker")),
-                "a": lambda n=namespace: sql.directory._relying_parties.get((n.id, "https://a.example/")),
-                "b": lambda n=namespace: sql.directory._relying_parties.get((n.id, "https://b.example/")),
-                "c": lambda n=namespace: sql.directory._relying_parties.get((n.id, "https://c.example/")),
-            }
-            held |= {(namespace.name, what) for what, find in look.items() if find() is not None}
-        return held
-
-    def warm() -> set[tuple[str, str]]:
-        for namespace in (contoso, fabrikam):
-            sql.directory.namespace(namespace.name)
-            sql.directory.service_identity(namespace, "worker")
-            names(sql, namespace, "https://a.example/", "https://b.example/", "https://c.example/")
-        return kept()
-
-    everything = warm()
+    contoso, fabrikam = furnished(sql, "contoso"), furnished(sql, "fabrikam")
+    everything = warm(sql, contoso, fabrikam)
     assert len(everything) == 10
     other = sql.other_process()
     (a, b) = (other.directory.relying_party(contoso, [f"https://{host}.example/"]) for host in "ab")
     worker = other.directory.service_identity(contoso, "worker")
-    group = RuleGroup(0, "new")
     assert a
     assert b
     assert worker
@@ -217,17 +221,17 @@ def test_change_drops_only_what_it_touched(sql: SqlBackend) -> None:
         (lambda: other.insert_credential(contoso, dedicated, b"k" * 32), {"b"}),
         (lambda: save_parties(other, contoso, "https://a.example/below/"), {"a"}),
         (lambda: save_parties(other, contoso, "https://a.exam"), set()),
-        (lambda: other.save_rule_group(contoso, group), set()),
+        (lambda: other.save_rule_group(contoso, RuleGroup(0, "new")), set()),
         (lambda: other.save_service_identity(contoso, worker), {"worker"}),
         (lambda: other.insert_credential(contoso, builders.key(), b"k" * 32), {"namespace"}),
         (lambda: other.save_namespace(contoso), {"namespace"}),
     ]
     for step, dropped in steps:
-        assert warm() == everything
+        assert warm(sql, contoso, fabrikam) == everything
         step()
-        assert kept() == everything
+        assert kept(sql, contoso, fabrikam) == everything
         sql.settle()
-        assert kept() == everything - {("contoso", what) for what in dropped}
+        assert kept(sql, contoso, fabrikam) == everything - {("contoso", what) for what in dropped}
 
 
 def test_rule_group_drops_those_who_use_it(sql: SqlBackend) -> None:

@@ -54,3 +54,13 @@ def test_strangers_who_guess_do_not_lock_out_whoever_was_right_before(sql: SqlBa
         with pytest.raises(AuthenticationFailed):
             passwords.check_digest(PASSWORD, attempt(b"guess"), NOW)
     passwords.check_digest(PASSWORD, attempt(nonce=b"m" * 16), NOW + timedelta(minutes=1))
+
+
+def test_right_digest_is_remembered_only_where_it_came_from(sql: SqlBackend) -> None:
+    passwords = LimitedPasswords(FailureCounters(sql.database))
+    passwords.check_digest(PASSWORD, attempt(), NOW)
+    for _ in range(10):
+        with pytest.raises(AuthenticationFailed):
+            passwords.check_digest(PASSWORD, attempt(b"guess", source="192.0.2.2"), NOW)
+    with pytest.raises(TooManyRequests):
+        passwords.check_digest(PASSWORD, attempt(source="192.0.2.2"), NOW)

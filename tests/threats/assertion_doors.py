@@ -1,15 +1,16 @@
 """The doors where assertions are exchanged for tokens, and their one answer to every bad one."""
 
-from base64 import urlsafe_b64encode
+from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
+from lxml import etree
 from werkzeug.test import TestResponse
 
 from sts.core.uris import JWT_TOKEN
 from tests.flows.world import World
-from tests.protocols.wstrust.messages import TrustMessage, binary_token, request
+from tests.protocols.wstrust.messages import TRUST_13, WSSE, TrustMessage, binary_token, request
 from tests.threats.endpoints import Refusal, seen_refused, send
 from tests.threats.identity_providers import NAMESPACE
 
@@ -68,9 +69,17 @@ class TrustDoor(AssertionDoor):
     def present(self, world: World, token: bytes, realm: str = PARTY, **options: str) -> TestResponse:
         """Ask for a token with the assertion."""
         message = TrustMessage(world.now, "TOKEN", request(realm), endpoint=self.path.rpartition("/")[2])
-        element = token if token.startswith(b"<") else binary_token(token, JWT_TOKEN).encode()
+        element = token if token.lstrip().startswith(b"<") else binary_token(token, JWT_TOKEN).encode()
         body = message.xml().replace(b"TOKEN", element)
         return send(world, f"/contoso/{self.path}", body, content_type=message.media_type, **options)
+
+
+def issued_in(answer: TestResponse) -> bytes:
+    """The token in an answer of WS-Trust, out of its BinarySecurityToken if it is in one."""
+    ((token,),) = etree.fromstring(answer.data).iter(f"{{{TRUST_13}}}RequestedSecurityToken")
+    if token.tag == f"{{{WSSE}}}BinarySecurityToken":
+        return b64decode(token.text or "")
+    return etree.tostring(token, with_tail=False)
 
 
 DENIED = "ACS50012: Authentication failed."

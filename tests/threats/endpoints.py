@@ -15,7 +15,7 @@ from sts.store import tables
 from tests.flows.world import SECRET, World, key_text
 
 BASE_URL = "http://127.0.0.1:8000"
-WRITTEN_WHILE_ISSUING = {"failure", "replay"}
+WRITTEN_WHILE_ISSUING = {"failure", "known_source", "replay"}
 SECRETS = (SECRET, key_text(b"w"), key_text(b"o"))
 
 _IDENTIFIER = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")

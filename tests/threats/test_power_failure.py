@@ -248,6 +248,7 @@ def test_who_recorded_under_an_earlier_version_did_not_end_in_order(
     database = Database(f"sqlite:///{tmp_path / 'sts.db'}")
     database.migrate()
     with database.recording() as connection:
+        connection.exec_driver_sql("DROP TABLE known_source")
         connection.exec_driver_sql("DROP TABLE serving")
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0008'")
         if boot_id is not None:

@@ -94,8 +94,16 @@ def mechanic_message(world: World, body: str | None = None) -> TrustMessage:
 
 def deliver(world: World, message: TrustMessage, body: bytes | None = None, **headers: str) -> TestResponse:
     """Send a message, or other bytes in its place, from a stranger."""
+    return deliver_from(None, world, message, body, **headers)
+
+
+def deliver_from(
+    source: str | None, world: World, message: TrustMessage, body: bytes | None = None, **headers: str
+) -> TestResponse:
+    """Send a message, or other bytes in its place, from an address; None: a stranger's."""
     sent = message.xml() if body is None else body
-    return send(world, f"/contoso/{message.path}", sent, headers={"Content-Type": message.media_type, **headers})
+    headers = {"Content-Type": message.media_type, **headers}
+    return send(world, f"/contoso/{message.path}", sent, headers=headers, source=source)
 
 
 @dataclass(frozen=True)
