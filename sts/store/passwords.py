@@ -4,15 +4,17 @@ import hashlib
 import hmac
 import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Final
 
-from sts.core.errors import AuthenticationFailed, StoreUnavailable
+from sts.core.errors import AuthenticationFailed, StoreUnavailable, TooManyRequests
 from sts.core.exchange import DigestAttempt, DigestProof, PasswordAttempt
 from sts.core.model import Namespace, ServiceIdentity
 from sts.crypto.passwords import verify_password
 from sts.store.failures import FailureCounters, network_of
+from sts.store.guesses import WrongGuesses
 
 REMEMBERED_FOR: Final = timedelta(minutes=5)
 MAX_REMEMBERED: Final = 10_000
@@ -27,7 +29,7 @@ class LimitedPasswords:
     over the stored hash, so that a changed password is forgotten with it, and over the network that it came from.
     Failures are counted in the database; what is remembered asks neither the counters nor Argon2, so that strangers
     who guess do not lock a busy client out. From elsewhere the right password is refused with the guesses, or it would
-    show itself by that.
+    show itself by that; and after 100 different guesses within an hour from its own network, there too.
     """
 
     def __init__(
@@ -37,22 +39,23 @@ class LimitedPasswords:
         self._verify = verify
         self._key = secrets.token_bytes(32)
         self._remembered: dict[bytes, datetime] = {}
+        self._guesses = WrongGuesses(MAX_REMEMBERED)
 
     def check(self, identity: ServiceIdentity | None, attempt: PasswordAttempt, now: datetime) -> None:
         """Return if the password is the identity's; raises AuthenticationFailed, TooManyRequests, StoreUnavailable."""
         password_hash = identity.password_hash if identity is not None else None
-        mark = self._mark(password_hash, attempt)
-        until = self._remembered.get(mark)
-        if until is not None and now < until:
-            self._remembered[mark] = now + REMEMBERED_FOR
+        whence = _whence(attempt.namespace, attempt.name, attempt.source)
+        mark = self._keyed(f"{whence} {password_hash} ", attempt.password)
+        if self._is_remembered(mark, whence, now):
             return
-        self._failures.check(attempt.namespace, attempt.name, attempt.source, now)
-        try:
-            self._verify(password_hash, attempt.password)
-        except AuthenticationFailed:
-            self._failures.record(attempt.namespace, attempt.name, attempt.source, now)
-            raise
-        self._remember(mark, now)
+        with self._counting(whence, mark, now):
+            self._failures.check(attempt.namespace, attempt.name, attempt.source, now)
+            try:
+                self._verify(password_hash, attempt.password)
+            except AuthenticationFailed:
+                self._failures.record(attempt.namespace, attempt.name, attempt.source, now)
+                raise
+        self._remember(mark, whence, now)
         if identity is not None and attempt.name == identity.name:  # and not a browser that is counted by itself
             self._record_success(attempt.namespace, attempt.name, attempt.source, now)
 
@@ -63,17 +66,17 @@ class LimitedPasswords:
         """
         namespace, name = attempt.namespace, attempt.proof.name
         is_right = hmac.compare_digest(_digest(attempt.proof, password or self._key), attempt.proof.digest)
-        mark = self._digest_mark(attempt, password or b"")
-        until = self._remembered.get(mark)
-        if is_right and password and until is not None and now < until:
-            self._remembered[mark] = now + REMEMBERED_FOR
+        whence = _whence(namespace, name, attempt.source)
+        mark = self._keyed(f"digest {whence} ", password or b"")
+        if is_right and password and self._is_remembered(mark, whence, now):
             return
-        self._failures.check(namespace, name, attempt.source, now)
-        if not is_right or not password:
-            self._failures.record(namespace, name, attempt.source, now)
-            reason = "the digest is wrong" if password else "there is no password to compare a digest with"
-            raise AuthenticationFailed(detail=reason)
-        self._remember(mark, now)
+        with self._counting(whence, attempt.proof.digest, now):
+            self._failures.check(namespace, name, attempt.source, now)
+            if not is_right or not password:
+                self._failures.record(namespace, name, attempt.source, now)
+                reason = "the digest is wrong" if password else "there is no password to compare a digest with"
+                raise AuthenticationFailed(detail=reason)
+        self._remember(mark, whence, now)
         self._record_success(namespace, name, attempt.source, now)
 
     def _record_success(self, namespace: Namespace, name: str, source: str, now: datetime) -> None:
@@ -85,18 +88,28 @@ class LimitedPasswords:
                 "that '%s' was right from '%s' is not recorded: %s (%s)", name, source, error.codes, error.detail
             )
 
-    def _digest_mark(self, attempt: DigestAttempt, password: bytes) -> bytes:
-        head = f"digest {_whence(attempt.namespace, attempt.proof.name, attempt.source)} "
-        return self._keyed(head.encode("utf-8", "surrogatepass") + password)
+    @contextmanager
+    def _counting(self, whence: str, mark: bytes, now: datetime) -> Iterator[None]:
+        """What is refused is a guess, whether anybody looked at it or not."""
+        try:
+            yield
+        except (AuthenticationFailed, TooManyRequests):
+            self._guesses.add(whence, mark, now)
+            raise
 
-    def _mark(self, password_hash: str | None, attempt: PasswordAttempt) -> bytes:
-        head = f"{_whence(attempt.namespace, attempt.name, attempt.source)} {password_hash} "
-        return self._keyed(head.encode("utf-8", "surrogatepass") + attempt.password)
+    def _is_remembered(self, mark: bytes, whence: str, now: datetime) -> bool:
+        until = self._remembered.get(mark)
+        if until is None or now >= until or self._guesses.are_too_many(whence, now):
+            return False
+        self._remembered[mark] = now + REMEMBERED_FOR
+        return True
 
-    def _keyed(self, data: bytes) -> bytes:
+    def _keyed(self, head: str, password: bytes) -> bytes:
+        data = head.encode("utf-8", "surrogatepass") + password
         return hashlib.blake2b(data, key=self._key, digest_size=32).digest()
 
-    def _remember(self, mark: bytes, now: datetime) -> None:
+    def _remember(self, mark: bytes, whence: str, now: datetime) -> None:
+        self._guesses.watch(whence, now)
         if len(self._remembered) >= MAX_REMEMBERED:
             self._remembered = {known: until for known, until in self._remembered.copy().items() if until > now}
         if len(self._remembered) >= MAX_REMEMBERED:

@@ -1,6 +1,7 @@
 """Row S01 once somebody was right: who guesses elsewhere is counted, learns nothing by it and locks nobody out."""
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from functools import partial
 from itertools import count
 
@@ -76,6 +77,28 @@ def test_s01_stranger_is_refused_alike_whatever_he_guesses_while_the_owner_is_re
     assert outcomes(guarded, door, WRONG, [STRANGER] * 11) == ["wrong"] * 10 + ["wait"]
     right, wrong = (door(guarded, password, STRANGER) for password in (SECRET, WRONG))
     assert (outcome(right), right.status_code) == ("wait", wrong.status_code)
+    assert outcome(door(guarded, SECRET, OWNER)) == "granted"
+
+
+@pytest.mark.parametrize("guesses", [pytest.param(99, id="99"), pytest.param(100, id="100")])
+@doors
+def test_s01_neighbour_of_the_owner_has_a_hundred_guesses_before_the_right_one_is_refused_with_them(
+    guarded: World, door: Send, guesses: int
+) -> None:
+    """Of one network, behind one address: what is wrong is not looked at any more, and what is right was remembered."""
+    assert outcome(door(guarded, SECRET, OWNER)) == "granted"
+    for number in range(guesses):
+        assert outcome(door(guarded, f"{WRONG} {number}", OWNER)) == ("wrong" if number < 10 else "wait")
+    assert outcome(door(guarded, SECRET, OWNER)) == ("granted" if guesses < 100 else "wait")
+    guarded.clock.now += timedelta(hours=1, seconds=1)
+    assert outcome(door(guarded, SECRET, OWNER)) == "granted"
+
+
+@pytest.mark.parametrize("door", [door for name, door in DOORS.items() if name != "wstrust digest"])
+def test_s01_one_old_password_again_and_again_is_one_guess(guarded: World, door: Send) -> None:
+    assert outcome(door(guarded, SECRET, OWNER)) == "granted"
+    for _ in range(150):
+        assert outcome(door(guarded, WRONG, OWNER)) != "granted"
     assert outcome(door(guarded, SECRET, OWNER)) == "granted"
 
 
