@@ -71,14 +71,15 @@ def recording(database: Database, uses: Sequence[TokenUse]) -> AbstractContextMa
 
 def record(connection: Driven, namespace: Namespace, used: TokenUse) -> ReplayedToken | None:
     """Record the use of a token, and answer why it must be taken for another than the first."""
-    return _record(connection, namespace, used, installation.known_uses(connection))
+    return _record(connection, namespace, used, None)
 
 
-def _record(connection: Driven, namespace: Namespace, used: TokenUse, known: KnownUses) -> ReplayedToken | None:
+def _record(connection: Driven, namespace: Namespace, used: TokenUse, known: KnownUses | None) -> ReplayedToken | None:
     issuer, token_id, expires_at = bounded(used.issuer), bounded(used.token_id), used.expires_at.replace(microsecond=0)
     token = f"token {token_id} of {issuer}"
     if not _insert(connection, namespace, issuer, token_id, expires_at):
         return ReplayedToken("The token was used before.", detail=token, decrypted_by=used.decrypted_by)
+    known = known or installation.known_uses(connection)
     if known.purged is not None and expires_at <= known.purged:
         detail = f"{token} expires at {expires_at:%FT%TZ}, and uses are on record only after {known.purged:%FT%TZ}"
     elif known.lost is not None and known.lost.may_hold(used):
