@@ -28,8 +28,8 @@ class WrongGuesses:
 
     def watch(self, whence: str, now: datetime) -> None:
         """Count from now on what comes from there."""
-        if self._watched.get(whence) is None:
-            with self._lock:
+        with self._lock:
+            if self._watched.get(whence) is None:
                 self._watched.put(whence, _Tried(now))
 
     def add(self, whence: str, mark: bytes, now: datetime) -> None:
@@ -45,6 +45,9 @@ class WrongGuesses:
                 tried.marks.add(mark)
 
     def are_too_many(self, whence: str, now: datetime) -> bool:
-        """Whether so many came within the hour that nothing from there is to be believed by memory."""
+        """Whether so many came within the hour that nothing from there is to be believed by memory.
+
+        Nor is it where they are not counted any more, until somebody is right there again and it is watched anew.
+        """
         tried = self._watched.get(whence)
-        return tried is not None and len(tried.marks) >= MOST and not tried.is_over(now)
+        return tried is None or (len(tried.marks) >= MOST and not tried.is_over(now))

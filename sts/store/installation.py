@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
 import sqlalchemy as sa
@@ -117,7 +118,11 @@ class KnownUses:
 def known_uses(connection: Driven) -> KnownUses:
     """Answer what is known to be missing among the uses on record."""
     found = {name: bytes(value) for name, value in _KNOWN_USES.rows(connection)}
-    purged, lost, dated = found.get(_REPLAY_HORIZON), found.get(_LOST_USES), found.get(_LOST_DATED_USES)
+    return _uses_known(found.get(_REPLAY_HORIZON), found.get(_LOST_USES), found.get(_LOST_DATED_USES))
+
+
+@lru_cache(maxsize=16)
+def _uses_known(purged: bytes | None, lost: bytes | None, dated: bytes | None) -> KnownUses:
     return KnownUses(
         None if purged is None else _at(purged),
         None if lost is None else _lost_uses(lost),

@@ -70,7 +70,7 @@ class LimitedPasswords:
         mark = self._keyed(f"digest {whence} ", password or b"")
         if is_right and password and self._is_remembered(mark, whence, now):
             return
-        with self._counting(whence, attempt.proof.digest, now):
+        with self._counting(whence, mark if is_right else attempt.proof.digest, now):
             self._failures.check(namespace, name, attempt.source, now)
             if not is_right or not password:
                 self._failures.record(namespace, name, attempt.source, now)
@@ -93,7 +93,7 @@ class LimitedPasswords:
         """What is refused is a guess, whether anybody looked at it or not."""
         try:
             yield
-        except (AuthenticationFailed, TooManyRequests):
+        except (AuthenticationFailed, TooManyRequests, StoreUnavailable):
             self._guesses.add(whence, mark, now)
             raise
 

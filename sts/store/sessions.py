@@ -5,6 +5,7 @@ import json
 import secrets
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from hmac import compare_digest
 from typing import Any, Final
 
@@ -128,7 +129,7 @@ def start(connection: Driven, namespace: Namespace, session: Session, now: datet
             vouched=session.vouched,
             name=bounded(session.principal.name),
             principal=_json(_members(session.principal)),
-            relying_parties=_json(parties[-MOST_RELYING_PARTIES:]),
+            relying_parties=_parties_json(tuple(parties[-MOST_RELYING_PARTIES:])),
             expires_at=seconds(session.ends(namespace, now)),
         )
     except IntegrityError as error:  # nothing else can be wrong with the row
@@ -193,6 +194,11 @@ def hash_of(token: str) -> str:
 def id_of(token_hash: str) -> int:
     """Answer the id of a session: the first 63 bits of its token's hash, which no other session's begins with."""
     return int(token_hash[:16], 16) >> 1
+
+
+@lru_cache(maxsize=1024)
+def _parties_json(parties: tuple[tuple[str, str], ...]) -> str:
+    return _json(parties)
 
 
 def _json(value: object) -> str:

@@ -20,7 +20,7 @@ from sts.tokens.saml import Assertion, Authentication, Confirmation, Version
 BEARER: Final = "urn:oasis:names:tc:SAML:2.0:cm:bearer"
 HOLDER_OF_KEY: Final = "urn:oasis:names:tc:SAML:2.0:cm:holder-of-key"
 
-_CONTEXT_CLASS = f"{{{NS['saml20']}}}AuthnContext/{{{NS['saml20']}}}AuthnContextClassRef"
+_CONTEXT, _CONTEXT_CLASS = f"{{{NS['saml20']}}}AuthnContext", f"{{{NS['saml20']}}}AuthnContextClassRef"
 _START = f'<Assertion xmlns="{NS["saml20"]}" ID="'
 _ATTRIBUTE = f"{{{NS['saml20']}}}Attribute"
 _KEY_INFO = f"{{{NS['ds']}}}KeyInfo"
@@ -126,7 +126,8 @@ def _assertion(element: etree._Element) -> Assertion:
 
 
 def _authentication(statement: etree._Element) -> Authentication:
-    method = statement.findtext(_CONTEXT_CLASS)
+    classes = [named for context in statement.iterchildren(_CONTEXT) for named in context.iterchildren(_CONTEXT_CLASS)]
+    method = classes[0].text if classes else None
     return Authentication(
         instant=saml.instant_attribute(statement, "AuthnInstant"),
         method=method.strip() if method else None,

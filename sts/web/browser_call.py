@@ -60,5 +60,5 @@ def _is_at_another_name(call: Call, arrival: Arrival) -> bool:
     """
     if not call.service.settings.is_plain_http:
         return False
-    ours, asked = urlsplit(call.visit.namespace.issuer).netloc, arrival.host
+    ours, asked = urlsplit(call.visit.namespace.issuer).netloc.lower(), arrival.host
     return ours != asked and ours.rpartition(":")[2] == asked.rpartition(":")[2]

@@ -8,6 +8,7 @@ import sys
 import traceback
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from threading import Lock
 from typing import Final
 
 from sts.settings import LogFormat
@@ -24,18 +25,20 @@ class RequestLog:
     def __init__(self, log_format: LogFormat, descriptor: int | None = None) -> None:
         self._descriptor = sys.stderr.fileno() if descriptor is None else descriptor
         self._line = _LINES[log_format]
+        self._lock = Lock()
         self._is_torn = False  # whether the last record ends where it does not
 
     def write(self, at: datetime, record: Record) -> None:
         """Write one record; values that are None are left out. Raises OSError unless all of it is written."""
         line = self._line(at, record).encode()
-        if self._is_torn:
-            line = b"\n" + line
-        written = os.write(self._descriptor, line)
-        if written < len(line):
-            self._write_rest(line[written:])
-        elif self._is_torn:
-            self._is_torn = False
+        with self._lock:
+            if self._is_torn:
+                line = b"\n" + line
+            written = os.write(self._descriptor, line)
+            if written < len(line):
+                self._write_rest(line[written:])
+            elif self._is_torn:
+                self._is_torn = False
 
     def _write_rest(self, rest: bytes) -> None:
         """Go on with a record that was cut short, by a disk that is nearly full or by a signal."""

@@ -142,6 +142,16 @@ def test_guesses_without_a_database_are_never_answered(warm: World) -> None:
     assert answers == {503}
 
 
+def test_s01_a_hundred_guesses_without_a_database_are_counted(warm: World) -> None:
+    """What nobody could look at is a guess too, or the right one would show itself by being remembered."""
+    with database_away(warm):
+        assert warm.oauth("jwt").status_code == 200
+        for number in range(100):
+            assert warm.oauth("jwt", client_secret=f"guess {number}").status_code == 503
+        assert warm.oauth("jwt").status_code == 503
+    assert warm.oauth("jwt").status_code == 200
+
+
 def test_the_process_lives_and_is_not_ready(warm: World) -> None:
     def status(path: str) -> int:
         return warm.client.get(path, base_url="http://127.0.0.1:8000").status_code
