@@ -5,7 +5,8 @@ from collections.abc import Collection, Iterator, Sequence
 from sts.core.claims import JWT_NAMES, LOCAL_AUTHORITY, NAME_IDENTIFIER
 from sts.core.model import Claim, Rule
 
-_LONG_NAMES = {short: long for long, short in JWT_NAMES.items()} | {"client_id": NAME_IDENTIFIER}  # RFC 9068, 2.2
+_LONG_NAMES = {short: long for long, short in JWT_NAMES.items()}
+_CLIENT = "client_id"  # where access tokens of ours repeat the name (RFC 9068, 2.2), which nobody said there
 
 
 def faithful_claims(claims: Sequence[Claim], rules: Sequence[Rule]) -> tuple[Claim, ...]:
@@ -22,6 +23,7 @@ def faithful_claims(claims: Sequence[Claim], rules: Sequence[Rule]) -> tuple[Cla
         claim
         for claim in claims
         if _long(claim.type) not in made
+        and claim.type != _CLIENT
         and (claim.issuer != LOCAL_AUTHORITY or claim.type == NAME_IDENTIFIER)
         and any(pattern.matches(claim) for pattern in passing)
     )

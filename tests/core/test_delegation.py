@@ -82,6 +82,14 @@ def test_a_token_that_we_issued_for_another_relying_party_is_acted_on_again_and_
     assert (told(back, NAME_IDENTIFIER), told(back, IDENTITY_PROVIDER)) == ({"alice"}, {ISSUER})
 
 
+def test_access_tokens_are_acted_on_too(world: TrustWorld) -> None:
+    world.party(identity_providers=("adfs",), token_format=TokenFormat.JWT, jwt_type="at+jwt")
+    front = world.token(caller=world.caller(world.partners()))
+    middle = for_somebody(world, proof_of(front), realm=ORDERS)
+    assert told(middle, NAME_IDENTIFIER) == {"alice"}
+    assert read(middle).actors == (WORKER,)
+
+
 def test_what_an_identity_provider_said_is_never_said_by_us_even_by_way_of_our_own_token(world: TrustWorld) -> None:
     front = world.token(caller=world.caller(world.partners((NAME_IDENTIFIER, "worker"))))
     rules = (

@@ -78,7 +78,5 @@ def test_of_its_own_accounts_a_namespace_says_the_name_alone(rules: tuple[Rule, 
     assert {claim.type for claim in faithful_claims(claims, rules)} == expected
 
 
-def test_the_client_of_an_access_token_is_known_where_its_name_is() -> None:
-    client = Claim("client_id", "alice", "adfs")
-    assert faithful_claims([client], [EVERYTHING]) == (client,)
-    assert faithful_claims([client], [EVERYTHING, rule("adfs", ROLE, NAME_IDENTIFIER)]) == ()
+def test_nobody_but_the_service_itself_names_the_client_of_an_access_token() -> None:
+    assert faithful_claims([*ALICE, Claim("client_id", "alice", "adfs")], [EVERYTHING]) == ALICE
