@@ -96,7 +96,16 @@ def minted(request: TrustRequest, order: MintOrder, bond: Bond, call: Call) -> T
     issued = mint(order, call.parts, call.now)
     if request.renewing is Renewing.REFUSED:
         call.desk.cancellations.forbid_renewal(call.namespace, _id_as_read(issued, call), issued.expires_at, call.now)
-    return TrustAnswer(request, issued, bond.proof, token_type=token_type, key=bond.kind, actors=order.actors)
+    return TrustAnswer(
+        request,
+        issued,
+        bond.proof,
+        token_type=token_type,
+        key=bond.kind,
+        actors=order.actors,
+        # a service of ours acts where a token is issued, and nobody else's token names it as an actor
+        renewable=all(actor.identity_provider != call.namespace.issuer for actor in order.actors),
+    )
 
 
 def _id_as_read(issued: IssuedToken, call: Call) -> str:

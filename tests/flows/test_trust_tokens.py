@@ -2,12 +2,17 @@
 
 from base64 import b64decode
 from collections.abc import Callable
+from datetime import timedelta
+from itertools import count
 
 import pytest
 from lxml import etree
 
 from sts.core.claims import NAME_IDENTIFIER
-from sts.tokens import jwt
+from sts.core.exchange import Actor
+from sts.tokens import jwt, saml20
+from tests.core.test_acceptance import said
+from tests.crypto.identities import signer
 from tests.flows.test_no_sql import statements
 from tests.flows.world import SECRET, World
 from tests.protocols.wstrust.messages import (
@@ -21,13 +26,14 @@ from tests.protocols.wstrust.messages import (
     request,
     username_token,
 )
-from tests.threats.identity_providers import assertion, stage
+from tests.threats.identity_providers import ADFS, assertion, stage
 from tests.threats.trust_door import SAML20, deliver_from, fault, furnished, good, granted
 
 TRUSTS = pytest.mark.parametrize("trust", [TRUST_13, TRUST_2005])
 TRUST_14 = "http://docs.oasis-open.org/ws-sx/ws-trust/200802"
 ASSERTION = "{urn:oasis:names:tc:SAML:2.0:assertion}Assertion"
 JWT = "urn:ietf:params:oauth:token-type:jwt"
+_numbers = count(1)
 TARGETS = {"Validate": "ValidateTarget", "Renew": "RenewTarget", "Cancel": "CancelTarget"}
 
 
@@ -142,10 +148,57 @@ def test_a_token_that_shall_not_be_renewed_is_not(service: World) -> None:
     assert fault(service, asking(service, "Renew", token)).subcode == "UnableToRenew"
 
 
-def acting(service: World, token: bytes, name: str = "butler") -> TrustMessage:
+def renewable(root: etree._Element) -> str | None:
+    """What an answer says of renewing."""
+    (told,) = root.iter(f"{{{TRUST_13}}}Renewing")
+    return told.get("Allow")
+
+
+def test_a_token_that_a_service_obtained_for_somebody_else_is_not_renewed_and_says_so(service: World) -> None:
+    asked = "<t:Renewing/>"
+    person = issued(service)
+    root = granted(service, acting(service, person, more=asked))
+    assert renewable(root) == "false"
+    token = etree.tostring(next(root.iter(ASSERTION)), with_tail=False)
+    for name in ("worker", "butler"):
+        assert fault(service, asking(service, "Renew", token, name=name)).subcode == "UnableToRenew"
+    other_format = f"<t:TokenType>{JWT}</t:TokenType>{asked}"
+    assert renewable(granted(service, asking(service, "Validate", token, more=other_format))) == "false"
+    assert renewable(granted(service, asking(service, "Validate", person, more=other_format))) == "true"
+
+
+def test_a_token_whose_actors_the_identity_provider_names_is_renewed_with_them(service: World) -> None:
+    def asking_himself(body: str, action: str = "Issue") -> TrustMessage:
+        token = acted(service).decode()
+        action_header = f"{TRUST_13}/RST/{action}"
+        return good(service, body, endpoint="issuedtoken-bearer", token=token, action=action_header)
+
+    root = granted(service, asking_himself(request(SAML20, "<t:Renewing/>")))
+    assert renewable(root) == "true"
+    old = etree.tostring(next(root.iter(ASSERTION)), with_tail=False).decode()
+    body = request(SAML20, f"<t:RenewTarget>{old}</t:RenewTarget>", action="Renew")
+    assert b"front" in issued(service, asking_himself(body, "Renew"))
+
+
+def acted(service: World) -> bytes:
+    """What an identity provider says of alice, for whom somebody acts."""
+    now = service.now
+    told = said(
+        id=f"{next(_numbers):032x}",
+        audience=ROOT,
+        issued_at=now,
+        not_before=now,
+        expires_at=now + timedelta(hours=1),
+        authenticated_at=now,
+        actors=(Actor("front", ADFS),),
+    )
+    return saml20.write(told, signer("rsa2048", "idp"))
+
+
+def acting(service: World, token: bytes, name: str = "butler", more: str = "") -> TrustMessage:
     """A message that asks for a token for somebody else."""
     body = (
-        f'<t:RequestSecurityToken xmlns:t="{TRUST_13}"><t:RequestType>{TRUST_13}/Issue</t:RequestType>'
+        f'<t:RequestSecurityToken xmlns:t="{TRUST_13}"><t:RequestType>{TRUST_13}/Issue</t:RequestType>{more}'
         f'{applies_to(SAML20)}<u:ActAs xmlns:u="{TRUST_14}">{token.decode()}</u:ActAs></t:RequestSecurityToken>'
     )
     return good(service, body, token=username_token(name, SECRET))
