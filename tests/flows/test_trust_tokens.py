@@ -8,7 +8,7 @@ from itertools import count
 import pytest
 from lxml import etree
 
-from sts.core.claims import NAME_IDENTIFIER
+from sts.core.claims import IDENTITY_PROVIDER, NAME_IDENTIFIER
 from sts.core.exchange import Actor
 from sts.tokens import jwt, saml20
 from tests.core.test_acceptance import said
@@ -96,6 +96,24 @@ def test_a_valid_token_is_issued_in_another_format(service: World) -> None:
     view = jwt.view(b64decode(wrapped.text or ""))
     assert view.audience == SAML20
     assert [claim.value for claim in view.claims if claim.type == NAME_IDENTIFIER] == ["worker"]
+
+
+def claims_wanted(*types: str) -> str:
+    dialect = "http://schemas.xmlsoap.org/ws/2005/05/identity"
+    uris = "".join(f'<i:ClaimType xmlns:i="{dialect}" Uri="{claim_type}"/>' for claim_type in types)
+    return f'<t:Claims Dialect="{dialect}">{uris}</t:Claims>'
+
+
+def test_a_claim_that_is_required_of_another_format_is_there_or_nothing_is_issued(service: World) -> None:
+    token = issued(service)
+    other_format = f"<t:TokenType>{JWT}</t:TokenType>"
+    name = asking(service, "Validate", token, more=other_format + claims_wanted(NAME_IDENTIFIER))
+    (wrapped,) = granted(service, name).iter(f"{{{WSSE}}}BinarySecurityToken")
+    told = [claim.type for claim in jwt.view(b64decode(wrapped.text or "")).claims]
+    assert told == [NAME_IDENTIFIER, IDENTITY_PROVIDER]
+    missing = asking(service, "Validate", token, more=other_format + claims_wanted(NAME_IDENTIFIER, "urn:x"))
+    refused = fault(service, missing)
+    assert (refused.subcode, "no claim of the type 'urn:x'" in refused.reason) == ("RequestFailed", True)
 
 
 def test_a_service_acts_on_a_token_that_was_issued_for_another(service: World) -> None:
