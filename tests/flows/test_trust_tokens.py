@@ -20,6 +20,7 @@ from tests.protocols.wstrust.messages import (
     TRUST_13,
     TRUST_2005,
     WSSE,
+    WSU,
     TrustMessage,
     applies_to,
     digest_token,
@@ -27,7 +28,7 @@ from tests.protocols.wstrust.messages import (
     username_token,
 )
 from tests.threats.identity_providers import ADFS, assertion, stage
-from tests.threats.trust_door import SAML20, deliver_from, fault, furnished, good, granted
+from tests.threats.trust_door import POSSESSED, SAML20, deliver_from, fault, furnished, good, granted
 
 TRUSTS = pytest.mark.parametrize("trust", [TRUST_13, TRUST_2005])
 TRUST_14 = "http://docs.oasis-open.org/ws-sx/ws-trust/200802"
@@ -96,6 +97,41 @@ def test_a_valid_token_is_issued_in_another_format(service: World) -> None:
     view = jwt.view(b64decode(wrapped.text or ""))
     assert view.audience == SAML20
     assert [claim.value for claim in view.claims if claim.type == NAME_IDENTIFIER] == ["worker"]
+
+
+def encrypted(service: World) -> bytes:
+    """A token that only its relying party can read."""
+    key = f"<t:KeyType>{TRUST_13}/SymmetricKey</t:KeyType>"
+    root = granted(service, good(service, request(POSSESSED, key)))
+    ((token,),) = root.iter(f"{{{TRUST_13}}}RequestedSecurityToken")
+    return etree.tostring(token, with_tail=False)
+
+
+def test_whoever_would_renew_or_cancel_what_only_its_relying_party_reads_is_told_so(service: World) -> None:
+    token = encrypted(service)
+    for action in ("Renew", "Cancel"):
+        refused = fault(service, asking(service, action, token))
+        assert (refused.subcode, "encrypted to its relying party" in refused.reason) == ("InvalidRequest", True)
+    assert status(service, token) == ("invalid", "The token is not valid.")
+
+
+def test_one_token_stands_in_two_requests_where_it_has_no_id_of_xml(service: World) -> None:
+    saml = issued(service).decode()
+    root = granted(service, good(service, request("https://jwt.example/")))
+    (binary,) = root.iter(f"{{{WSSE}}}BinarySecurityToken")
+    del binary.attrib[f"{{{WSU}}}Id"]
+    compact = etree.tostring(binary, with_tail=False, encoding="unicode")
+    refused = fault(service, in_two_requests(service, saml))
+    assert (refused.subcode, "an ID twice" in refused.reason) == ("InvalidRequest", True)
+    assert len(list(granted(service, in_two_requests(service, compact)).iter(ASSERTION))) == 2
+
+
+def in_two_requests(service: World, token: str) -> TrustMessage:
+    """A message with two requests on behalf of whom one token is about."""
+    one = request(SAML20, f"<t:OnBehalfOf>{token}</t:OnBehalfOf>").replace("/Issue<", "/BatchIssue<")
+    body = f'<t:RequestSecurityTokenCollection xmlns:t="{TRUST_13}">{one * 2}</t:RequestSecurityTokenCollection>'
+    action = f"{TRUST_13}/RST/BatchIssue"
+    return good(service, body, action=action, token=username_token("butler", SECRET))
 
 
 def claims_wanted(*types: str) -> str:
