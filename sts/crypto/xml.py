@@ -210,7 +210,9 @@ def parse_instant(text: str) -> datetime:
 
 def _check_size(data: bytes, limits: Limits) -> None:
     if len(data) > limits.size:
-        raise PayloadTooLarge("The XML document is too large.", detail=f"size: {len(data)} bytes")
+        raise PayloadTooLarge(
+            f"The XML document is too large: at most {limits.size} bytes.", detail=f"size: {len(data)} bytes"
+        )
 
 
 def _decoded(data: bytes) -> str:
