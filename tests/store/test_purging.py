@@ -6,8 +6,6 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
 
 from sts.core.errors import ReplayedToken
 from sts.core.exchange import TokenUse
@@ -17,6 +15,7 @@ from sts.store.replay import SqlReplayCache
 from tests.contract.backends import SqlBackend
 from tests.contract.test_sessions import CONTOSO, SIGNED_IN
 from tests.core.builders import DAY, NOW
+from tests.store.earlier_schemas import earlier_schema
 
 SECOND, HOUR = timedelta(seconds=1), timedelta(hours=1)
 
@@ -68,15 +67,9 @@ def test_purged_use_is_refused_whatever_the_clock_says(sql: SqlBackend) -> None:
 
 def test_uses_on_record_before_an_upgrade_are_on_record_after_it(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/sts.db"
-    config = Config()
-    config.set_main_option("script_location", "sts.store:migrations")
-    engine = sa.create_engine(url)
     used = {"namespace_id": 1, "issuer": "i", "token_id": "1", "expires_at": 2_000_000_000}
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0011")
+    with earlier_schema(url, "0011") as connection:
         connection.execute(sa.insert(sa.table("replay", *map(sa.column, used))), used)
-    engine.dispose()
     database = Database(url)
     database.migrate()
     contoso, again = replace(CONTOSO, id=1), TokenUse("i", "1", NOW + DAY, NOW)
