@@ -1,9 +1,10 @@
 """What both versions of SAML share: the claims as statements, strict access to elements, and the judgement."""
 
 from base64 import b64decode
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from hashlib import sha1
 from typing import NamedTuple
 
@@ -127,13 +128,12 @@ def refused(reason: str) -> InvalidSamlToken:
 def children(parent: etree._Element, *names: str) -> dict[str, list[etree._Element]]:
     """Answer the child elements by local name; raises InvalidSamlToken for one of another name or namespace."""
     found: dict[str, list[etree._Element]] = {name: [] for name in names}
-    parent_tag = str(parent.tag)
-    namespace = parent_tag[: parent_tag.rfind("}") + 1]
+    tag = str(parent.tag)
+    known = _tags(tag[: tag.rfind("}") + 1], names)
     for child in parent:
-        tag = str(child.tag)
-        name = tag.removeprefix(namespace)
-        if name not in found or len(namespace) + len(name) != len(tag):
-            raise refused(f"shape: {_local(parent)} holds {tag}, which is not understood")
+        name = known.get(child.tag)
+        if name is None:
+            raise refused(f"shape: {_local(parent)} holds {child.tag}, which is not understood")
         found[name].append(child)
     return found
 
@@ -374,6 +374,12 @@ def _holder(confirmation: Confirmation, policy: HolderPolicy) -> ConfirmationKey
 def _audience(assertion: Assertion) -> str | None:
     """Every audience that is named: whoever compares afterwards must not take one of several for the only one."""
     return " ".join(audience for audiences in assertion.audiences for audience in audiences) or None
+
+
+@lru_cache(maxsize=256)
+def _tags(namespace: str, names: tuple[str, ...]) -> Mapping[object, str]:
+    """The local names of elements by their tags."""
+    return {f"{namespace}{name}": name for name in names}
 
 
 def _local(element: etree._Element) -> str:
