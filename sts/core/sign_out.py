@@ -30,10 +30,13 @@ class SignedOut(NamedTuple):
 def sign_out(visit: Visit, wanted: SigningOut, desk: Desk) -> SignedOut:
     """End the browser's sessions at the namespace; raises StoreUnavailable.
 
-    Sign-ins of several tabs that come back at once begin a session each, of which the browser keeps one.
+    Sign-ins of several tabs that come back at once begin a session each, of which the browser keeps one; so does an
+    answer that nobody asked for, with which the browser withheld its cookies, its mark too.
     Whoever signs out is signed out, whatever else is wrong: an address that is not registered leads nowhere.
     """
     session = desk.sessions.find(visit.namespace, visit.browser.session, visit.now) if visit.browser.session else None
+    if session is not None and not session.browser:
+        session = session._replace(browser=visit.browser.mark)
     parties = () if session is None else desk.sessions.end(visit.namespace, session, visit.now)
     owner = _owner(visit.namespace, wanted, [realm for realm, _ in parties], desk.parts)
     reply = wanted.reply if owner is not None else None
