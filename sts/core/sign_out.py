@@ -7,6 +7,7 @@ from sts.core.addresses import check_url, origin_of
 from sts.core.model import IdentityProvider, Namespace, ProviderKind, RelyingParty
 from sts.core.parts import Parts
 from sts.core.realms import candidates
+from sts.core.sign_in_sessions import named
 from sts.core.sign_in_steps import Desk, Visit
 
 
@@ -79,8 +80,8 @@ def _is_usable(address: str, namespace: Namespace) -> bool:
 
 def _provider(namespace: Namespace, name: str, parts: Parts) -> IdentityProvider | None:
     """The identity provider, if people are signed in there and can be signed out."""
-    for provider in parts.directory.identity_providers(namespace):
-        if provider.name == name and provider.kind is ProviderKind.WS_FEDERATION:
-            address = provider.sign_out_url or provider.sign_in_url
-            return provider if address is not None and _is_usable(address, namespace) else None
-    return None
+    provider = named(parts.directory.identity_providers(namespace), name)
+    if provider is None or provider.kind is not ProviderKind.WS_FEDERATION:
+        return None
+    address = provider.sign_out_url or provider.sign_in_url
+    return provider if address is not None and _is_usable(address, namespace) else None
