@@ -183,7 +183,8 @@ def test_whoever_proves_the_secret_of_an_assertion_is_answered(
     holder = SymmetricHolder(PROOF_KEY, certificate("rsa2048", owner))
     message = presenting(world, held(world, module, holder), "symmetric")
     signing = replace(by_secret(PROOF_KEY, method), digest=digest, key_info=reference(module))
-    assert response(send(world, message, signed(message.xml(), signing))) is not None
+    response(send(world, message, signed(message.xml(), signing)))
+    assert world.records()[-1]["principal"] == "alice"
 
 
 @VERSIONS
@@ -226,7 +227,8 @@ def test_whoever_proves_the_private_key_of_an_assertion_is_answered(world: World
         token = held(world, module, PublicHolder(spki("rsa2048", "client"), named), number)
         message = presenting(world, token, "asymmetric")
         signing = replace(by_rsa(rsa_key("client")), key_info=reference(module, number))
-        assert response(send(world, message, signed(message.xml(), signing))) is not None
+        response(send(world, message, signed(message.xml(), signing)))
+        assert world.records()[-1]["principal"] == "alice"
 
 
 @VERSIONS
