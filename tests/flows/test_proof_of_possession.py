@@ -20,7 +20,7 @@ from lxml import etree
 from sts.core.exchange import HolderOfKey, PublicHolder, SymmetricHolder
 from sts.core.model import ContentEncryption
 from sts.tokens import saml20
-from tests.crypto.identities import certificate, private_key
+from tests.crypto.identities import certificate, private_key, rsa_key
 from tests.crypto.key_infos import key_info, key_value, spki, x509_data
 from tests.flows.possession import (
     PROOF_KEY,
@@ -52,7 +52,6 @@ from tests.protocols.wstrust.messages import (
     signed,
     username_token,
 )
-from tests.threats.encryption import rsa_key
 from tests.tokens.holders import decrypted, proof_keys, public_key
 from tests.tools import decrypt_with_xmlsec1, verify_with_xmlsec1
 
