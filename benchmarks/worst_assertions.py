@@ -18,7 +18,8 @@ from sts.crypto.certificates import Purpose
 from sts.crypto.decrypter import SoftwareDecrypter
 from sts.crypto.xml import MESSAGE, NS
 from sts.protocols import wrap, wsfed
-from sts.protocols.http import FORM, MAX_BODY, HttpRequest
+from sts.protocols.content_type import FORM
+from sts.protocols.http import MAX_BODY, HttpRequest
 from sts.tokens import saml, saml11, saml20
 
 TEXTS = ("x", "&amp;", "&#60;", "&#x1F600;", "\u00e4", "\U0001f600", "&lt;", " ", "A", "\n")
