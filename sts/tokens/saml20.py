@@ -133,7 +133,7 @@ def _assertion(element: etree._Element) -> Assertion:
 
 
 def _issuer(element: etree._Element) -> str:
-    return saml.text(saml.single(element, "Issuer", element.findall(_ISSUER)))
+    return saml.text(saml.single(element, "Issuer", list(element.iterchildren(_ISSUER))))
 
 
 def _authentication(statement: etree._Element) -> Authentication:
