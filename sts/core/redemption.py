@@ -72,11 +72,12 @@ def _encrypted(presented: Presented, parts: Parts, now: datetime) -> Redeemed:
     algorithms = tuple(algorithm for algorithm in ContentEncryption if algorithm in pinned)
     found = opened(presented, algorithms, parts, now)
     with after_opening(found.credential_id):
+        claimed = claimed_by(found.proof, parts)
         try:
-            claimed = claimed_by(found.proof, parts)
             provider = _sender(presented, claimed, found.algorithm, parts)
         except InvalidToken:
-            _do_as_if_read(found.proof, parts, now)
+            with suppress(InvalidToken):  # the work of a wrong signature: time must not tell that it was opened
+                claimed.read(_NOBODYS, now)
             raise
         plain = presented.addressed(claimed)._replace(proof=found.proof)
         return _accepted(Case(plain, provider, found.credential_id, claimed), parts, now)
@@ -92,13 +93,6 @@ def _sender(presented: Presented, claimed: Claimed, algorithm: ContentEncryption
         raise _refusal(f"identity provider '{provider.name}' {held_to}")
     require_trusted(provider)
     return provider
-
-
-def _do_as_if_read(proof: TokenProof, parts: Parts, now: datetime) -> None:
-    """Do the work of a wrong signature: time must not tell that what was decrypted is an assertion."""
-    if proof.format is not None:
-        with suppress(InvalidToken):
-            parts.formats[proof.format].read(proof.token, _NOBODYS, now)
 
 
 def _accepted(case: Case, parts: Parts, now: datetime) -> Redeemed:

@@ -6,7 +6,7 @@ from datetime import datetime
 import pytest
 
 from sts.core.errors import InvalidEncryptedToken, InvalidSamlToken, InvalidSignature, InvalidToken
-from sts.core.exchange import TokenProof, Trusted, VerifiedToken
+from sts.core.exchange import Claimed, TokenProof, Trusted, VerifiedToken
 from sts.core.model import ContentEncryption, IdentityProvider, TokenFormat
 from sts.core.presented import Presented
 from sts.core.redemption import Redeemed, redeem
@@ -21,17 +21,20 @@ HONEST = saml20.write(said(), signer("rsa2048", "idp"))
 
 
 class Reads:
-    """The real reader of SAML 2.0, and what it was told to trust; what is read after a look does not come here."""
-
-    claimed = staticmethod(saml20.claimed)
+    """The real format SAML 2.0 as far as assertions are exchanged, and what its reader was told to trust."""
 
     def __init__(self) -> None:
         self.trusted: list[Trusted] = []
 
-    def read(self, token: bytes, trusted: Trusted, now: datetime) -> VerifiedToken:
+    def claimed(self, token: bytes) -> Claimed:
         """As the real one."""
-        self.trusted.append(trusted)
-        return saml20.read(token, trusted, now)
+        found = saml20.claimed(token)
+
+        def read(trusted: Trusted, now: datetime) -> VerifiedToken:
+            self.trusted.append(trusted)
+            return found.read(trusted, now)
+
+        return found._replace(read=read)
 
 
 class Exchange(Door):
@@ -82,13 +85,13 @@ def exchange() -> Exchange:
 def test_an_assertion_is_read_once_after_it_was_looked_at(exchange: Exchange) -> None:
     redeemed = exchange.redeem(HONEST)
     assert (redeemed.provider, redeemed.principal.name) == ("adfs", "alice")
-    assert exchange.reads.trusted == []
+    assert [len(trusted.keys) for trusted in exchange.reads.trusted] == [1]
 
 
 def test_an_encrypted_assertion_is_read_once_after_it_was_looked_at(exchange: Exchange) -> None:
     redeemed = exchange.redeem_encrypted(HONEST)
     assert (redeemed.provider, redeemed.principal.name) == ("adfs", "alice")
-    assert exchange.reads.trusted == []
+    assert [len(trusted.keys) for trusted in exchange.reads.trusted] == [1]
 
 
 CHOSEN_BY_NOBODY = {
@@ -98,7 +101,6 @@ CHOSEN_BY_NOBODY = {
     "disabled": (ISSUER, "urn:disabled", CBC, "'disabled' is disabled"),
     "without certificate": (ISSUER, "urn:bare", CBC, "'bare' has no certificate"),
     "two of one name": (ISSUER, "urn:twin", CBC, "several identity providers are 'urn:twin'"),
-    "no issuer": (f"<Issuer>{ISSUER}</Issuer>", "", CBC, "Assertion has no Issuer"),
 }
 
 
@@ -110,6 +112,13 @@ def test_what_opens_and_nobody_may_have_sent_costs_what_a_wrong_signature_does(
         exchange.redeem_encrypted(edited(old, new), algorithm)
     assert reason in (refused.value.detail or "")
     assert [trusted.keys for trusted in exchange.reads.trusted] == [()], "read once, by nobody's keys"
+    assert exchange.failures.seen == [("", "203.0.113.9")]
+
+
+def test_what_opens_and_names_no_issuer_is_refused_as_all_that_is_encrypted(exchange: Exchange) -> None:
+    with pytest.raises(InvalidEncryptedToken) as refused:
+        exchange.redeem_encrypted(edited(f"<Issuer>{ISSUER}</Issuer>", ""))
+    assert "Assertion has no Issuer" in (refused.value.detail or "")
     assert exchange.failures.seen == [("", "203.0.113.9")]
 
 
