@@ -202,7 +202,7 @@ def _issuer(namespace: Namespace, proof: TokenProof, parts: Parts) -> IdentityPr
     """Whose unsolicited answer this would be: the issuer's that it names, or the only one's if it is encrypted."""
     welcome = [p for p in parts.directory.identity_providers(namespace) if p.unsolicited and p.enabled]
     if proof.format is not None and welcome:
-        claimed = parts.formats[proof.format].view(proof.token).issuer
+        claimed = parts.formats[proof.format].claimed(proof.token).issuer
         welcome = [provider for provider in welcome if provider.issuer == claimed]
     if len(welcome) != 1:
         raise InvalidState(detail="an answer without state, and no one identity provider that may send such")
