@@ -31,9 +31,14 @@ def purge(database: Database, now: datetime) -> int:
 
 def _purge(database: Database, table: sa.Table, until: datetime) -> int:
     total = 0
-    while rows := _expired(database, table, until):
-        total += sum(_forget(database, table, rows[at : at + CHUNK], until) for at in range(0, len(rows), CHUNK))
+    while gone := _purge_some(database, table, until):
+        total += gone
     return total
+
+
+def _purge_some(database: Database, table: sa.Table, until: datetime) -> int:
+    rows = _expired(database, table, until)
+    return sum(_forget(database, table, rows[at : at + CHUNK], until) for at in range(0, len(rows), CHUNK))
 
 
 def _expired(database: Database, table: sa.Table, until: datetime) -> Sequence[sa.RowMapping]:
