@@ -129,6 +129,7 @@ def identity_providers(namespace: str) -> Response:
 
 
 def _begin(call: Call, message: SignInRequest) -> Response:
+    call = call.marked()
     email = call.fields.get("email", "")[:LONGEST_EMAIL]
     if email:
         message = message._replace(home_realm=email if "@" in email else f"@{email}")
