@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple, TypeVar
 
-from sts.core.claims import NAME_IDENTIFIER, RESERVED_TYPES
+from sts.core.claims import LOCAL_AUTHORITY, NAME_IDENTIFIER, RESERVED_TYPES
 from sts.core.decryption import after_opening, opened, within_budget
 from sts.core.errors import InvalidEncryptedToken, InvalidToken
 from sts.core.exchange import (
@@ -89,6 +89,7 @@ def _untrusted(provider: IdentityProvider, why: str) -> InvalidToken:
 def _examined(case: Case, parts: Parts, now: datetime) -> Examined:
     provider = case.provider
     token = _verified(case, parts, now)
+    _require_own_actors(token, case, parts)
     claims = _claims(token, provider)
     refuse_excess(claims)
     ends = token.expires_at or now + LONGEST_ASSERTION  # which no reader lets it lack
@@ -129,6 +130,28 @@ def _verified(case: Case, parts: Parts, now: datetime) -> VerifiedToken:
     if token_format is None:
         raise _untrusted(provider, "sent a token that is encrypted twice")
     return parts.formats[token_format].read(presented.proof.token, trusted, now)
+
+
+def _require_own_actors(token: VerifiedToken, case: Case, parts: Parts) -> None:
+    """Return unless an actor, at any depth, would be vouched for by us or another of our identity providers.
+
+    What those say we hear from them; whom somebody else vouches for, whom we do not know, is the provider's to say.
+    """
+    if not token.actors:
+        return
+    namespace, provider = case.presented.namespace, case.provider
+    others = [known for known in parts.directory.identity_providers(namespace) if known.name != provider.name]
+    taken = {_spelt(name) for known in others for name in (known.name, known.issuer) if name}
+    taken = taken - {_spelt(token.issuer)} | {_spelt(namespace.issuer), _spelt(LOCAL_AUTHORITY)}
+    for actor in token.actors:
+        if _spelt(actor.identity_provider) in taken:
+            told = f"names an actor of '{actor.identity_provider[:200]}', who vouches for its own (actor)"
+            raise InvalidToken("The token is not valid.", detail=f"identity provider '{provider.name}' {told}")
+
+
+def _spelt(issuer: str) -> str:
+    """An issuer as careless readers compare it."""
+    return issuer.strip().rstrip("/").casefold()
 
 
 def _claims(token: VerifiedToken, provider: IdentityProvider) -> tuple[Claim, ...]:

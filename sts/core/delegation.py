@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 
 from sts.core.callers import Party
-from sts.core.errors import BadRequest, InvalidToken, MayNotAct
+from sts.core.claims import NAME_IDENTIFIER
+from sts.core.errors import AccessDenied, BadRequest, InvalidToken, MayNotAct
 from sts.core.exchange import Actor, TokenProof
-from sts.core.own_tokens import Subject, is_own, read_own, subject_of
+from sts.core.faithful_claims import faithful_claims
+from sts.core.own_tokens import OwnToken, Subject, is_own, read_own, relying_party_of, subject_of
 from sts.core.presented import Presented
 from sts.core.redemption import claimed_by, redeem
 from sts.core.trust import Call, TrustRequest
@@ -62,4 +64,24 @@ def _inner(party: Party, proof: TokenProof, call: Call) -> Subject:
         raise InvalidToken("The token is not valid.", detail=f"it expired at {own.expires_at:%FT%TZ}")
     if call.desk.cancellations.is_cancelled(call.namespace, own.cancelled_as):
         raise InvalidToken("The token is not valid.", detail="it was cancelled")
-    return subject_of(own, call)
+    return _as_vouched_for(subject_of(own, call), own, call)
+
+
+def _as_vouched_for(subject: Subject, own: OwnToken, call: Call) -> Subject:
+    """The subject of a token of ours with what was said of him to us, and nothing that rules made of it.
+
+    Raises InvalidToken where nobody knows which rules those were, and AccessDenied where nothing is left.
+    """
+    party = relying_party_of(own.audience, call)
+    if party is None:
+        raise InvalidToken("The token is not valid.", detail=f"no relying party is '{own.audience}' any more")
+    principal = subject.principal
+    claims = faithful_claims(principal.claims, party.rules)
+    if not claims:
+        raise AccessDenied(
+            "no claim of the token that is presented for somebody else is known to come from whoever vouches for him",
+            detail=f"rules of relying party '{party.name}' made them, or may have: none passes its type through alone",
+        )
+    named = [claim.value for claim in claims if claim.type == NAME_IDENTIFIER]
+    name = named[0] if named else subject.provider or call.namespace.name
+    return subject._replace(principal=principal._replace(name=name, claims=claims))

@@ -20,7 +20,17 @@ from sts.core.exchange import (
     VerificationKey,
     VerifiedToken,
 )
-from sts.core.model import Claim, Credential, Kind, Namespace, ProviderKind, SignatureAlgorithm, TokenFormat, Use
+from sts.core.model import (
+    Claim,
+    Credential,
+    Kind,
+    Namespace,
+    ProviderKind,
+    RelyingParty,
+    SignatureAlgorithm,
+    TokenFormat,
+    Use,
+)
 from sts.core.parts import Parts
 from sts.core.presented import SKEW
 from sts.core.realms import candidates
@@ -86,7 +96,9 @@ def read_own(proof: TokenProof, claimed: Claimed, call: Call) -> OwnToken:
 
 
 def subject_of(own: OwnToken, call: Call) -> Subject:
-    """Whom a token of ours is about, as its claims say, under the name of whoever vouched for them.
+    """Whom a token of ours is about, as its claims say, under the name of whoever vouches for him.
+
+    Rules may have made any of those claims: they are good for the relying party that they were made for.
 
     Raises InvalidToken where nobody that it names may vouch any more, and BadRequest for one under a symmetric key:
     every relying party that can verify it could have made it, about anybody.
@@ -111,6 +123,15 @@ def subject_of(own: OwnToken, call: Call) -> Subject:
     signed_in = own.token.authenticated_at or own.token.not_before or own.expires_at
     principal = Principal(name, vouching[0], claims, signed_in, method)
     return Subject(principal, provider, own.token.actors)
+
+
+def relying_party_of(audience: str | None, call: Call) -> RelyingParty | None:
+    """The relying party that a token's audience means by now, a disabled one too; None: nobody."""
+    try:
+        realms = candidates(audience or "")
+    except BadRequest:
+        return None
+    return call.parts.directory.relying_party(call.namespace, realms)
 
 
 def _voucher(value: str, namespace: Namespace, parts: Parts) -> tuple[str | None, str]:
@@ -148,11 +169,7 @@ def _keys(view: TokenView, call: Call) -> Iterator[VerificationKey]:
 
 def _held(view: TokenView, kind: Kind, call: Call) -> tuple[Credential, ...]:
     shared = call.namespace.credentials
-    try:
-        realms = candidates(view.audience or "")
-    except BadRequest:
-        return shared
-    party = call.parts.directory.relying_party(call.namespace, realms)
+    party = relying_party_of(view.audience, call)
     if party is None:
         return shared
     if kind is Kind.CERTIFICATE:

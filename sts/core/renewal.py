@@ -83,10 +83,7 @@ def _target(target: TokenProof | None, name: str, call: Call) -> OwnToken:
         raise BadRequest(f"the request holds no token ({name})")
     claimed = claimed_by(target, call.parts)
     if claimed.encrypted:
-        raise InvalidToken(
-            "The token is encrypted to its relying party, so that nobody else can read it.",
-            detail=f"{name} is encrypted",
-        )
+        raise BadRequest(f"the token of {name} is encrypted to its relying party, so that nobody else can read it")
     if not is_own(claimed, call):
         raise InvalidToken("The token is not one of this service.", detail=f"{name} is issued by {claimed.issuer!a}")
     return read_own(target, claimed, call)

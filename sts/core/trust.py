@@ -179,6 +179,7 @@ class TrustAnswer(NamedTuple):
     key: KeyKind | None = None  # of the token that was issued
     actors: tuple[Actor, ...] = ()  # who acts for whom the issued token is about, the nearest first
     caller: str = ""  # the name of who asked
+    renewable: bool = True  # False: whoever would renew the issued token cannot come together with whom acts in it
     target_id: str | None = None  # of the token that was validated, renewed or cancelled, where it is one of ours
 
 

@@ -13,7 +13,7 @@ from sts.core.pending_uses import PendingUses
 from sts.core.presented import Presented
 from sts.core.redemption import claimed_by, redeem
 from sts.core.trust import Call, KeyKind, Renewing, Status, StatusCode, TrustAnswer, TrustRequest
-from sts.core.trust_issue import Asked, Bond, end_of, in_format, minted
+from sts.core.trust_issue import Asked, Bond, asked_for, end_of, in_format, minted
 
 VALID: Final = Status(StatusCode.VALID, "The token is valid.")
 _EXPIRED: Final = Status(StatusCode.INVALID, "The token has expired.")
@@ -33,8 +33,8 @@ def validate(asked: Asked, call: Call) -> TrustAnswer:
     """Say whether a token is valid, and issue it anew where a format is asked for, for whom it was and no longer.
 
     Valid are tokens of this namespace and those that its partners would be let in with; none of them is used up. Raises
-    BadRequest for one that nothing is issued for, KeyNotOffered for one that is bound to a key, TooManyRequests,
-    StoreUnavailable.
+    BadRequest for one that nothing is issued for, KeyNotOffered for one that is bound to a key, MissingClaim for one
+    that does not say what is asked, TooManyRequests, StoreUnavailable.
     """
     target = asked.request.target
     if target is None:
@@ -89,5 +89,6 @@ def _issued_anew(request: TrustRequest, own: OwnToken, call: Call) -> TrustAnswe
         TokenOrder(call.namespace, own.audience, _ALL_FORMATS, provider), relying_party, principal, directory
     )
     ends = min(own.expires_at, end_of(request.lifetime, relying_party, call.now))
-    order = MintOrder(call.namespace, relying_party, principal, own.claims, own.audience, ends, None, actors)
+    claims = asked_for(own.claims, request.claims)
+    order = MintOrder(call.namespace, relying_party, principal, claims, own.audience, ends, None, actors)
     return minted(request, order, Bond(KeyKind.BEARER), call)

@@ -87,8 +87,8 @@ def parse(data: bytes) -> etree._Element:
     """Parse one message from outside, within the limits of MESSAGE.
 
     Accepts one byte order mark and one plain XML 1.0 UTF-8 declaration in front. No DTD, comment, CDATA section or
-    processing instruction; ID-like attributes are pairwise different. Raises BadRequest and PayloadTooLarge; the
-    `detail` says which limit.
+    processing instruction; ID-like attributes are pairwise different. Raises BadRequest and PayloadTooLarge, whose
+    `detail` is the reason; where that is a limit, the message says it, too.
     """
     _check_size(data, MESSAGE)
     _refuse_markup(_decoded(data))
@@ -211,7 +211,9 @@ def parse_instant(text: str) -> datetime:
 
 def _check_size(data: bytes, limits: Limits) -> None:
     if len(data) > limits.size:
-        raise PayloadTooLarge("The XML document is too large.", detail=f"size: {len(data)} bytes")
+        raise PayloadTooLarge(
+            f"The XML document is too large: at most {limits.size} bytes.", detail=f"size: {len(data)} bytes"
+        )
 
 
 def _decoded(data: bytes) -> str:
@@ -236,10 +238,12 @@ def _refuse_markup(text: str) -> None:
 def _refuse_declarations(data: bytes, limits: Limits) -> None:
     declarations = data.count(b"xmlns")
     if declarations > limits.declarations:
-        raise _refusal(f"namespaces: {declarations} declarations")
+        told = f"more than {limits.declarations} namespace declarations; declare each namespace once, at the top"
+        raise _beyond(told, f"namespaces: {declarations} declarations")
     long = _LONG_DECLARATION.search(data)
     if long:
-        raise _refusal(f"namespaces: a name of more than {LONGEST_NAMESPACE} bytes at byte {long.start()}")
+        told = f"a name of more than {LONGEST_NAMESPACE} bytes"
+        raise _beyond(f"{told} for a namespace", f"namespaces: {told} at byte {long.start()}")
 
 
 def _parsed(data: bytes, by: etree.XMLParser, limits: Limits) -> etree._Element:
@@ -257,7 +261,8 @@ def _check_shape(root: etree._Element, limits: Limits) -> None:
     attributes = 0
     elements = list(islice(root.iter(), limits.elements + 1))  # held: lxml frees deep ones alone at the cost of depth
     if len(elements) > limits.elements:
-        raise _refusal(f"shape: more than {limits.elements} elements")
+        told = f"more than {limits.elements} elements"
+        raise _beyond(told, f"shape: {told}")
     if next(root.iter(etree.Comment, etree.ProcessingInstruction, etree.Entity), None) is not None:
         raise _refusal("shape: a node that is no element")
     for element in elements:
@@ -266,7 +271,8 @@ def _check_shape(root: etree._Element, limits: Limits) -> None:
             continue
         attributes += len(names)
         if len(names) > limits.attributes or attributes > limits.all_attributes:
-            raise _refusal(f"shape: {len(names)} attributes on one element, {attributes} so far")
+            told = f"more than {limits.attributes} attributes on one element, or {limits.all_attributes} in all"
+            raise _beyond(told, f"shape: {len(names)} attributes on one element, {attributes} so far")
         for name in map(str, names):
             if name in ID_ATTRIBUTES or (name[0] == "{" and name.rpartition("}")[2] in ID_ATTRIBUTES):
                 _add_identifier(identifiers, str(element.get(name)))
@@ -274,7 +280,7 @@ def _check_shape(root: etree._Element, limits: Limits) -> None:
 
 def _add_identifier(identifiers: set[str], value: str) -> None:
     if value in identifiers:
-        raise _refusal("duplicate ID")
+        raise _beyond("an ID twice, as where one assertion is there twice", "duplicate ID")
     identifiers.add(value)
 
 
@@ -289,6 +295,11 @@ def _refuse_unwritable(value: str) -> None:
 
 def _refusal(detail: str) -> BadRequest:
     return BadRequest("The XML document is not acceptable.", detail=detail)
+
+
+def _beyond(told: str, detail: str) -> BadRequest:
+    """A refusal whose reason is no secret: whoever wrote the document can make it smaller."""
+    return BadRequest(f"The XML document has {told}.", detail=detail)
 
 
 def _bad_instant(text: str) -> InvalidSamlToken:

@@ -17,7 +17,7 @@ from typing import Final
 
 import jwt
 
-from sts.core.claims import EMAIL_ADDRESS, GIVEN_NAME, IDENTITY_PROVIDER, NAME, NAME_IDENTIFIER, ROLE, SURNAME, UPN
+from sts.core.claims import JWT_NAMES, NAME_IDENTIFIER
 from sts.core.errors import InvalidAudience, InvalidCertificate, InvalidJwtToken, InvalidSignature, UnwritableClaim
 from sts.core.exchange import Claimed, TokenDescriptor, TokenView, Trusted, VerificationKey, VerifiedToken
 from sts.core.model import Claim, Kind, SignatureAlgorithm, TokenFormat, Use
@@ -33,18 +33,8 @@ MAX_CANDIDATES: Final = 8
 KEY_BYTES: Final = 32
 
 _ACCESS_TOKEN = "at+jwt"
-_SHORT_NAMES = {
-    NAME_IDENTIFIER: "nameid",
-    NAME: "unique_name",
-    EMAIL_ADDRESS: "email",
-    GIVEN_NAME: "given_name",
-    SURNAME: "family_name",
-    ROLE: "role",
-    UPN: "upn",
-    IDENTITY_PROVIDER: "identityprovider",
-}
-_LONG_NAMES = {short: long for long, short in _SHORT_NAMES.items()}
-_QUOTED_NAMES = {long: _quote(short) for long, short in _SHORT_NAMES.items()}
+_LONG_NAMES = {short: long for long, short in JWT_NAMES.items()}
+_QUOTED_NAMES = {long: _quote(short) for long, short in JWT_NAMES.items()}
 _PS256 = "PS256"  # RFC 7518, 3.5
 _ALGORITHMS = {algorithm.value: algorithm for algorithm in SignatureAlgorithm} | {_PS256: SignatureAlgorithm.RS256}
 _REGISTERED = frozenset({"iss", "sub", "aud", "exp", "nbf", "iat", "jti"})
@@ -320,7 +310,7 @@ def _content(members: Mapping[str, object]) -> _Content:
 
 def _claims(members: Mapping[str, object], issuer: str) -> Iterator[Claim]:
     subject = jwt_members.text(members, "sub")
-    names = members.get(_SHORT_NAMES[NAME_IDENTIFIER])
+    names = members.get(JWT_NAMES[NAME_IDENTIFIER])
     if subject is not None and subject not in (names if isinstance(names, list) else [names]):
         yield Claim(NAME_IDENTIFIER, subject, issuer)
     for name, value in members.items():

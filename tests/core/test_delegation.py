@@ -18,7 +18,7 @@ from sts.core.errors import (
     UnwritableClaim,
 )
 from sts.core.exchange import Actor, IssuedToken, PasswordProof, TokenProof, Trusted, VerificationKey, VerifiedToken
-from sts.core.model import ClaimPattern, Kind, Rule, ServiceIdentity, TokenFormat
+from sts.core.model import ClaimPattern, Kind, Rule, RuleGroup, ServiceIdentity, TokenFormat
 from sts.core.trust import TrustRequest
 from tests.core.builders import NOW
 from tests.core.test_acceptance import ISSUER, MODULES, provider
@@ -82,12 +82,22 @@ def test_a_token_that_we_issued_for_another_relying_party_is_acted_on_again_and_
     assert (told(back, NAME_IDENTIFIER), told(back, IDENTITY_PROVIDER)) == ({"alice"}, {ISSUER})
 
 
+def test_access_tokens_are_acted_on_too(world: TrustWorld) -> None:
+    world.party(identity_providers=("adfs",), token_format=TokenFormat.JWT, jwt_type="at+jwt")
+    front = world.token(caller=world.caller(world.partners()))
+    middle = for_somebody(world, proof_of(front), realm=ORDERS)
+    assert told(middle, NAME_IDENTIFIER) == {"alice"}
+    assert read(middle).actors == (WORKER,)
+
+
 def test_what_an_identity_provider_said_is_never_said_by_us_even_by_way_of_our_own_token(world: TrustWorld) -> None:
     front = world.token(caller=world.caller(world.partners((NAME_IDENTIFIER, "worker"))))
-    world.group(
+    rules = (
         Rule(ClaimPattern("LOCAL AUTHORITY", NAME_IDENTIFIER, "worker"), output_type=ROLE, output_value="operator"),
         Rule(ClaimPattern("adfs", NAME_IDENTIFIER), output_type=ROLE, output_value="visitor"),
     )
+    world.directory.rule_groups[1, "behind"] = RuleGroup(2, "behind", rules)
+    world.billing(encryption_required=False, proof_of_possession=False, rule_groups=("behind",))
     assert told(for_somebody(world, proof_of(front)), ROLE) == {"visitor"}
 
 

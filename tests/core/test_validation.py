@@ -246,6 +246,8 @@ def test_what_can_only_be_done_with_tokens_of_ours_is_not_done_with_others(
         world.send(TrustRequest(action))
     encrypted = TokenProof(None, world.token(wanted(BILLING)).token)
     forged = world.partners(owner="eve", issuer="https://sts.example/contoso/")
-    for target in (world.partners(), encrypted, forged):
+    for target in (world.partners(), forged):
         with pytest.raises(InvalidToken):
             world.send(about(action, target))
+    with pytest.raises(BadRequest, match="encrypted to its relying party"):
+        world.send(about(action, encrypted))

@@ -1,8 +1,9 @@
-"""What the WS-Trust endpoints send, whole, held against published schemas.
+"""What the WS-Trust endpoints send, whole, held against published schemas and those of our own description.
 
-Those are the schemas of the envelope of SOAP 1.1, of WS-Trust 1.3, and of what stands in the headers. There is none of
-WS-Trust of February 2005 to be had: its responses are read in the namespace of 1.3, where they have the same elements.
-Nor is there one of the subcodes of faults, which are names in prose: `test_wstrust_faults.py` holds them against that.
+The published ones are those of the envelope of SOAP 1.1, of WS-Trust 1.3, and of what stands in the headers. There is
+none of WS-Trust of February 2005 to be had: its responses are read in the namespace of 1.3, where they have the same
+elements. Nor is there one of the subcodes of faults, which are names in prose: `test_wstrust_faults.py` holds them
+against that.
 """
 
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import pytest
 from lxml import etree
 from werkzeug.test import TestResponse
 
+from sts.core.claims import NAME_IDENTIFIER
 from tests.flows.test_trust_tokens import JWT, asking, issued
 from tests.flows.world import World
 from tests.protocols.wstrust.messages import (
@@ -81,6 +83,12 @@ def computed(service: World, trust: str) -> TrustMessage:
     return to_issue(service, trust, POSSESSED, kind, f"<t:Entropy>{secret}</t:Entropy>")
 
 
+def with_claims(service: World, trust: str) -> TrustMessage:
+    dialect = "http://schemas.xmlsoap.org/ws/2005/05/identity"
+    asked = f'<i:ClaimType xmlns:i="{dialect}" Uri="{NAME_IDENTIFIER}"/>'
+    return to_issue(service, trust, SAML20, f'<t:Claims Dialect="{dialect}">{asked}</t:Claims>')
+
+
 def reformatted(service: World, trust: str) -> TrustMessage:
     return asking(service, "Validate", issued(service), trust=trust, more=f"<t:TokenType>{JWT}</t:TokenType>")
 
@@ -97,6 +105,8 @@ GRANTED: dict[str, Callable[[World, str], TrustMessage]] = {
     "a SWT": lambda service, trust: to_issue(service, trust, "https://swt.example/"),
     "with a key": keyed,
     "with a computed key": computed,
+    "with these claims": with_claims,
+    "that is renewable": lambda s, trust: to_issue(s, trust, SAML20, "<t:Renewing/>"),
     "not to be renewed": lambda s, trust: to_issue(s, trust, SAML20, '<t:Renewing Allow="false"/>'),
     "to validate": lambda s, trust: asking(s, "Validate", issued(s), trust=trust),
     "to validate what is not": to_validate_nothing,
@@ -113,6 +123,38 @@ def test_an_answer_is_valid_as_it_is_sent(service: World, name: str, soap: str, 
     answer = deliver(service, GRANTED[name](service, trust).changed(soap=soap))
     assert answer.status_code == 200, answer.text
     validate_answer(answer)
+
+
+@pytest.fixture(scope="module")
+def described(service: World) -> dict[str, etree.XMLSchema]:
+    """The schemas of both dialects' messages, in the description that the service hands out."""
+    types = etree.fromstring(service.get("v2/wstrust/mex").data).iter("{http://www.w3.org/2001/XMLSchema}schema")
+    return {
+        str(schema.get("targetNamespace")): etree.XMLSchema(etree.fromstring(etree.tostring(schema)))
+        for schema in types
+    }
+
+
+def body_of(message: bytes) -> etree._Element:
+    return etree.fromstring(etree.tostring(etree.fromstring(message).find("{*}Body")[0], with_tail=False))
+
+
+@TRUSTS
+@pytest.mark.parametrize("name", GRANTED)
+def test_a_request_and_its_answer_are_as_the_description_has_them(
+    service: World, described: dict[str, etree.XMLSchema], name: str, trust: str
+) -> None:
+    message = GRANTED[name](service, trust)
+    answer = deliver(service, message)
+    assert answer.status_code == 200, answer.text
+    for octets in (message.xml(), answer.data):
+        described[trust].assertValid(body_of(octets))
+
+
+def test_the_answer_to_a_collection_is_as_the_description_has_it(
+    service: World, described: dict[str, etree.XMLSchema]
+) -> None:
+    described[TRUST_13].assertValid(body_of(deliver(service, of_many(service, TRUST_13)).data))
 
 
 @pytest.mark.parametrize("soap", [SOAP11, SOAP12], ids=["SOAP 1.1", "SOAP 1.2"])

@@ -2,12 +2,17 @@
 
 from base64 import b64decode
 from collections.abc import Callable
+from datetime import timedelta
+from itertools import count
 
 import pytest
 from lxml import etree
 
-from sts.core.claims import NAME_IDENTIFIER
-from sts.tokens import jwt
+from sts.core.claims import IDENTITY_PROVIDER, NAME_IDENTIFIER
+from sts.core.exchange import Actor
+from sts.tokens import jwt, saml20
+from tests.core.test_acceptance import said
+from tests.crypto.identities import signer
 from tests.flows.test_no_sql import statements
 from tests.flows.world import SECRET, World
 from tests.protocols.wstrust.messages import (
@@ -15,19 +20,21 @@ from tests.protocols.wstrust.messages import (
     TRUST_13,
     TRUST_2005,
     WSSE,
+    WSU,
     TrustMessage,
     applies_to,
     digest_token,
     request,
     username_token,
 )
-from tests.threats.identity_providers import assertion, stage
-from tests.threats.trust_door import SAML20, deliver_from, fault, furnished, good, granted
+from tests.threats.identity_providers import ADFS, assertion, stage
+from tests.threats.trust_door import POSSESSED, SAML20, deliver_from, fault, furnished, good, granted
 
 TRUSTS = pytest.mark.parametrize("trust", [TRUST_13, TRUST_2005])
 TRUST_14 = "http://docs.oasis-open.org/ws-sx/ws-trust/200802"
 ASSERTION = "{urn:oasis:names:tc:SAML:2.0:assertion}Assertion"
 JWT = "urn:ietf:params:oauth:token-type:jwt"
+_numbers = count(1)
 TARGETS = {"Validate": "ValidateTarget", "Renew": "RenewTarget", "Cancel": "CancelTarget"}
 
 
@@ -92,6 +99,59 @@ def test_a_valid_token_is_issued_in_another_format(service: World) -> None:
     assert [claim.value for claim in view.claims if claim.type == NAME_IDENTIFIER] == ["worker"]
 
 
+def encrypted(service: World) -> bytes:
+    """A token that only its relying party can read."""
+    key = f"<t:KeyType>{TRUST_13}/SymmetricKey</t:KeyType>"
+    root = granted(service, good(service, request(POSSESSED, key)))
+    ((token,),) = root.iter(f"{{{TRUST_13}}}RequestedSecurityToken")
+    return etree.tostring(token, with_tail=False)
+
+
+def test_whoever_would_renew_or_cancel_what_only_its_relying_party_reads_is_told_so(service: World) -> None:
+    token = encrypted(service)
+    for action in ("Renew", "Cancel"):
+        refused = fault(service, asking(service, action, token))
+        assert (refused.subcode, "encrypted to its relying party" in refused.reason) == ("InvalidRequest", True)
+    assert status(service, token) == ("invalid", "The token is not valid.")
+
+
+def test_one_token_stands_in_two_requests_where_it_has_no_id_of_xml(service: World) -> None:
+    saml = issued(service).decode()
+    root = granted(service, good(service, request("https://jwt.example/")))
+    (binary,) = root.iter(f"{{{WSSE}}}BinarySecurityToken")
+    del binary.attrib[f"{{{WSU}}}Id"]
+    compact = etree.tostring(binary, with_tail=False, encoding="unicode")
+    refused = fault(service, in_two_requests(service, saml))
+    assert (refused.subcode, "an ID twice" in refused.reason) == ("InvalidRequest", True)
+    assert len(list(granted(service, in_two_requests(service, compact)).iter(ASSERTION))) == 2
+
+
+def in_two_requests(service: World, token: str) -> TrustMessage:
+    """A message with two requests on behalf of whom one token is about."""
+    one = request(SAML20, f"<t:OnBehalfOf>{token}</t:OnBehalfOf>").replace("/Issue<", "/BatchIssue<")
+    body = f'<t:RequestSecurityTokenCollection xmlns:t="{TRUST_13}">{one * 2}</t:RequestSecurityTokenCollection>'
+    action = f"{TRUST_13}/RST/BatchIssue"
+    return good(service, body, action=action, token=username_token("butler", SECRET))
+
+
+def claims_wanted(*types: str) -> str:
+    dialect = "http://schemas.xmlsoap.org/ws/2005/05/identity"
+    uris = "".join(f'<i:ClaimType xmlns:i="{dialect}" Uri="{claim_type}"/>' for claim_type in types)
+    return f'<t:Claims Dialect="{dialect}">{uris}</t:Claims>'
+
+
+def test_a_claim_that_is_required_of_another_format_is_there_or_nothing_is_issued(service: World) -> None:
+    token = issued(service)
+    other_format = f"<t:TokenType>{JWT}</t:TokenType>"
+    name = asking(service, "Validate", token, more=other_format + claims_wanted(NAME_IDENTIFIER))
+    (wrapped,) = granted(service, name).iter(f"{{{WSSE}}}BinarySecurityToken")
+    told = [claim.type for claim in jwt.view(b64decode(wrapped.text or "")).claims]
+    assert told == [NAME_IDENTIFIER, IDENTITY_PROVIDER]
+    missing = asking(service, "Validate", token, more=other_format + claims_wanted(NAME_IDENTIFIER, "urn:x"))
+    refused = fault(service, missing)
+    assert (refused.subcode, "no claim of the type 'urn:x'" in refused.reason) == ("RequestFailed", True)
+
+
 def test_a_service_acts_on_a_token_that_was_issued_for_another(service: World) -> None:
     person = assertion(stage(service, recipient=ROOT + "v2/wstrust/13/username"))
     front = issued(service, acting(service, person))
@@ -142,10 +202,57 @@ def test_a_token_that_shall_not_be_renewed_is_not(service: World) -> None:
     assert fault(service, asking(service, "Renew", token)).subcode == "UnableToRenew"
 
 
-def acting(service: World, token: bytes, name: str = "butler") -> TrustMessage:
+def renewable(root: etree._Element) -> str | None:
+    """What an answer says of renewing."""
+    (told,) = root.iter(f"{{{TRUST_13}}}Renewing")
+    return told.get("Allow")
+
+
+def test_a_token_that_a_service_obtained_for_somebody_else_is_not_renewed_and_says_so(service: World) -> None:
+    asked = "<t:Renewing/>"
+    person = issued(service)
+    root = granted(service, acting(service, person, more=asked))
+    assert renewable(root) == "false"
+    token = etree.tostring(next(root.iter(ASSERTION)), with_tail=False)
+    for name in ("worker", "butler"):
+        assert fault(service, asking(service, "Renew", token, name=name)).subcode == "UnableToRenew"
+    other_format = f"<t:TokenType>{JWT}</t:TokenType>{asked}"
+    assert renewable(granted(service, asking(service, "Validate", token, more=other_format))) == "false"
+    assert renewable(granted(service, asking(service, "Validate", person, more=other_format))) == "true"
+
+
+def test_a_token_whose_actors_the_identity_provider_names_is_renewed_with_them(service: World) -> None:
+    def asking_himself(body: str, action: str = "Issue") -> TrustMessage:
+        token = acted(service).decode()
+        action_header = f"{TRUST_13}/RST/{action}"
+        return good(service, body, endpoint="issuedtoken-bearer", token=token, action=action_header)
+
+    root = granted(service, asking_himself(request(SAML20, "<t:Renewing/>")))
+    assert renewable(root) == "true"
+    old = etree.tostring(next(root.iter(ASSERTION)), with_tail=False).decode()
+    body = request(SAML20, f"<t:RenewTarget>{old}</t:RenewTarget>", action="Renew")
+    assert b"front" in issued(service, asking_himself(body, "Renew"))
+
+
+def acted(service: World) -> bytes:
+    """What an identity provider says of alice, for whom somebody acts."""
+    now = service.now
+    told = said(
+        id=f"{next(_numbers):032x}",
+        audience=ROOT,
+        issued_at=now,
+        not_before=now,
+        expires_at=now + timedelta(hours=1),
+        authenticated_at=now,
+        actors=(Actor("front", ADFS),),
+    )
+    return saml20.write(told, signer("rsa2048", "idp"))
+
+
+def acting(service: World, token: bytes, name: str = "butler", more: str = "") -> TrustMessage:
     """A message that asks for a token for somebody else."""
     body = (
-        f'<t:RequestSecurityToken xmlns:t="{TRUST_13}"><t:RequestType>{TRUST_13}/Issue</t:RequestType>'
+        f'<t:RequestSecurityToken xmlns:t="{TRUST_13}"><t:RequestType>{TRUST_13}/Issue</t:RequestType>{more}'
         f'{applies_to(SAML20)}<u:ActAs xmlns:u="{TRUST_14}">{token.decode()}</u:ActAs></t:RequestSecurityToken>'
     )
     return good(service, body, token=username_token(name, SECRET))

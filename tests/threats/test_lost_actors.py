@@ -92,7 +92,8 @@ def test_nobody_signs_in_by_browser_for_somebody_else(still_people: World, party
     provider = sealing(still_people) if party == "sealed" else ADFS
     before = rows_of(still_people, tables.browser_session)
     person = Person(still_people)
-    acted = replace(provider.sending(actors=CHAIN), token_format=incoming)
+    chain = tuple(actor._replace(identity_provider=provider.issuer) for actor in CHAIN)
+    acted = replace(provider.sending(actors=chain), token_format=incoming)
     page = signed_in(person, party, acted)
     assert (page.status, page.fields) == (401, {})
     record = still_people.records()[-1]

@@ -1,5 +1,6 @@
 """Rows T01-T18 at the WS-Trust endpoints, each sent to the real door."""
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -15,6 +16,7 @@ from tests.protocols.wstrust.messages import (
     SOAP12,
     TRUST_13,
     TRUST_2005,
+    WSU,
     applies_to,
     binary_token,
     by_rsa,
@@ -68,6 +70,24 @@ def test_a_good_message_is_granted_and_written_down(service: World, soap: str, t
     assert token.get("ID") == f"_{record['token_id']}"
     assert (record["principal"], record["relying_party"], record["action"]) == ("worker", "saml20", "Issue")
     assert root.findtext(".//{http://www.w3.org/2005/08/addressing}RelatesTo") == message.message_id
+
+
+def test_sixteen_requests_that_declare_their_namespaces_once_are_granted(service: World) -> None:
+    dated = f'<t:Lifetime xmlns:u="{WSU}"><u:Expires>{later(service)}</u:Expires></t:Lifetime>'
+    one = request(SAML20, dated).replace(f"{TRUST_13}/Issue", f"{TRUST_13}/BatchIssue")
+    start = f'<t:RequestSecurityTokenCollection xmlns:t="{TRUST_13}"'
+    action = f"{TRUST_13}/RST/BatchIssue"
+    each = f"{start}>{one * 16}</t:RequestSecurityTokenCollection>"
+    assert "declare each namespace once" in fault(service, good(service, each, action=action)).reason
+    declared = "".join(sorted(set(re.findall(r' xmlns:\w+="[^"]+"', one))))
+    bare = re.sub(r' xmlns:\w+="[^"]+"', "", one)
+    together = f"<t:RequestSecurityTokenCollection{declared}>{bare * 16}</t:RequestSecurityTokenCollection>"
+    granted(service, good(service, together, action=action))
+
+
+def later(world: World) -> str:
+    """An end in the near future."""
+    return f"{world.now + timedelta(minutes=3):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def test_every_token_of_a_collection_is_written_down(service: World) -> None:

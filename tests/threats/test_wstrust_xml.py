@@ -30,6 +30,34 @@ def test_document_that_is_no_xml_of_ours_is_refused_for_its_reason(service: Worl
     assert (reason in found.detail) or (reason == "size" and "too large" in found.reason)
 
 
+def in_body(content: str) -> Callable[[bytes], bytes]:
+    """A message with more in its body than was asked."""
+    return lambda message: message.replace(b"</t:RequestSecurityToken>", f"{content}</t:RequestSecurityToken>".encode())
+
+
+ATTRIBUTES = " ".join(f'a{number}=""' for number in range(33))
+LIMITS = {
+    "declarations": (
+        in_body('<x xmlns="urn:x"/>' * 64),
+        "more than 64 namespace declarations; declare each namespace once",
+    ),
+    "a long name": (in_body(f'<x xmlns="urn:{"x" * 252}"/>'), "a name of more than 255 bytes"),
+    "elements": (in_body("<x/>" * 2000), "more than 2000 elements"),
+    "attributes": (in_body(f"<x {ATTRIBUTES}/>"), "more than 32 attributes on one element"),
+    "an ID twice": (in_body('<x ID="_1"/><y ID="_1"/>'), "an ID twice"),
+}
+
+
+@pytest.mark.parametrize(("change", "told"), LIMITS.values(), ids=LIMITS)
+def test_whoever_goes_beyond_a_limit_is_told_which(service: World, change: Callable[[bytes], bytes], told: str) -> None:
+    message = good(service)
+    found = fault(service, message, change(message.xml()))
+    assert (found.subcode, f"read here. The XML document has {told}" in found.reason) == (
+        "InvalidRequest",
+        True,
+    )
+
+
 @pytest.mark.parametrize("row", ["X16 a page", "X19 a lookalike"])
 def test_document_of_another_kind_is_refused(service: World, row: str) -> None:
     message = good(service)

@@ -94,7 +94,7 @@ def _rest(answer: TrustAnswer, dialect: Dialect, prefix: str) -> str:
     if issued is not None and answer.key is not None:
         written += f"<{prefix}:KeyType>{dialect.key_type(answer.key)}</{prefix}:KeyType>"
     if issued is not None and answer.request.renewing is not None:  # what is granted, whatever was asked (5.2)
-        refused = answer.request.renewing is Renewing.REFUSED
+        refused = answer.request.renewing is Renewing.REFUSED or not answer.renewable
         renewable = "false" if refused or issued.encrypted else "true"  # only its relying party can show us such a one
         written += f'<{prefix}:Renewing Allow="{renewable}" OK="false"/>'
     if answer.status is not None:

@@ -136,7 +136,8 @@ def _fresh_until(timestamp: etree._Element, now: datetime) -> datetime:
     if abs(created - now) > WINDOW or expires + SKEW < now:
         raise MessageExpired(
             "the message has expired, or is from the future: "
-            f"Created is at most {WINDOW // timedelta(minutes=1)} minutes from this service's clock",
+            f"Created is at most {WINDOW // timedelta(minutes=1)} minutes from this service's clock, "
+            f"and Expires at most {SKEW // timedelta(minutes=1)} minutes behind it",
             detail=f"Created {created.isoformat()}, Expires {expires.isoformat()}",
         )
     return created + _REMEMBERED

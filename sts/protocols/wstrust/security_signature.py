@@ -122,10 +122,7 @@ def _refers(reference: etree._Element, target: etree._Element) -> bool:
         raise BadSecurity(f"a SecurityTokenReference by {local_name(way)} is not read here")
     named = text(way).strip()
     if (way.get("ValueType") or "").endswith(_THUMBPRINT):
-        return (
-            target.tag == BINARY_TOKEN
-            and named == b64encode(sha1(binary_octets(target), usedforsecurity=False).digest()).decode()
-        )
+        return target.tag == BINARY_TOKEN and named == _thumbprint(binary_octets(target))
     if SAML_ELEMENTS.get(str(target.tag)) is None:
         return True
     return named in {target.get(name) for name in _SAML_IDS}

@@ -103,7 +103,7 @@ def document(request: HttpRequest) -> etree._Element:
     except PayloadTooLarge:
         raise
     except BadRequest as error:
-        raise BadEnvelope("the message is not XML that is read here", detail=error.detail) from error
+        raise BadEnvelope(f"the message is not XML that is read here. {error.message}", detail=error.detail) from error
 
 
 def _require_readable(request: HttpRequest) -> None:

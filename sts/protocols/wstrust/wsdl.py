@@ -47,7 +47,7 @@ _MORE: Final = '<xs:anyAttribute namespace="##other" processContents="lax"/>'
 _OTHERS: Final = '<xs:any namespace="##other" processContents="lax"/>'  # AppliesTo, ActAs
 _HOLDER: Final = (  # of a token, a key, or a reference to one
     '<xs:sequence><xs:any namespace="##any" processContents="lax" minOccurs="0" maxOccurs="unbounded"/></xs:sequence>'
-    "<xs:anyAttribute/>"
+    '<xs:anyAttribute processContents="lax"/>'  # Dialect, Allow, Sig
 )
 _KEYED: Final = ("Entropy", "RequestedProofToken")  # hold a key, or say how it is computed
 _BOTH: Final[Mapping[str, str | None]] = {  # what requests and responses hold; None: an element that holds others
@@ -69,7 +69,7 @@ _ASKED: Final[Mapping[str, str | None]] = {
 }
 _ANSWERED: Final[Mapping[str, str | None]] = {
     **_BOTH,
-    **dict.fromkeys(("RequestedSecurityToken", "RequestedProofToken", "RequestedTokenCancelled")),
+    **dict.fromkeys(("RequestedSecurityToken", "RequestedProofToken", "RequestedTokenCancelled", "Renewing")),
     **dict.fromkeys(("RequestedAttachedReference", "RequestedUnattachedReference")),
 }
 _SECRET: Final = (
@@ -165,7 +165,9 @@ def _part(name: str, prefix: str, kind: str | None) -> str:
     if name not in _KEYED:
         return _element(name, _HOLDER)
     choices = "".join(f'<xs:element ref="{prefix}:{key}"/>' for key in ("BinarySecret", "ComputedKey"))
-    return _element(name, f'<xs:choice minOccurs="0">{choices}{_OTHERS}</xs:choice><xs:anyAttribute/>')
+    return _element(
+        name, f'<xs:choice minOccurs="0">{choices}{_OTHERS}</xs:choice><xs:anyAttribute processContents="lax"/>'
+    )
 
 
 def _element(name: str, content: str) -> str:
