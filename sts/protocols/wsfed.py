@@ -77,12 +77,18 @@ class SignInResponse(NamedTuple):
     """An identity provider sends somebody back; the state is "" where it came without."""
 
     state: str
-    proof: TokenProof
+    wresult: str | None  # as it came; None: the sign-in came back without
     realm: str | None = None  # of the relying party, where nobody asked for it
 
     def __repr__(self) -> str:
         """What is no secret."""
-        return f"SignInResponse({self.proof!r})"
+        return f"SignInResponse({len(self.wresult or '')} characters, realm={self.realm!r})"
+
+    def proof(self) -> TokenProof:
+        """Cut the token out; raises MissingField, InvalidSignInResponse or PayloadTooLarge."""
+        if self.wresult is None:
+            raise MissingField("wresult")
+        return rstr.cut(self.wresult.encode())
 
 
 class SignOutRequest(NamedTuple):
@@ -122,12 +128,13 @@ class Told(NamedTuple):
 def parse(request: HttpRequest) -> SignInRequest | SignInResponse | SignOutRequest:
     """Read a message that a browser brings by GET or POST.
 
-    Parameters that we do not know are ignored. Raises MethodNotAllowed, PayloadTooLarge, BadRequest, NotWsFederation,
-    InvalidSignInRequest or InvalidSignInResponse (WS-Federation 1.2, 13.1 and 13.2).
+    Parameters that we do not know are ignored; what an identity provider sent is read later, by `proof`. Raises
+    MethodNotAllowed, PayloadTooLarge, BadRequest, NotWsFederation, InvalidSignInRequest or InvalidSignInResponse
+    (WS-Federation 1.2, 13.1 and 13.2).
     """
     form = _form(request)
     action = form.optional("wa")
-    if action == SIGN_IN and "wresult" in form.values:
+    if action == SIGN_IN and _is_response(form):
         return _sign_in_response(request, form)
     if action == SIGN_IN:
         try:
@@ -153,6 +160,11 @@ def _form(request: HttpRequest) -> Form:
     body = parse_form(request.body)
     both = query.values.keys() & body.values.keys()
     return Form({**query.values, **body.values}, query.repeated | body.repeated | both)
+
+
+def _is_response(form: Form) -> bool:
+    """Whether it brings a token, or comes back without: nobody begins a sign-in without saying for whom."""
+    return "wresult" in form.values or (bool(form.values.get("wctx")) and not form.values.get("wtrealm"))
 
 
 def _no_action(action: str | None, form: Form) -> str:
@@ -184,15 +196,16 @@ def _sign_in_request(form: Form) -> SignInRequest:
 
 def _sign_in_response(request: HttpRequest, form: Form) -> SignInResponse:
     """A token is never in an address: those are written down in logs and histories."""
-    if request.method != "POST":
+    if request.method != "POST" and "wresult" in form.values:
         raise InvalidSignInResponse(detail="a token came in the address")
     try:
-        state, realm, wresult = form.optional("wctx") or "", form.optional("wtrealm"), form.single("wresult")
+        state, realm = form.optional("wctx") or "", form.optional("wtrealm")
+        wresult = form.optional("wresult") or form.values.get("wresult")  # an empty one is one that cannot be read
     except BadRequest as error:
         raise InvalidSignInResponse(detail=error.message) from error
     if len(state) > MAX_STATE:
         raise InvalidSignInResponse(detail=f"wctx of {len(state)} characters")
-    return SignInResponse(state, rstr.cut(wresult.encode()), realm)
+    return SignInResponse(state, wresult, realm)
 
 
 def context_of(form: Form, name: str) -> str | None:
