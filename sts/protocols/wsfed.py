@@ -34,10 +34,12 @@ from sts.protocols.token_elements import acs_token_element
 
 SIGN_IN: Final = "wsignin1.0"
 MAX_CONTEXT: Final = 2048  # bytes of a relying party's wctx
+MAX_PLAIN_CONTEXT: Final = 8192  # of one in base64url, as our own is at another sts, through two of which it passes
 MAX_TEXT: Final = 2048  # bytes of any other parameter
-MAX_STATE: Final = 16_384  # characters of our own, which holds all of them at their longest
+MAX_STATE: Final = 24_576  # characters of our own, which holds all of them at their longest
 
 _CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\ufffe\uffff]")
+_PLAIN: Final = re.compile("[A-Za-z0-9_-]*", re.ASCII)  # means nothing in HTML, XML and addresses
 _MINUTES: Final = re.compile("[0-9]{1,9}", re.ASCII)
 _IGNORED: Final = ("wreq", "wreqptr")
 _MINUTE: Final = timedelta(minutes=1)
@@ -209,13 +211,14 @@ def _sign_in_response(request: HttpRequest, form: Form) -> SignInResponse:
 
 
 def context_of(form: Form, name: str) -> str | None:
-    """What a relying party wants back unchanged; raises BadRequest for more than 2 kB or what XML cannot carry."""
+    """What a relying party wants back unchanged; raises BadRequest for what is too long, or what XML cannot carry."""
     context = form.optional(name)
     if context is None:
         return None
     size = len(context.encode())
-    if size > MAX_CONTEXT:
-        raise BadRequest(f"'{name}' has {size} bytes; {MAX_CONTEXT} are allowed")
+    allowed = MAX_CONTEXT if size <= MAX_CONTEXT or _PLAIN.fullmatch(context) is None else MAX_PLAIN_CONTEXT
+    if size > allowed:
+        raise BadRequest(f"'{name}' has {size} bytes; {allowed} are allowed")
     try:
         escape_attribute(context)
     except UnwritableClaim as error:

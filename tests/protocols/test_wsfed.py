@@ -198,7 +198,7 @@ def read(request: HttpRequest) -> None:
         post({"wa": "wsignin1.0"})._replace(query=urlencode({"wresult": WRESULT})),
         post({"wa": "wsignin1.0", "wresult": ""}),
         post({"wa": "wsignin1.0", "wresult": "eyJhbGciOiJub25lIn0.e30."}),
-        post({"wa": "wsignin1.0", "wresult": WRESULT, "wctx": "x" * 16_385}),
+        post({"wa": "wsignin1.0", "wresult": WRESULT, "wctx": "x" * 24_577}),
         post(urlencode([("wa", "wsignin1.0"), ("wresult", WRESULT), ("wresult", WRESULT)]).encode()),
         post(urlencode([*UNSOLICITED, ("wtrealm", "https://other.example/")]).encode()),
         post(dict(UNSOLICITED))._replace(query=urlencode({"wtrealm": REALM})),

@@ -88,7 +88,8 @@ def test_reply_that_is_not_registered_byte_for_byte_is_refused(still_people: Wor
         pytest.param({"wtrealm": "https://nobody.example/"}, id="W08-unknown"),
         pytest.param({"wtrealm": "https://jwt.example"}, id="W08-without slash"),
         pytest.param({"wctx": "x" * 100_000}, id="W09-100 kB"),
-        pytest.param({"wctx": "x" * 2049}, id="W09-boundary"),
+        *(pytest.param({"wctx": each + "x" * 2048}, id=f"W09-boundary, {each!r}") for each in '=/+. &<"\u0660\n'),
+        pytest.param({"wctx": "x" * 8193}, id="W09-boundary of base64url"),
     ],
 )
 def test_request_that_names_nobody_or_too_much_is_refused(still_people: World, fields: dict[str, str], by: str) -> None:
