@@ -80,6 +80,15 @@ def test_error_address_gets_the_details_by_post(still_people: World) -> None:
     }
 
 
+@pytest.mark.parametrize("octets", [b"\xff", b"\xe9t\xe9", b"\xed\xa0\x80"])
+def test_address_that_is_not_utf_8_is_refused(still_people: World, octets: bytes) -> None:
+    """The real server refuses it by itself."""
+    person = Person(still_people)
+    query = person.at(wa="wsignin1.0", wtrealm="https://jwt.example/").partition("?")[2] + "&wctx="
+    answer = person.client.get(person.at(), environ_overrides={"QUERY_STRING": query + octets.decode("latin-1")})
+    assert (answer.status_code, "the form is not UTF-8" in answer.text) == (400, True)
+
+
 @pytest.mark.parametrize("document", UNREADABLE.values(), ids=UNREADABLE)
 def test_answer_that_cannot_be_read_is_told_and_ends_the_sign_in_too(still_people: World, document: str) -> None:
     person = Person(still_people)
