@@ -73,7 +73,8 @@ def test_encrypted_answers_are_read_by_the_primary_and_by_every_other_decryption
 
 def test_sign_in_by_post_goes_on_by_a_page_that_works_without_scripts(still_people: World) -> None:
     person = Person(still_people)
-    page = person.post(person.at(), {"wa": "wsignin1.0", "wtrealm": "https://jwt.example/"})
+    signed_in(person, "swt")
+    page = person.post(person.at(), {"wa": "wsignin1.0", "wtrealm": "https://jwt.example/", "wfresh": "0"})
     assert (page.status, page.policy["form-action"]) == (200, "'none'")
     assert page.links["Continue"].startswith("https://adfs.example/ls?wa=wsignin1.0&")
 
