@@ -38,7 +38,8 @@ LONGEST_EMAIL: Final = 254  # characters (RFC 5321, 4.5.3.1.3)
 LONGEST_LINK: Final = 4096  # characters of an address that a form is turned into: any proxy takes it
 
 _REPEATED: Final = ("wa", "wtrealm", "wreply", "wctx", "wfresh", "wauth", "wct", "protocol")  # when a choice is made
-_BOTH: Final = ["GET", "POST"]
+_BOTH: Final = ("GET", "POST")
+METHODS: Final = {addresses.WS_FEDERATION: _BOTH, addresses.LOCAL_SIGN_IN: ("POST",)}  # that are answered
 
 sign_in: Final = Blueprint("sign_in", __name__)
 
@@ -77,7 +78,7 @@ def refuse_anything(error: Exception) -> Response:
     return refuse(StsError("internal error", detail="".join(traceback.format_exception(error))))
 
 
-@sign_in.route(f"/<namespace>/{addresses.WS_FEDERATION}", methods=_BOTH)
+@sign_in.route(f"/<namespace>/{addresses.WS_FEDERATION}", methods=_BOTH, provide_automatic_options=False)
 def ws_federation(namespace: str) -> Response:
     """Sign in, take an identity provider's answer, sign out."""
     taken = request.environ.pop(TAKEN, None)
@@ -102,7 +103,7 @@ def ws_federation(namespace: str) -> Response:
     return call.jar.send(_ANSWERS[type(message)](call, message))
 
 
-@sign_in.route(f"/<namespace>/{addresses.LOCAL_SIGN_IN}", methods=_BOTH)
+@sign_in.route(f"/<namespace>/{addresses.LOCAL_SIGN_IN}", methods=_BOTH, provide_automatic_options=False)
 def local(namespace: str) -> Response:
     """Sign in with the name and password of a local account."""
     call = _call(namespace)
