@@ -5,7 +5,7 @@ from functools import partial
 from itertools import pairwise
 from statistics import median
 
-from benchmarks.raw import Rate, operation, repeat
+from benchmarks.raw import Rate, operation, repeat, total
 from benchmarks.service import CLIENT, NAMESPACE, OPERATIONS, SECRET, Installation
 from sts.assemble import Service, assemble
 from sts.core.exchange import IssuedToken, PasswordProof, TokenRequest
@@ -43,7 +43,7 @@ def measure(service: Service, relying_party: str, turns: int) -> tuple[Rate, flo
     """The rate of tokens, and the median over the turns of its ratio to the raw rate before and after."""
     once, name = issuing(service, relying_party), OPERATIONS[relying_party]
     if name is None:
-        return _total([repeat(once, SLICE) for _ in range(turns)]), None
+        return total([repeat(once, SLICE) for _ in range(turns)]), None
     raw = partial(repeat, operation(name), SLICE)
     raws, tokens = [raw()], []
     for _ in range(turns):
@@ -53,18 +53,10 @@ def measure(service: Service, relying_party: str, turns: int) -> tuple[Rate, flo
         token.per_cpu_second * 2 / (before.per_cpu_second + after.per_cpu_second)
         for token, (before, after) in zip(tokens, pairwise(raws), strict=True)
     ]
-    return _total(tokens), median(ratios)
+    return total(tokens), median(ratios)
 
 
 def compare(one: Callable[[], object], other: Callable[[], object], turns: int) -> float:
     """How much longer the other takes: the median over the turns."""
     pairs = [(repeat(one, SLICE), repeat(other, SLICE)) for _ in range(turns)]
     return median(first.per_cpu_second / second.per_cpu_second for first, second in pairs)
-
-
-def _total(rates: list[Rate]) -> Rate:
-    return Rate(
-        sum(rate.count for rate in rates),
-        sum(rate.seconds for rate in rates),
-        sum(rate.cpu_seconds for rate in rates),
-    )

@@ -2,7 +2,7 @@
 
 import multiprocessing
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
@@ -42,6 +42,15 @@ class Rate:
     def per_cpu_second(self) -> float:
         """By processor time."""
         return self.count / self.cpu_seconds
+
+
+def total(rates: Sequence[Rate]) -> Rate:
+    """What was done in all of these."""
+    return Rate(
+        sum(rate.count for rate in rates),
+        sum(rate.seconds for rate in rates),
+        sum(rate.cpu_seconds for rate in rates),
+    )
 
 
 @cache

@@ -18,7 +18,7 @@ from typing import Final
 
 from benchmarks import over_http
 from benchmarks.over_http import Measure, Run, Target, middle
-from benchmarks.raw import Operation, Rate, RawRate, operation, repeat
+from benchmarks.raw import Operation, Rate, RawRate, operation, repeat, total
 from benchmarks.server import HOST, Server, serving, sts
 from benchmarks.service import CLIENT, SECRET, Installation, installed, run
 from benchmarks.trust_messages import Correspondent, symmetric
@@ -170,7 +170,7 @@ def _forgetting(caller: WsgiCaller, sender: Correspondent, clock: Later) -> Rate
     """The rate where every password is checked with Argon2."""
     way = WAYS[PASSWORD_TO_SAML]
     rates = [_timed(caller, way, [way.message(sender, clock.go_on())]) for _ in range(UNREMEMBERED)]
-    return _sum(rates)
+    return total(rates)
 
 
 def _timed(caller: WsgiCaller, way: Way, messages: list[bytes]) -> Rate:
@@ -188,15 +188,7 @@ def _measured(turn: Callable[[], Rate]) -> tuple[Rate, float]:
         before, rate, after = raw(), turn(), raw()
         rates.append(rate)
         ratios.append(rate.per_cpu_second * 2 / (before.per_cpu_second + after.per_cpu_second))
-    return _sum(rates), median(ratios)
-
-
-def _sum(rates: list[Rate]) -> Rate:
-    return Rate(
-        sum(rate.count for rate in rates),
-        sum(rate.seconds for rate in rates),
-        sum(rate.cpu_seconds for rate in rates),
-    )
+    return total(rates), median(ratios)
 
 
 def _print_rate(name: str, rate: Rate, ratio: float) -> None:

@@ -11,14 +11,15 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from sts.core.errors import InvalidSamlToken
-from sts.core.exchange import TokenProof, TokenView, Trusted, VerificationKey
+from sts.core.exchange import Claimed, TokenProof, Trusted, VerificationKey
 from sts.core.model import ContentEncryption, KeyType, Kind, TokenFormat
 from sts.crypto import certificates
 from sts.crypto.certificates import Purpose
 from sts.crypto.decrypter import SoftwareDecrypter
 from sts.crypto.xml import MESSAGE, NS
 from sts.protocols import wrap, wsfed
-from sts.protocols.http import FORM, MAX_BODY, HttpRequest
+from sts.protocols.content_type import FORM
+from sts.protocols.http import MAX_BODY, HttpRequest
 from sts.tokens import saml, saml11, saml20
 
 TEXTS = ("x", "&amp;", "&#60;", "&#x1F600;", "\u00e4", "\U0001f600", "&lt;", " ", "A", "\n")
@@ -220,11 +221,10 @@ class Victim:
         proof = wrap.parse(_request(body), "").proof
         if not isinstance(proof, TokenProof):
             raise TypeError("no assertion")
-        view = _viewed(proof)
-        if not view.encrypted:
-            return self._read(TokenProof(view.format, proof.token))
-        proof = self._opened(proof)
-        return self._read(TokenProof(_viewed(proof).format, proof.token))
+        claimed = _claimed(proof)
+        if claimed.encrypted:
+            claimed = _claimed(self._opened(proof))
+        claimed.read(self.trusted, self.now)
 
     def _opened(self, proof: TokenProof) -> TokenProof:
         if proof.format is not None:
@@ -240,12 +240,12 @@ def _plain(genes: Genes) -> bytes:
     return document(genes, room_of(genes))
 
 
-def _viewed(proof: TokenProof) -> TokenView:
+def _claimed(proof: TokenProof) -> Claimed:
     """What it says of itself: of a format that is not known, one is tried after the other."""
     if proof.format is not TokenFormat.SAML11:
         try:
-            return saml20.view(proof.token)
+            return saml20.claimed(proof.token)
         except InvalidSamlToken:
             if proof.format is TokenFormat.SAML20:
                 raise
-    return saml11.view(proof.token)
+    return saml11.claimed(proof.token)

@@ -245,8 +245,7 @@ def test_every_configuration_shown_has_the_shape_of_one(page: Path) -> None:
 
 @pytest.mark.parametrize("block", [block for page in GUIDES for block in blocks(page.read_text("utf-8"), "json")])
 def test_every_json_shown_is_json(block: str) -> None:
-    for line in block.splitlines():
-        json.loads(line)
+    assert [json.loads(line) for line in block.splitlines()]
 
 
 def test_every_fault_of_ws_trust_is_in_its_table_and_no_other() -> None:

@@ -7,7 +7,16 @@ from typing import Final, NamedTuple, TypeVar
 from sts.core.claims import NAME_IDENTIFIER, RESERVED_TYPES
 from sts.core.decryption import after_opening, opened, within_budget
 from sts.core.errors import InvalidEncryptedToken, InvalidToken
-from sts.core.exchange import Actor, ConfirmationKey, Principal, TokenUse, Trusted, VerificationKey, VerifiedToken
+from sts.core.exchange import (
+    Actor,
+    Claimed,
+    ConfirmationKey,
+    Principal,
+    TokenUse,
+    Trusted,
+    VerificationKey,
+    VerifiedToken,
+)
 from sts.core.model import Claim, IdentityProvider, Kind, ProviderKind
 from sts.core.parts import Parts
 from sts.core.presented import SKEW, Presented
@@ -35,6 +44,7 @@ class Case(NamedTuple):
     presented: Presented
     provider: IdentityProvider
     decrypted_by: int | None = None  # the credential that opened it, where it came encrypted and is plain by now
+    claimed: Claimed | None = None  # what it says of itself, where the caller looked, and it is plain
 
 
 def examine(case: Case, use: Callable[[Examined], T], parts: Parts, now: datetime) -> T:
@@ -45,8 +55,8 @@ def examine(case: Case, use: Callable[[Examined], T], parts: Parts, now: datetim
     claims than any rule takes.
     """
     presented, provider = case.presented, case.provider
-    issuer = _issuer(provider)
-    if presented.proof.format is not None:
+    issuer = require_trusted(provider)
+    if case.claimed is not None or presented.proof.format is not None:
         return use(_examined(case, parts, now))
     if provider.decryption is None:
         raise InvalidEncryptedToken(detail=f"identity provider '{provider.name}' ({issuer}) has no decryption pinned")
@@ -61,7 +71,7 @@ def examine(case: Case, use: Callable[[Examined], T], parts: Parts, now: datetim
     return within_budget(presented, provider.name, read, parts, now)
 
 
-def _issuer(provider: IdentityProvider) -> str:
+def require_trusted(provider: IdentityProvider) -> str:
     """How its tokens name it; raises InvalidToken unless anything of it may be trusted."""
     if not provider.enabled:
         raise _untrusted(provider, "is disabled")
@@ -78,7 +88,7 @@ def _untrusted(provider: IdentityProvider, why: str) -> InvalidToken:
 
 def _examined(case: Case, parts: Parts, now: datetime) -> Examined:
     provider = case.provider
-    token = _verified(case.presented, provider, parts, now)
+    token = _verified(case, parts, now)
     claims = _claims(token, provider)
     refuse_excess(claims)
     ends = token.expires_at or now + LONGEST_ASSERTION  # which no reader lets it lack
@@ -100,9 +110,10 @@ def _examined(case: Case, parts: Parts, now: datetime) -> Examined:
     return Examined(principal, use, token.key.material, token.holder, token.actors)
 
 
-def _verified(presented: Presented, provider: IdentityProvider, parts: Parts, now: datetime) -> VerifiedToken:
+def _verified(case: Case, parts: Parts, now: datetime) -> VerifiedToken:
+    presented, provider = case.presented, case.provider
     trusted = Trusted(
-        issuer=_issuer(provider),
+        issuer=require_trusted(provider),
         audience=presented.audience,
         keys=tuple(VerificationKey("", Kind.CERTIFICATE, pinned.der) for pinned in provider.certificates),
         skew=SKEW,
@@ -112,6 +123,8 @@ def _verified(presented: Presented, provider: IdentityProvider, parts: Parts, no
         allow_sha1=provider.allow_sha1,
         holder_of_key=presented.holder_of_key,
     )
+    if case.claimed is not None:
+        return case.claimed.read(trusted, now)
     token_format = presented.proof.format
     if token_format is None:
         raise _untrusted(provider, "sent a token that is encrypted twice")

@@ -46,9 +46,9 @@ def authenticate(
         return authenticate_client(presented, proof, parts, now)
     if proof.format is None:
         raise AuthenticationFailed(detail="an assertion is not what a service identity authenticates with here")
-    view = parts.formats[proof.format].view(proof.token)
-    presented = Presented.at_token_endpoint(namespace, proof, request.source).addressed(view)
-    return accept_self_issued(presented, view, parts, now)
+    claimed = parts.formats[proof.format].claimed(proof.token)
+    presented = Presented.at_token_endpoint(namespace, proof, request.source).addressed(claimed)
+    return accept_self_issued(presented, claimed, parts, now)
 
 
 def _by_password(namespace: Namespace, proof: PasswordProof, source: str, parts: Parts, now: datetime) -> Principal:

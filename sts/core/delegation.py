@@ -7,7 +7,7 @@ from sts.core.errors import BadRequest, InvalidToken, MayNotAct
 from sts.core.exchange import Actor, TokenProof
 from sts.core.own_tokens import Subject, is_own, read_own, subject_of
 from sts.core.presented import Presented
-from sts.core.redemption import redeem, view_of
+from sts.core.redemption import claimed_by, redeem
 from sts.core.trust import Call, TrustRequest
 
 
@@ -53,11 +53,11 @@ def _require_privilege(party: Party, call: Call) -> None:
 
 def _inner(party: Party, proof: TokenProof, call: Call) -> Subject:
     """Whom the token is about that the caller presents for somebody else."""
-    view = view_of(proof, call.parts)
-    if view.encrypted or not is_own(view, call):
+    claimed = claimed_by(proof, call.parts)
+    if claimed.encrypted or not is_own(claimed, call):
         redeemed = redeem(Presented.at_trust_endpoint(call.namespace, proof, party.source), call.parts, call.now)
         return Subject(redeemed.principal, redeemed.provider, redeemed.actors)
-    own = read_own(proof, view, call)
+    own = read_own(proof, claimed, call)
     if own.has_expired(call.now):
         raise InvalidToken("The token is not valid.", detail=f"it expired at {own.expires_at:%FT%TZ}")
     if call.desk.cancellations.is_cancelled(call.namespace, own.cancelled_as):

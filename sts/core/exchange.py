@@ -1,5 +1,6 @@
 """What goes from step to step while a token is exchanged: requests, proofs, principals, descriptors, tokens."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -138,6 +139,16 @@ class TokenUse(NamedTuple):
     expires_at: datetime  # from when on nobody takes the token any more
     issued_at: datetime | None  # None: the token does not say
     decrypted_by: int | None = None  # the credential that opened it, where it came encrypted
+
+
+class Claimed(NamedTuple):
+    """Where a token says that it comes from and for whom it is: no more than chooses whose keys may verify it."""
+
+    format: TokenFormat
+    issuer: str | None  # None: it is encrypted, or does not say
+    audiences: tuple[str, ...]
+    read: Callable[[Trusted, datetime], VerifiedToken]  # verifies that token, as its format's reader does; once
+    encrypted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

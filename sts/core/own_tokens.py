@@ -11,6 +11,7 @@ from sts.core.credentials import signing_members
 from sts.core.errors import BadRequest, InvalidToken, KeyUnreadable
 from sts.core.exchange import (
     Actor,
+    Claimed,
     HolderPolicy,
     Principal,
     TokenProof,
@@ -57,26 +58,27 @@ class Subject(NamedTuple):
     actors: tuple[Actor, ...] = ()  # the nearest first
 
 
-def is_own(view: TokenView, call: Call) -> bool:
+def is_own(claimed: Claimed, call: Call) -> bool:
     """Whether a token says that this namespace issued it."""
-    return view.issuer == call.namespace.issuer
+    return claimed.issuer == call.namespace.issuer
 
 
-def read_own(proof: TokenProof, view: TokenView, call: Call) -> OwnToken:
+def read_own(proof: TokenProof, claimed: Claimed, call: Call) -> OwnToken:
     """Verify a token that says that this namespace issued it; an expired one is read as it was in its life.
 
     Every unrevoked signing certificate of the namespace and of the relying party that the audience means may have
     signed it; of symmetric keys only those of the ring that signs for the relying party, as others have the rest.
     Raises a subclass of InvalidToken.
     """
-    if view.encrypted:
+    if claimed.encrypted:
         raise _refused("it is encrypted to its relying party, so that nobody else can read it")
+    view = call.parts.formats[claimed.format].view(proof.token)
     keys = tuple(_keys(view, call))[:MOST_KEYS]
     trusted = Trusted(
         call.namespace.issuer, None, keys, skew=SKEW, max_lifetime=None, holder_of_key=HolderPolicy.ACCEPTED
     )
     alive = call.now if view.expires_at is None else min(call.now, view.expires_at - _SECOND)
-    token = call.parts.formats[view.format].read(proof.token, trusted, alive)
+    token = claimed.read(trusted, alive)
     if token.audience is None or token.expires_at is None:
         raise _refused("it names no audience or no end, as every token of ours does")
     claims = tuple(claim for claim in token.claims if claim.type.lower() not in RESERVED_TYPES)

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from sts.core.exchange import (
     CertifiedClient,
+    Claimed,
     DigestAttempt,
     PasswordAttempt,
     TokenDescriptor,
@@ -73,8 +74,11 @@ class TokenFormat(Protocol):
     def read(self, token: bytes, trusted: Trusted, now: datetime) -> VerifiedToken:
         """Verify a token and say what it says; raises a subclass of InvalidToken."""
 
+    def claimed(self, token: bytes) -> Claimed:
+        """Who a token says that issued it, and for whom, unverified; raises InvalidToken where that cannot be read."""
+
     def view(self, token: bytes) -> TokenView:
-        """What a token says about itself, unverified: only to choose the record whose keys may verify it."""
+        """Everything that a token says about itself, unverified; raises a subclass of InvalidToken."""
 
 
 class Encryption(Protocol):

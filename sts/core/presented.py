@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Final, NamedTuple, Self
 
-from sts.core.exchange import HolderPolicy, TokenProof, TokenView
+from sts.core.exchange import Claimed, HolderPolicy, TokenProof
 from sts.core.model import Namespace
 
 SKEW: Final = timedelta(minutes=3)  # how far a token's times may be from our clock, either way
@@ -61,9 +61,9 @@ class Presented(NamedTuple):
         """The same, taken of those who hold its key as this says."""
         return self._replace(holder_of_key=policy)
 
-    def addressed(self, view: TokenView) -> Self:
+    def addressed(self, claimed: Claimed) -> Self:
         """The same, held to that one of our addresses which it names as its audience."""
-        named = self.recipients.intersection((view.audience or "").split(" "))
+        named = self.recipients.intersection(claimed.audiences)
         return self._replace(audience=min(named, default=self.audience))
 
 

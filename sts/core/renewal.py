@@ -8,7 +8,7 @@ from sts.core.exchange import Actor, ConfirmationKey, PublicHolder, PublicKey, T
 from sts.core.issue import MintOrder, encryption_certificate, find_relying_party
 from sts.core.model import Claim, RelyingParty
 from sts.core.own_tokens import OwnToken, is_own, read_own
-from sts.core.redemption import view_of
+from sts.core.redemption import claimed_by
 from sts.core.trust import Call, KeyKind, TrustAnswer, TrustRequest
 from sts.core.trust_issue import Asked, Bond, end_of, granted_claims, in_format, minted
 
@@ -81,15 +81,15 @@ def _target(target: TokenProof | None, name: str, call: Call) -> OwnToken:
     """The token that is meant; raises BadRequest, InvalidToken unless it is one of ours."""
     if target is None:
         raise BadRequest(f"the request holds no token ({name})")
-    view = view_of(target, call.parts)
-    if view.encrypted:
+    claimed = claimed_by(target, call.parts)
+    if claimed.encrypted:
         raise InvalidToken(
             "The token is encrypted to its relying party, so that nobody else can read it.",
             detail=f"{name} is encrypted",
         )
-    if not is_own(view, call):
-        raise InvalidToken("The token is not one of this service.", detail=f"{name} is issued by {view.issuer!a}")
-    return read_own(target, view, call)
+    if not is_own(claimed, call):
+        raise InvalidToken("The token is not one of this service.", detail=f"{name} is issued by {claimed.issuer!a}")
+    return read_own(target, claimed, call)
 
 
 def _is_about(owned: _Owned, asked: Asked) -> bool:

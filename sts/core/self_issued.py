@@ -7,11 +7,11 @@ from typing import Final, NamedTuple, NoReturn
 from sts.core.claims import LOCAL_AUTHORITY, NAME_IDENTIFIER
 from sts.core.errors import AuthenticationFailed, InvalidAudience, InvalidSignature, InvalidToken
 from sts.core.exchange import (
+    Claimed,
     ClientAssertion,
     ConfirmationKey,
     Principal,
     TokenUse,
-    TokenView,
     Trusted,
     VerificationKey,
     VerifiedToken,
@@ -44,19 +44,19 @@ class SelfIssued(NamedTuple):
     holder: ConfirmationKey | None
 
 
-def accept_self_issued(presented: Presented, view: TokenView, parts: Parts, now: datetime) -> Principal:
+def accept_self_issued(presented: Presented, claimed: Claimed, parts: Parts, now: datetime) -> Principal:
     """The service identity that signed a token, which bears it; raises as `read_self_issued` does."""
-    return read_self_issued(presented, view, parts, now).principal
+    return read_self_issued(presented, claimed, parts, now).principal
 
 
-def read_self_issued(presented: Presented, view: TokenView, parts: Parts, now: datetime) -> SelfIssued:
+def read_self_issued(presented: Presented, claimed: Claimed, parts: Parts, now: datetime) -> SelfIssued:
     """The service identity that signed a token; what the token claims beyond its issuer is ignored.
 
-    `view` is what the token says of itself: its issuer chooses the identity, whose keys alone may verify it. Raises a
+    `claimed` is what it says of itself: its issuer chooses the identity, whose keys alone may verify it. Raises a
     subclass of InvalidToken. An identity that does not exist, is disabled or has no such key costs and answers the
     same as a wrong signature.
     """
-    read = _read(presented, view, parts, now)
+    read = _read(presented, claimed, parts, now)
     return SelfIssued(_principal(presented.namespace, read, now), read.token.holder)
 
 
@@ -66,8 +66,8 @@ def authenticate_client(presented: Presented, assertion: ClientAssertion, parts:
     Subject and issuer are both the client (RFC 7523, 3; RFC 7522, 3).
     """
     try:
-        view = parts.formats[assertion.format].view(assertion.token)
-        read = _read(presented.addressed(view), view, parts, now)
+        claimed = parts.formats[assertion.format].claimed(assertion.token)
+        read = _read(presented.addressed(claimed), claimed, parts, now)
     except InvalidToken as error:
         raise AuthenticationFailed(detail=f"client assertion: {error.codes} ({error.detail})") from error
     name = read.identity.name
@@ -102,17 +102,18 @@ def _principal(namespace: Namespace, read: _Read, now: datetime) -> Principal:
     return principal_of(namespace, read.identity, method, now)
 
 
-def _read(presented: Presented, view: TokenView, parts: Parts, now: datetime) -> _Read:
-    claimed = view.issuer or ""
-    found = parts.directory.service_identity(presented.namespace, claimed)
+def _read(presented: Presented, claimed: Claimed, parts: Parts, now: datetime) -> _Read:
+    found = parts.directory.service_identity(presented.namespace, claimed.issuer or "")
     try:
         identity = enabled(found)
-        keys = tuple(_keys(presented.namespace, identity, view.format, parts))
+        keys = tuple(_keys(presented.namespace, identity, claimed.format, parts))
         if not keys:
-            raise AuthenticationFailed(detail=f"service identity '{identity.name}' has no key for {view.format} tokens")
+            raise AuthenticationFailed(
+                detail=f"service identity '{identity.name}' has no key for {claimed.format} tokens"
+            )
     except AuthenticationFailed as unusable:
-        _refuse(presented, view, unusable, parts, now)
-    simple = view.format is TokenFormat.SWT  # which need not name its audience
+        _refuse(presented, claimed, unusable, parts, now)
+    simple = claimed.format is TokenFormat.SWT  # which need not name its audience
     trusted = Trusted(
         issuer=identity.name,
         audience=None if simple else presented.audience,
@@ -124,7 +125,7 @@ def _read(presented: Presented, view: TokenView, parts: Parts, now: datetime) ->
         require_confirmation=presented.require_confirmation,
         holder_of_key=presented.holder_of_key,
     )
-    token = parts.formats[view.format].read(presented.proof.token, trusted, now)
+    token = claimed.read(trusted, now)
     if simple and token.audience is not None and token.audience != presented.audience:
         raise InvalidAudience("the token is for another audience", detail=f"audience {token.audience[:200]!r}")
     if token.expires_at is not None and token.holder is None:  # who proves a key anew each time may come again
@@ -144,17 +145,17 @@ def _keys(
 
 
 def _refuse(
-    presented: Presented, view: TokenView, unusable: AuthenticationFailed, parts: Parts, now: datetime
+    presented: Presented, claimed: Claimed, unusable: AuthenticationFailed, parts: Parts, now: datetime
 ) -> NoReturn:
     """Refuse after the work of a wrong signature, done with keys of which nobody's token may hold."""
     keys = [VerificationKey("", Kind.SYMMETRIC, parts.new_token_id().encode())]
     held = (c.certificate for c in presented.namespace.credentials if c.use is Use.SIGNING)
     keys += [VerificationKey("", Kind.CERTIFICATE, der) for der in list(filter(None, held))[:1]]
-    kinds = _KINDS[view.format]
-    nobody = Trusted(view.issuer or "", None, tuple(key for key in keys if key.kind in kinds))
+    kinds = _KINDS[claimed.format]
+    nobody = Trusted(claimed.issuer or "", None, tuple(key for key in keys if key.kind in kinds))
     told = "Signature verification failed."
     try:
-        parts.formats[view.format].read(presented.proof.token, nobody, now)
+        claimed.read(nobody, now)
     except InvalidSignature as wrong:
         told = wrong.message
     raise InvalidSignature(told, detail=unusable.detail) from unusable

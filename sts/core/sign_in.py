@@ -26,6 +26,7 @@ from sts.core.parts import Parts
 from sts.core.presented import SKEW, Presented
 from sts.core.sign_in_sessions import (
     may_sign_in,
+    named,
     new_session,
     secrets_of,
     still_good,
@@ -206,7 +207,7 @@ def _completed(visit: Visit, pending: PendingSignIn, proof: TokenProof, desk: De
 def _issuer(welcome: Sequence[IdentityProvider], proof: TokenProof, parts: Parts) -> IdentityProvider:
     """Whose unsolicited answer this would be: the issuer's that it names, or the only one's if it is encrypted."""
     if proof.format is not None:
-        claimed = parts.formats[proof.format].view(proof.token).issuer
+        claimed = parts.formats[proof.format].claimed(proof.token).issuer
         welcome = [provider for provider in welcome if provider.issuer == claimed]
     if len(welcome) != 1:
         raise _unasked()
@@ -312,12 +313,8 @@ def _check_password(visit: Visit, typed: Typed, desk: Desk) -> str:
     return secrets_of(identity)
 
 
-def _named(providers: Sequence[IdentityProvider], name: str) -> IdentityProvider | None:
-    return next((provider for provider in providers if provider.name == name), None)
-
-
 def _required(namespace: Namespace, name: str, parts: Parts) -> IdentityProvider:
-    provider = _named(parts.directory.identity_providers(namespace), name)
+    provider = named(parts.directory.identity_providers(namespace), name)
     if provider is None or not provider.enabled:
         reason = "is gone" if provider is None else "is disabled"
         raise AuthenticationFailed(detail=f"identity provider '{name}' {reason}")

@@ -38,7 +38,7 @@ def still_good(visit: Visit, session: Session, providers: Sequence[IdentityProvi
     still knows is there only afterwards.
     """
     principal = session.principal
-    provider = next((provider for provider in providers if provider.name == session.provider), None)
+    provider = named(providers, session.provider)
     if provider is None:
         return False
     if provider.kind is not ProviderKind.LOCAL:
@@ -47,6 +47,11 @@ def still_good(visit: Visit, session: Session, providers: Sequence[IdentityProvi
     if principal.identity_provider != provider.name or not may_sign_in(identity):
         return False
     return session.vouched == secrets_of(identity)
+
+
+def named(providers: Sequence[IdentityProvider], name: str) -> IdentityProvider | None:
+    """The identity provider of that name, None if it is none of these."""
+    return next((provider for provider in providers if provider.name == name), None)
 
 
 def _is_trusted(vouched: str, provider: IdentityProvider) -> bool:

@@ -53,7 +53,7 @@ class Wish(Protocol):
 class Browser(NamedTuple):
     """What a browser brings besides its request."""
 
-    mark: str  # SHA-256 of its cookie, in hex
+    mark: str  # SHA-256 of its cookie, in hex; "": it brought none
     session: str  # the token of its session; "": none
     source: str
     device: str = ""  # what it was given when somebody signed in by password in it
@@ -95,7 +95,7 @@ class Session(NamedTuple):
     principal: Principal
     relying_parties: tuple[tuple[str, str], ...] = ()  # realm as asked for, and reply address
     vouched: str = ""  # by which certificate of the identity provider, or by which secrets of the account, it began
-    browser: str = ""  # the mark of the browser in which it began
+    browser: str = ""  # the mark of the browser in which it began, "" if that withheld it
 
     def ends(self, namespace: Namespace, now: datetime) -> datetime:
         """When a session that begins now is over: by the namespace, earlier if the identity provider says so."""

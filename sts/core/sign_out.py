@@ -7,6 +7,7 @@ from sts.core.addresses import check_url, origin_of
 from sts.core.model import IdentityProvider, Namespace, ProviderKind, RelyingParty
 from sts.core.parts import Parts
 from sts.core.realms import candidates
+from sts.core.sign_in_sessions import named
 from sts.core.sign_in_steps import Desk, Visit
 
 
@@ -30,10 +31,13 @@ class SignedOut(NamedTuple):
 def sign_out(visit: Visit, wanted: SigningOut, desk: Desk) -> SignedOut:
     """End the browser's sessions at the namespace; raises StoreUnavailable.
 
-    Sign-ins of several tabs that come back at once begin a session each, of which the browser keeps one.
+    Sign-ins of several tabs that come back at once begin a session each, of which the browser keeps one; so does an
+    answer that nobody asked for, with which the browser withheld its cookies, its mark too.
     Whoever signs out is signed out, whatever else is wrong: an address that is not registered leads nowhere.
     """
     session = desk.sessions.find(visit.namespace, visit.browser.session, visit.now) if visit.browser.session else None
+    if session is not None and not session.browser:
+        session = session._replace(browser=visit.browser.mark)
     parties = () if session is None else desk.sessions.end(visit.namespace, session, visit.now)
     owner = _owner(visit.namespace, wanted, [realm for realm, _ in parties], desk.parts)
     reply = wanted.reply if owner is not None else None
@@ -80,8 +84,8 @@ def _is_usable(address: str, namespace: Namespace) -> bool:
 
 def _provider(namespace: Namespace, name: str, parts: Parts) -> IdentityProvider | None:
     """The identity provider, if people are signed in there and can be signed out."""
-    for provider in parts.directory.identity_providers(namespace):
-        if provider.name == name and provider.kind is ProviderKind.WS_FEDERATION:
-            address = provider.sign_out_url or provider.sign_in_url
-            return provider if address is not None and _is_usable(address, namespace) else None
-    return None
+    provider = named(parts.directory.identity_providers(namespace), name)
+    if provider is None or provider.kind is not ProviderKind.WS_FEDERATION:
+        return None
+    address = provider.sign_out_url or provider.sign_in_url
+    return provider if address is not None and _is_usable(address, namespace) else None

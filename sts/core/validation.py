@@ -11,7 +11,7 @@ from sts.core.model import TokenFormat
 from sts.core.own_tokens import OwnToken, is_own, read_own, subject_of
 from sts.core.pending_uses import PendingUses
 from sts.core.presented import Presented
-from sts.core.redemption import redeem, view_of
+from sts.core.redemption import claimed_by, redeem
 from sts.core.trust import Call, KeyKind, Renewing, Status, StatusCode, TrustAnswer, TrustRequest
 from sts.core.trust_issue import Asked, Bond, end_of, in_format, minted
 
@@ -52,10 +52,10 @@ def validate(asked: Asked, call: Call) -> TrustAnswer:
 def judge(target: TokenProof, party: Party, call: Call) -> Judgement:
     """Whether a token is valid now; why not in words that help nobody to forge one, and `detail` for the log."""
     try:
-        view = view_of(target, call.parts)
-        if view.encrypted or not is_own(view, call):
+        claimed = claimed_by(target, call.parts)
+        if claimed.encrypted or not is_own(claimed, call):
             return _partners(target, party, call)
-        own = read_own(target, view, call)
+        own = read_own(target, claimed, call)
     except InvalidToken as error:
         return Judgement(_INVALID._replace(detail=f"{error.codes} ({error.detail})"))
     if own.has_expired(call.now):

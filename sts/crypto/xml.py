@@ -185,6 +185,7 @@ def instant(value: datetime) -> str:
     return value.isoformat("T", "milliseconds")[:-6] + "Z"  # without its +00:00
 
 
+@lru_cache(maxsize=1024)  # most messages of a second have the same ones
 def parse_instant(text: str) -> datetime:
     """Read an xs:dateTime that has a zone; answers UTC, the fraction of the second dropped.
 

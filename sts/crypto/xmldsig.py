@@ -139,18 +139,26 @@ def sign_element(element: etree._Element, reference_id: str, signer: Signer, pos
 
 
 def verify(element: bytes, certificates: Sequence[bytes], expected: Expected) -> etree._Element:
-    """Verify as `verified` does, and answer only what was signed."""
-    return verified(element, certificates, expected).element
+    """Parse an element that stands alone, verify it as `verified` does, and answer only what was signed."""
+    return verified(parsed(element), certificates, expected).element
 
 
-def verified(element: bytes, certificates: Sequence[bytes], expected: Expected) -> Signed:
-    """Verify the enveloped signature of an element that stands alone.
+def parsed(element: bytes) -> etree._Element:
+    """Parse an element that stands alone; raises InvalidSamlToken for whatever is no XML that is read here."""
+    try:
+        return parse(element)
+    except (BadRequest, PayloadTooLarge) as error:
+        raise _malformed(error.detail or error.message) from error
+
+
+def verified(element: etree._Element, certificates: Sequence[bytes], expected: Expected) -> Signed:
+    """Verify the enveloped signature of an element that `parsed` answered, which it takes apart: it is read once.
 
     `certificates` are DER, pinned by the caller; what the message says about keys is ignored. At most
     MAX_CANDIDATES of them, those of accepted type and valid at `expected.now`, are tried. Raises InvalidSamlToken for
     the wrong shape and InvalidSignature for the wrong signature (XML Signature 1.1, 3.2).
     """
-    signature, reference_id = _checked(_parsed(element), expected.root, expected.id_attribute)
+    signature, reference_id = _checked(element, expected.root, expected.id_attribute)
     return _tried(_claimed(signature, reference_id), certificates, expected)
 
 
@@ -197,17 +205,10 @@ def require_signed_assertion(element: bytes) -> None:
 
     Raises InvalidSamlToken or InvalidSignature as `verify` would before it uses a key.
     """
-    root = _parsed(element)
+    root = parsed(element)
     if root.tag not in _ID_ATTRIBUTES:
         raise _malformed(f"root: {root.tag}")
     _checked(root, root.tag, _ID_ATTRIBUTES[root.tag])
-
-
-def _parsed(element: bytes) -> etree._Element:
-    try:
-        return parse(element)
-    except (BadRequest, PayloadTooLarge) as error:
-        raise _malformed(error.detail or error.message) from error
 
 
 def _checked(root: etree._Element, tag: str, id_attribute: str) -> tuple[etree._Element, str]:

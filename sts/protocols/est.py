@@ -20,7 +20,8 @@ from sts.crypto import pkcs7
 from sts.crypto.certification_requests import SIZE_LIMIT
 from sts.crypto.pem import NotPem, from_base64
 from sts.protocols import refusals
-from sts.protocols.http import Answer, HttpRequest, media_type
+from sts.protocols.content_type import media_type
+from sts.protocols.http import Answer, HttpRequest
 
 PKCS10: Final = "application/pkcs10"
 MAX_TEXT: Final = 16_384  # bytes: the largest request in base64, with its line breaks
@@ -39,7 +40,7 @@ def parse(request: HttpRequest, namespace: str) -> EnrolmentRequest:
     """
     if len(request.body) > MAX_TEXT:
         raise PayloadTooLarge("the certification request is too large", detail=f"{len(request.body)} bytes")
-    if media_type(request) not in (PKCS10, ""):
+    if media_type(request.content_type) not in (PKCS10, ""):
         raise BadRequest(f"the body is not {PKCS10}")
     return EnrolmentRequest(
         namespace=namespace,

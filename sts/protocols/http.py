@@ -12,13 +12,11 @@ from sts.core.exchange import IssuedToken
 
 MAX_BODY: Final = 300_000
 MAX_FIELDS: Final = 100
-FORM: Final = "application/x-www-form-urlencoded"
 SECRET_FIELDS: Final = frozenset(
     {"wrap_password", "wrap_assertion", "client_secret", "client_assertion", "assertion", "password", "refresh_token"}
 )
 
 _BAD_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
-_PARAMETER = re.compile(r""";\s*([^\s;="]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^\s;"]*)""", re.ASCII)
 _SECOND = timedelta(seconds=1)
 _JSON = json.JSONEncoder(separators=(",", ":"))
 
@@ -36,6 +34,11 @@ class HttpRequest(NamedTuple):
     source: str  # address of the caller
     trace_id: str
     client_certificate: bytes | None = None  # DER, of the caller's end of the TLS connection
+
+    @property
+    def content_type(self) -> str:
+        """What the caller says that the body is, "" if nothing."""
+        return self.headers.get("content-type", "")
 
     def __repr__(self) -> str:
         """What is no secret."""
@@ -140,18 +143,6 @@ def posted_form(request: HttpRequest) -> Form:
         if not SECRET_FIELDS.isdisjoint(query.values):
             raise BadRequest("secrets belong in the body, not in the address", detail="a secret came in the query")
     return parse_form(request.body)
-
-
-def media_type(request: HttpRequest) -> str:
-    """The media type of the body without parameters, in lower case, "" if it is not said (RFC 9110, 8.3)."""
-    written = request.headers.get("content-type", "")
-    return FORM if written == FORM else written.partition(";")[0].strip().lower()
-
-
-def charsets(request: HttpRequest) -> frozenset[str]:
-    """The character encodings that the Content-Type says the body has, in lower case (RFC 9110, 8.3.2)."""
-    found = _PARAMETER.findall(request.headers.get("content-type", ""))
-    return frozenset(value.strip('"').strip().lower() for name, value in found if name.lower() == "charset")
 
 
 def seconds_left(issued: IssuedToken, now: datetime) -> int:

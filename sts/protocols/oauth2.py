@@ -13,14 +13,13 @@ from sts.core.exchange import CertificateProof, ClientAssertion, IssuedToken, Pa
 from sts.core.model import TokenFormat
 from sts.core.uris import OAUTH_SAML11, OAUTH_SAML20
 from sts.protocols.assertions import CLIENT_CREDENTIALS, GRANTS, assertion, client_assertion
+from sts.protocols.content_type import FORM, media_type
 from sts.protocols.http import (
-    FORM,
     Answer,
     Form,
     HttpRequest,
     form_decode,
     json_answer,
-    media_type,
     posted_form,
     seconds_left,
 )
@@ -56,7 +55,7 @@ def parse(request: HttpRequest, namespace: str) -> TokenRequest:
     (RFC 6749, 2.3.1, 3.2 and 4.4.2; RFC 7521, 4; RFC 8707, 2).
     """
     form = posted_form(request)
-    if media_type(request) not in (FORM, ""):
+    if media_type(request.content_type) not in (FORM, ""):
         raise BadRequest(f"the body is not {FORM}")
     proof, client = _proofs(request, form)
     return TokenRequest(

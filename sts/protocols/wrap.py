@@ -5,7 +5,8 @@ from datetime import datetime
 from sts.core.errors import BadRequest, StsError
 from sts.core.exchange import IssuedToken, PasswordProof, Proof, TokenProof, TokenRequest
 from sts.core.model import TokenFormat
-from sts.protocols.http import FORM, Answer, Form, HttpRequest, posted_form, seconds_left, timestamp
+from sts.protocols.content_type import FORM
+from sts.protocols.http import Answer, Form, HttpRequest, posted_form, seconds_left, timestamp
 from sts.protocols.refusals import chained_text, refusal, retry_headers
 
 FORMATS = frozenset({TokenFormat.SWT})

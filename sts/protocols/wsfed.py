@@ -28,7 +28,8 @@ from sts.core.model import IdentityProvider, Namespace
 from sts.crypto.xml import escape_attribute, instant, parse_instant
 from sts.protocols import rstr
 from sts.protocols.addresses import WS_FEDERATION
-from sts.protocols.http import FORM, Form, HttpRequest, media_type, parse_form, timestamp
+from sts.protocols.content_type import FORM, media_type
+from sts.protocols.http import Form, HttpRequest, parse_form, timestamp
 from sts.protocols.refusals import ISSUING_FAILED, refusal
 from sts.protocols.token_elements import acs_token_element
 
@@ -157,7 +158,7 @@ def _form(request: HttpRequest) -> Form:
         return query
     if "wresult" in query.values:
         raise InvalidSignInResponse(detail="a token came in the address")
-    if media_type(request) not in (FORM, ""):
+    if media_type(request.content_type) not in (FORM, ""):
         raise BadRequest(f"the body is not {FORM}")
     body = parse_form(request.body)
     both = query.values.keys() & body.values.keys()

@@ -16,6 +16,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, func, make
 from sts.core.errors import StoreUnavailable
 from sts.store.changes import Change, ChangeFeed
 from sts.store.driver import KeptConnection, by_the_driver
+from sts.store.forks import close_before_fork, leave_to_parent, tell_of_forks
 from sts.store.prepared import DriverConnection, run_driver_sql
 from sts.store.unavailability import unavailability_refused
 
@@ -47,6 +48,8 @@ class Database:
         self._readers = self._engine.execution_options(**{} if is_sqlite else {"isolation_level": "REPEATABLE READ"})
         self._writers = self._engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
         self._deferring: KeptConnection | None = None
+        self._left: list[object] = []  # in use when this process was forked off another, which has them open
+        tell_of_forks(self)
 
     @property
     def dialect(self) -> str:
@@ -122,6 +125,15 @@ class Database:
         self._engine.dispose()
         if self._deferring is not None:
             self._deferring.close()
+
+    def before_fork(self) -> None:
+        """Close the idle connections where they must not be open across a fork."""
+        close_before_fork(self._engine)
+
+    def after_fork(self) -> None:
+        """Have connections of its own in the child, where nobody may be left to end a change that is being made."""
+        self._left.append(leave_to_parent(self._engine))
+        self._turn = Lock()
 
     @contextmanager
     def _in_turn(self) -> Iterator[None]:

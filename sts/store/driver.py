@@ -1,6 +1,5 @@
 """Transactions of the driver's own, without what SQLAlchemy does for others."""
 
-import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from threading import Lock
@@ -9,6 +8,7 @@ from typing import Any, Final
 
 from sqlalchemy import Dialect, Engine, PoolProxiedConnection
 
+from sts.store.forks import close_before_fork, leave_to_parent, tell_of_forks
 from sts.store.prepared import DriverConnection
 from sts.store.unavailability import refusal_of, unavailability_refused, unavailable
 
@@ -39,7 +39,6 @@ class _Idle:
     """What one process keeps."""
 
     def __init__(self) -> None:
-        self.process = os.getpid()
         self.lock = Lock()
         self.kept: PoolProxiedConnection | None = None
 
@@ -47,14 +46,15 @@ class _Idle:
 class KeptConnection:
     """An engine of SQLite's, one connection of which stays out of the pool between its transactions.
 
-    Taking one out and putting it back costs as much as a transaction. Whoever finds it taken has another one. After a
-    fork the child has connections of its own: two processes that use one of SQLite's do not see each other's locks.
+    Taking one out and putting it back costs as much as a transaction. Whoever finds it taken has another one. It is
+    closed before a fork, after which the child has connections of its own.
     """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._idle = _Idle()
-        self._left: list[object] = []  # of processes before a fork
+        self._left: list[object] = []  # in use when this process was forked off another, which has them open
+        tell_of_forks(self)
 
     def transaction(self) -> AbstractContextManager[DriverConnection]:
         """A transaction beside which nobody else writes."""
@@ -67,14 +67,14 @@ class KeptConnection:
 
     def take(self) -> PoolProxiedConnection:
         """The kept connection, or another if somebody has it."""
-        idle = self._own()
+        idle = self._idle
         with idle.lock:
             kept, idle.kept = idle.kept, None
         return self._engine.raw_connection() if kept is None else kept
 
     def give_back(self, connection: PoolProxiedConnection) -> None:
         """Keep a connection that is in no transaction, unless one is kept."""
-        idle = self._own()
+        idle = self._idle
         with idle.lock:
             kept = idle.kept
             if kept is None:
@@ -84,25 +84,25 @@ class KeptConnection:
 
     def close(self) -> None:
         """Close the idle connections."""
-        idle = self._own()
+        self._keep_none()
+        self._engine.dispose()
+
+    def before_fork(self) -> None:
+        """Close the idle connections."""
+        self._keep_none()
+        close_before_fork(self._engine)
+
+    def after_fork(self) -> None:
+        """Begin anew, in the child, where nobody may be left to release the lock."""
+        self._left += (self._idle, leave_to_parent(self._engine))
+        self._idle = _Idle()
+
+    def _keep_none(self) -> None:
+        idle = self._idle
         with idle.lock:
             kept, idle.kept = idle.kept, None
         if kept is not None:
             kept.close()
-        self._engine.dispose()
-
-    def _own(self) -> _Idle:
-        """What this process keeps.
-
-        What it has from before a fork, the pool too, is held as it is for good: closing it would do to the file what
-        the other process, which still has it open, does not expect. The lock may be one that nobody is left to release.
-        """
-        idle = self._idle
-        if idle.process != os.getpid():
-            self._left += (idle, self._engine.pool)
-            self._engine.dispose(close=False)
-            self._idle = idle = _Idle()
-        return idle
 
 
 class _Transaction(AbstractContextManager[DriverConnection]):

@@ -11,7 +11,6 @@ from sts.core.clock import ClockMarks
 from sts.core.exchange import TokenUse
 from sts.store import upsert
 from sts.store.changes import Change
-from sts.store.prepared import Driven, Prepared
 from sts.store.tables import installation as _TABLE
 
 _MASTER_KEY: Final = "master-key"
@@ -25,11 +24,7 @@ _CLOCK_DOUBTED: Final = "clock-doubted"
 _LOST_USES: Final = "lost-uses"
 _LOST_DATED_USES: Final = "lost-dated-uses"
 _VALUE: Final = sa.select(_TABLE.c.value).where(_TABLE.c.name == sa.bindparam("wanted"))
-_KNOWN_USES: Final = Prepared(
-    lambda connection: sa.select(_TABLE.c.name, _TABLE.c.value).where(
-        sa.or_(*(_TABLE.c.name == name for name in (_REPLAY_HORIZON, _LOST_USES, _LOST_DATED_USES)))
-    )
-)
+_MARKS: Final = (_REPLAY_HORIZON, _LOST_USES, _LOST_DATED_USES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,14 +110,14 @@ class KnownUses:
     dated_lost: datetime | None  # of tokens that say when they were issued, those of them that were by then
 
 
-def known_uses(connection: Driven) -> KnownUses:
-    """Answer what is known to be missing among the uses on record."""
-    found = {name: bytes(value) for name, value in _KNOWN_USES.rows(connection)}
-    return _uses_known(found.get(_REPLAY_HORIZON), found.get(_LOST_USES), found.get(_LOST_DATED_USES))
+def use_marks() -> tuple[sa.ScalarSelect[bytes], ...]:
+    """The columns that `known_uses` reads, for a statement that has something else to do as well."""
+    return tuple(sa.select(_TABLE.c.value).where(_TABLE.c.name == name).scalar_subquery() for name in _MARKS)
 
 
 @lru_cache(maxsize=16)
-def _uses_known(purged: bytes | None, lost: bytes | None, dated: bytes | None) -> KnownUses:
+def known_uses(purged: bytes | None, lost: bytes | None, dated: bytes | None) -> KnownUses:
+    """Answer what is known to be missing among the uses on record."""
     return KnownUses(
         None if purged is None else _at(purged),
         None if lost is None else _lost_uses(lost),

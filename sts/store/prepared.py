@@ -1,6 +1,7 @@
 """Statements of the path that every sign-in takes: compiled once, and run by the driver itself."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, Final, NamedTuple, Protocol
 
 import sqlalchemy as sa
@@ -30,7 +31,7 @@ class _Text(NamedTuple):
     """A statement in the words of one kind of database."""
 
     sql: str
-    names: tuple[str, ...] | None  # of the values in their order; None: they go by name
+    arranged: Callable[[Mapping[str, Any]], Any]  # the values as the driver takes them
     fixed: Mapping[str, Any]  # the values that the expression itself holds
 
 
@@ -52,17 +53,25 @@ class Prepared:
     def _run(self, connection: Driven, values: Mapping[str, int | str]) -> Any:
         text = self._texts.get(connection.dialect.name) or self._compile(connection)
         given = {**text.fixed, **values} if text.fixed else values
-        return run_driver_sql(
-            connection, text.sql, given if text.names is None else tuple([given[name] for name in text.names])
-        )
+        return run_driver_sql(connection, text.sql, text.arranged(given))
 
     def _compile(self, connection: Driven) -> _Text:
         compiled = self._express(connection).compile(dialect=connection.dialect)
         order: list[str] | None = getattr(compiled, "positiontup", None)
         fixed = {name: value for name, value in compiled.params.items() if value is not None}
-        text = _Text(str(compiled), None if order is None else tuple(order), fixed)
+        text = _Text(str(compiled), _by_name if order is None else _in_order(order), fixed)
         self._texts[connection.dialect.name] = text
         return text
+
+
+def _by_name(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    return values
+
+
+def _in_order(names: Sequence[str]) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
+    if len(names) > 1:
+        return itemgetter(*names)
+    return lambda values: tuple(values[name] for name in names)
 
 
 def run_driver_sql(connection: Driven, sql: str, parameters: Any = ()) -> Any:

@@ -1,5 +1,6 @@
 """Forgetting what expired, a chunk in each transaction, so that nobody who signs in waits for it."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
@@ -10,7 +11,8 @@ from sts.store.database import Database
 from sts.store.replay import KEPT_AFTER_EXPIRY
 from sts.store.tables import browser_session, cancelled_token, known_source, replay
 
-CHUNK: Final = 500  # rows; those that expired in the same second as the last of them go with it
+CHUNK: Final = 500  # rows of a transaction
+LOOK: Final = 20_000  # rows that are looked for at a time; each look begins with the first row of the table
 
 
 def purge(database: Database, now: datetime) -> int:
@@ -29,19 +31,29 @@ def purge(database: Database, now: datetime) -> int:
 
 def _purge(database: Database, table: sa.Table, until: datetime) -> int:
     total = 0
-    while gone := _purge_chunk(database, table, until):
+    while gone := _purge_some(database, table, until):
         total += gone
     return total
 
 
-def _purge_chunk(database: Database, table: sa.Table, until: datetime) -> int:
-    expired = table.c.expires_at <= until
-    oldest = sa.select(table.c.expires_at).where(expired).order_by(table.c.expires_at).limit(CHUNK).subquery()
-    with database.reading() as connection:  # nobody who records waits for looking
-        last: datetime | None = connection.scalar(sa.select(sa.func.max(oldest.c.expires_at)))
-    if last is None:
-        return 0
+def _purge_some(database: Database, table: sa.Table, until: datetime) -> int:
+    rows = _expired(database, table, until)
+    return sum(_forget(database, table, rows[at : at + CHUNK], until) for at in range(0, len(rows), CHUNK))
+
+
+def _expired(database: Database, table: sa.Table, until: datetime) -> Sequence[sa.RowMapping]:
+    """The keys and ends of some; nobody who records waits for looking."""
+    wanted = sa.select(*table.primary_key, table.c.expires_at).where(table.c.expires_at <= until).limit(LOOK)
+    with database.reading() as connection:
+        return connection.execute(wanted).mappings().all()
+
+
+def _forget(database: Database, table: sa.Table, rows: Sequence[sa.RowMapping], until: datetime) -> int:
+    """Forget these rows, but for one that ends later by now."""
+    keys = {column: sa.bindparam(f"wanted_{column.name}", type_=column.type) for column in table.primary_key}
+    this = sa.delete(table).where(table.c.expires_at <= until, *(column == key for column, key in keys.items()))
+    wanted = [{key.key: row[column] for column, key in keys.items()} for row in rows]
     with database.recording() as connection:
         if table is replay:
-            installation.raise_replay_horizon(connection, last)
-        return connection.execute(sa.delete(table).where(table.c.expires_at <= last)).rowcount
+            installation.raise_replay_horizon(connection, max(row["expires_at"] for row in rows))
+        return connection.execute(this, wanted).rowcount

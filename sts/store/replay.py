@@ -14,7 +14,6 @@ from sts.store import installation, upsert
 from sts.store.bounded import bounded
 from sts.store.columns import seconds
 from sts.store.database import Database
-from sts.store.installation import KnownUses
 from sts.store.prepared import Driven, DriverConnection, Prepared
 from sts.store.tables import replay as _TABLE
 
@@ -29,6 +28,9 @@ _KNOWN_SIGN_IN: Final = Prepared(
     )
 )
 _INSERT: Final = Prepared(lambda connection: upsert.insert(connection, _TABLE).on_conflict_do_nothing())
+_INSERT_AND_TELL: Final = Prepared(  # of the uses that are on record besides
+    lambda connection: upsert.insert(connection, _TABLE).on_conflict_do_nothing().returning(*installation.use_marks())
+)
 
 
 class SqlReplayCache:
@@ -52,9 +54,8 @@ class SqlReplayCache:
     def use_all(self, namespace: Namespace, uses: Sequence[TokenUse], now: datetime) -> None:
         """Record several uses in one transaction, all of them or none; raises as `use` does."""
         with recording(self._database, uses) as connection:
-            known = installation.known_uses(connection)
             for used in sorted(uses, key=_place):  # nobody waits for who waits for him
-                refusal = _record(connection, namespace, used, known)
+                refusal = record(connection, namespace, used)
                 if refusal is not None:
                     raise refusal
 
@@ -71,15 +72,12 @@ def recording(database: Database, uses: Sequence[TokenUse]) -> AbstractContextMa
 
 def record(connection: Driven, namespace: Namespace, used: TokenUse) -> ReplayedToken | None:
     """Record the use of a token, and answer why it must be taken for another than the first."""
-    return _record(connection, namespace, used, None)
-
-
-def _record(connection: Driven, namespace: Namespace, used: TokenUse, known: KnownUses | None) -> ReplayedToken | None:
     issuer, token_id, expires_at = bounded(used.issuer), bounded(used.token_id), used.expires_at.replace(microsecond=0)
     token = f"token {token_id} of {issuer}"
-    if not _insert(connection, namespace, issuer, token_id, expires_at):
+    told = _INSERT_AND_TELL.rows(connection, **_row(namespace, issuer, token_id, expires_at))
+    if not told:
         return ReplayedToken("The token was used before.", detail=token, decrypted_by=used.decrypted_by)
-    known = known or installation.known_uses(connection)
+    known = installation.known_uses(*(None if mark is None else bytes(mark) for mark in told[0]))
     if known.purged is not None and expires_at <= known.purged:
         detail = f"{token} expires at {expires_at:%FT%TZ}, and uses are on record only after {known.purged:%FT%TZ}"
     elif known.lost is not None and known.lost.may_hold(used):
@@ -102,7 +100,7 @@ def _place(used: TokenUse) -> tuple[str, str]:
 
 def record_sign_in(connection: Driven, namespace: Namespace, nonce: str, expires_at: datetime) -> bool:
     """Record that a sign-in is over; answers whether it was not before."""
-    return _insert(connection, namespace, _SIGN_INS, nonce, expires_at)
+    return _INSERT.count(connection, **_row(namespace, _SIGN_INS, nonce, expires_at)) == 1
 
 
 def knows_sign_in(connection: sa.Connection, namespace: Namespace, nonce: str) -> bool:
@@ -110,8 +108,5 @@ def knows_sign_in(connection: sa.Connection, namespace: Namespace, nonce: str) -
     return bool(_KNOWN_SIGN_IN.rows(connection, wanted_in=namespace.id, wanted=nonce))
 
 
-def _insert(connection: Driven, namespace: Namespace, issuer: str, token_id: str, expires_at: datetime) -> bool:
-    made = _INSERT.count(
-        connection, namespace_id=namespace.id, issuer=issuer, token_id=token_id, expires_at=seconds(expires_at)
-    )
-    return made == 1
+def _row(namespace: Namespace, issuer: str, token_id: str, expires_at: datetime) -> dict[str, int | str]:
+    return {"namespace_id": namespace.id, "issuer": issuer, "token_id": token_id, "expires_at": seconds(expires_at)}

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import secrets
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -36,7 +37,15 @@ _GIVEN: Final = (
     *("id", "namespace_id", "token_hash", "browser", "provider", "vouched"),
     *("name", "principal", "relying_parties", "expires_at"),
 )
-_START: Final = Prepared(lambda connection: sa.insert(_TABLE).values({name: sa.bindparam(name) for name in _GIVEN}))
+_CHANCE: Final = 21  # bits of an id that do not say when
+_HEAD: Final = re.compile(r"[0-7]?[0-9a-f]{1,15}")  # of a token: an id of 63 bits
+_START: Final = Prepared(
+    lambda connection: (
+        upsert.insert(connection, _TABLE)
+        .values({name: sa.bindparam(name) for name in _GIVEN})
+        .on_conflict_do_nothing()  # of the id
+    )
+)
 _KNOWN: Final = Prepared(
     lambda connection: (
         sa.select(_TABLE.c.relying_parties).where(_TABLE.c.id == sa.bindparam("wanted")).with_for_update()
@@ -51,18 +60,22 @@ _END: Final = Prepared(lambda connection: sa.delete(_TABLE).where(_TABLE.c.id ==
 
 
 class SqlSessions:
-    """Keeps sessions as rows; the browser holds a random token of which only the hash is stored."""
+    """Keeps sessions as rows; the browser holds a token: the id of the row, and what is random. The row has its hash.
+
+    Ids follow the time, so that a new row stands beside the one before. By chance it would stand anywhere, and have
+    SQLite write three pages more.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def find(self, namespace: Namespace, token: str, now: datetime) -> Session | None:
         """Answer the session of a token, None if it is over or another namespace's; raises StoreUnavailable."""
-        hashed = hash_of(token)
-        mine = (_TABLE.c.id == id_of(hashed), _TABLE.c.namespace_id == namespace.id, _TABLE.c.expires_at > now)
+        known = id_of(token)
+        mine = (_TABLE.c.id == known, _TABLE.c.namespace_id == namespace.id, _TABLE.c.expires_at > now)
         with self._database.reading() as connection:
             row = connection.execute(sa.select(_TABLE).where(*mine)).first()
-            if row is None or not compare_digest(row.token_hash, hashed):
+            if row is None or not compare_digest(row.token_hash, hash_of(token)):
                 return None
             joined = sa.select(_JOINED.c.realm, _JOINED.c.reply).where(_JOINED.c.browser_session_id == row.id)
             parties = _parties(row.relying_parties, connection.execute(joined).all())
@@ -114,29 +127,28 @@ class SqlSessions:
 
 def start(connection: Driven, namespace: Namespace, session: Session, now: datetime) -> str:
     """Begin a session, and answer its token; raises NamespaceNotFound."""
-    token = secrets.token_urlsafe(32)
-    hashed = hash_of(token)
     before = _end(connection, session.id) if session.id else ()
     parties = [*(party for party in before if party not in session.relying_parties), *session.relying_parties]
+    row: dict[str, int | str] = {
+        "namespace_id": namespace.id,
+        "browser": session.browser,
+        "provider": session.provider,
+        "vouched": session.vouched,
+        "name": bounded(session.principal.name),
+        "principal": _json(_members(session.principal)),
+        "relying_parties": _parties_json(tuple(parties[-MOST_RELYING_PARTIES:])),
+        "expires_at": seconds(session.ends(namespace, now)),
+    }
     try:
-        _START.count(
-            connection,
-            id=id_of(hashed),
-            namespace_id=namespace.id,
-            token_hash=hashed,
-            browser=session.browser,
-            provider=session.provider,
-            vouched=session.vouched,
-            name=bounded(session.principal.name),
-            principal=_json(_members(session.principal)),
-            relying_parties=_parties_json(tuple(parties[-MOST_RELYING_PARTIES:])),
-            expires_at=seconds(session.ends(namespace, now)),
-        )
+        while True:
+            session_id = _new_id(now)
+            token = f"{session_id:x}.{secrets.token_urlsafe(32)}"
+            if _START.count(connection, id=session_id, token_hash=hash_of(token), **row):
+                return token
     except IntegrityError as error:  # nothing else can be wrong with the row
         raise NamespaceNotFound(
             f"there is no namespace '{namespace.name}'", detail="it was deleted meanwhile"
         ) from error
-    return token
 
 
 def _end(connection: Driven, session_id: int) -> tuple[tuple[str, str], ...]:
@@ -191,9 +203,15 @@ def hash_of(token: str) -> str:
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def id_of(token_hash: str) -> int:
-    """Answer the id of a session: the first 63 bits of its token's hash, which no other session's begins with."""
-    return int(token_hash[:16], 16) >> 1
+def id_of(token: str) -> int:
+    """Answer the id of a token's session: what stands before its point; 0, which no session has, where none does."""
+    head, point, _ = token.partition(".")
+    return int(head, 16) if point and _HEAD.fullmatch(head) else 0
+
+
+def _new_id(now: datetime) -> int:
+    """An id for a session that begins now: its millisecond since 1970, then chance."""
+    return int(now.timestamp() * 1000) << _CHANCE | secrets.randbits(_CHANCE)
 
 
 @lru_cache(maxsize=1024)

@@ -283,8 +283,8 @@ replay = Table(
     Column("namespace_id", Id, primary_key=True),
     Column("issuer", Text, primary_key=True),  # '': our own sign-ins, which are good for one answer
     Column("token_id", Text, primary_key=True),
-    Column("expires_at", Instant, nullable=False),
-    Index(None, "expires_at"),
+    Column("expires_at", Instant, nullable=False),  # no index: every use would write it, and only purging look there
+    sqlite_with_rowid=False,  # rows stand at their key, not beside it
 )
 
 cancelled_token = Table(
@@ -348,7 +348,7 @@ metadata_refresh = Table(
 browser_session = Table(
     "browser_session",
     METADATA,
-    Column("id", Id, primary_key=True, autoincrement=False),  # the first 63 bits of the hash
+    Column("id", Id, primary_key=True, autoincrement=False),  # when it began, and chance
     _namespace(),
     Column("token_hash", Text, nullable=False),
     Column("browser", Text, nullable=False),  # the mark of the browser; looked for when somebody signs out
@@ -357,8 +357,7 @@ browser_session = Table(
     Column("name", Text, nullable=False),  # the principal's
     Column("principal", Text, nullable=False),  # JSON
     Column("relying_parties", Text, nullable=False),  # JSON: those that were known when it began
-    Column("expires_at", Instant, nullable=False),
-    Index(None, "expires_at"),  # and no more: every sign-in writes them
+    Column("expires_at", Instant, nullable=False),  # no index on anything: every sign-in would write it
 )
 
 browser_session_relying_party = Table(

@@ -7,12 +7,11 @@ import base64
 import binascii
 import hashlib
 import json
-import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from functools import lru_cache
+from datetime import datetime
+from functools import lru_cache, partial
 from json.encoder import encode_basestring_ascii as _quote
 from typing import Final
 
@@ -20,12 +19,12 @@ import jwt
 
 from sts.core.claims import EMAIL_ADDRESS, GIVEN_NAME, IDENTITY_PROVIDER, NAME, NAME_IDENTIFIER, ROLE, SURNAME, UPN
 from sts.core.errors import InvalidAudience, InvalidCertificate, InvalidJwtToken, InvalidSignature, UnwritableClaim
-from sts.core.exchange import TokenDescriptor, TokenView, Trusted, VerificationKey, VerifiedToken
+from sts.core.exchange import Claimed, TokenDescriptor, TokenView, Trusted, VerificationKey, VerifiedToken
 from sts.core.model import Claim, Kind, SignatureAlgorithm, TokenFormat, Use
 from sts.core.ports import Signer
 from sts.crypto import certificates
 from sts.crypto.keys import PublicKey, require_strong
-from sts.tokens import jwt_bonds
+from sts.tokens import jwt_bonds, jwt_members
 from sts.tokens.lifetime import Lifetime, check_lifetime
 from sts.tokens.text import refuse_uncarriable
 
@@ -62,8 +61,6 @@ _CURVES = {
     "p384": SignatureAlgorithm.ES384,
     "p521": SignatureAlgorithm.ES512,
 }
-_LAST_INSTANT = 253_402_300_799  # 9999-12-31T23:59:59Z
-_MAX_TEXT = 2048  # of iss, sub, jti
 _JWS = jwt.PyJWS(algorithms=list(_ALGORITHMS), options={"enforce_minimum_key_length": True})
 
 
@@ -89,7 +86,7 @@ def read(token: bytes, trusted: Trusted, now: datetime) -> VerifiedToken:
     header, payload = _split(token)
     algorithm, hint = _check_header(header)
     key = _verify(token, algorithm, _candidates(trusted, algorithm, hint, now))
-    members = _members(payload)
+    members = jwt_members.parse(payload)
     content = _content(members)
     if content.issuer != trusted.issuer:
         raise _refusal("issuer: missing or not the trusted one")
@@ -112,10 +109,18 @@ def read(token: bytes, trusted: Trusted, now: datetime) -> VerifiedToken:
     )
 
 
+def claimed(token: bytes) -> Claimed:
+    """Who the token claims that issued it, and for whom; raises InvalidJwtToken if it has not the shape of one."""
+    _, payload = _split(token)
+    members = jwt_members.parse(payload)
+    issuer, audiences = jwt_members.text(members, "iss"), jwt_members.audiences(members)
+    return Claimed(TokenFormat.JWT, issuer, audiences, partial(read, token))
+
+
 def view(token: bytes) -> TokenView:
     """What the token says, unverified; raises InvalidJwtToken if it has not the shape of one."""
     header, payload = _split(token)
-    content = _content(_members(payload))
+    content = _content(jwt_members.parse(payload))
     hint, algorithm = header.get("kid", header.get("x5t")), header.get("alg")
     return TokenView(
         format=TokenFormat.JWT,
@@ -212,7 +217,7 @@ def _split(token: bytes) -> tuple[dict[str, object], bytes]:
     if match is None:
         raise _refusal("format: not three segments of base64url")
     header, payload, _ = (_decode(segment) for segment in match.groups())
-    return _members(header), payload
+    return jwt_members.parse(header), payload
 
 
 def _decode(segment: bytes) -> bytes:
@@ -223,37 +228,6 @@ def _decode(segment: bytes) -> bytes:
     if _encode(data) != segment:
         raise _refusal("format: the base64url of a segment is not canonical")
     return data
-
-
-def _members(data: bytes) -> dict[str, object]:
-    """The members of a JSON object, each of which occurs once; the numbers finite, the text encodable."""
-    try:
-        text = data.decode("utf-8")
-        value = _JSON.decode(text)
-        if "\\u" in text:  # the only way in for a lone surrogate
-            json.dumps(value, ensure_ascii=False).encode("utf-8")
-    except (ValueError, RecursionError) as error:
-        raise _refusal(f"format: not JSON: {type(error).__name__}") from error
-    if not isinstance(value, dict):
-        raise _refusal("format: not a JSON object")
-    return value
-
-
-def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise _refusal("duplicate: a member occurs twice")
-    return members
-
-
-def _finite(number: str) -> float:
-    value = float(number)
-    if not math.isfinite(value):
-        raise _refusal("claim type: a number is not finite")
-    return value
-
-
-_JSON = json.JSONDecoder(object_pairs_hook=_unique, parse_float=_finite, parse_constant=_finite)
 
 
 def _check_header(header: Mapping[str, object]) -> tuple[str, str | None]:
@@ -332,20 +306,20 @@ def _verify(token: bytes, algorithm: str, candidates: Sequence[_Candidate]) -> V
 
 
 def _content(members: Mapping[str, object]) -> _Content:
-    issuer = _optional_text(members, "iss")
-    lifetime = Lifetime(_instant(members, "nbf"), _instant(members, "exp"))
+    issuer = jwt_members.text(members, "iss")
+    lifetime = Lifetime(jwt_members.instant(members, "nbf"), jwt_members.instant(members, "exp"))
     return _Content(
-        id=_optional_text(members, "jti"),
+        id=jwt_members.text(members, "jti"),
         issuer=issuer,
-        audiences=_audiences(members.get("aud", [])),
-        issued_at=_instant(members, "iat"),
+        audiences=jwt_members.audiences(members),
+        issued_at=jwt_members.instant(members, "iat"),
         lifetime=lifetime,
         claims=tuple(_claims(members, issuer or "")),
     )
 
 
 def _claims(members: Mapping[str, object], issuer: str) -> Iterator[Claim]:
-    subject = _optional_text(members, "sub")
+    subject = jwt_members.text(members, "sub")
     names = members.get(_SHORT_NAMES[NAME_IDENTIFIER])
     if subject is not None and subject not in (names if isinstance(names, list) else [names]):
         yield Claim(NAME_IDENTIFIER, subject, issuer)
@@ -364,30 +338,6 @@ def _text(value: object) -> str:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     except RecursionError as error:
         raise _refusal("format: a claim is nested too deep") from error
-
-
-def _optional_text(members: Mapping[str, object], name: str) -> str | None:
-    value = members.get(name)
-    if name in members and (not isinstance(value, str) or not 0 < len(value) <= _MAX_TEXT):
-        raise _refusal(f"claim type: {name} is not a short text")
-    return value if isinstance(value, str) else None
-
-
-def _audiences(value: object) -> tuple[str, ...]:
-    audiences = tuple(value) if isinstance(value, list) else (value,)
-    if not all(isinstance(audience, str) for audience in audiences):
-        raise _refusal("claim type: aud is neither a text nor a list of texts")
-    return audiences
-
-
-def _instant(members: Mapping[str, object], name: str) -> datetime | None:
-    """A NumericDate (RFC 7519, section 2), its fraction dropped."""
-    if name not in members:
-        return None
-    value = members[name]
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _LAST_INSTANT:
-        raise _refusal(f"claim type: {name} is not a number of seconds")
-    return datetime.fromtimestamp(math.floor(value), UTC)
 
 
 def _refusal(detail: str) -> InvalidJwtToken:

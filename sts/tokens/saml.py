@@ -1,10 +1,9 @@
 """What both versions of SAML share: the claims as statements, strict access to elements, and the judgement."""
 
-from base64 import b64decode
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from hashlib import sha1
+from functools import lru_cache
 from typing import NamedTuple
 
 from lxml import etree
@@ -22,7 +21,6 @@ from sts.core.exchange import (
     HolderPolicy,
     TokenDescriptor,
     TokenProof,
-    TokenView,
     Trusted,
     VerificationKey,
     VerifiedToken,
@@ -32,8 +30,8 @@ from sts.core.ports import Decrypter
 from sts.crypto import confirmation_key
 from sts.crypto.decoy import verify_decoy
 from sts.crypto.signature_value import UnknownSigner
-from sts.crypto.xml import NS, escape_text, instant, parse, parse_instant, root_tag
-from sts.crypto.xmldsig import Expected, verified
+from sts.crypto.xml import NS, escape_text, instant, parse_instant, root_tag
+from sts.crypto.xmldsig import Expected, parsed, verified
 from sts.crypto.xmlenc import decrypt
 from sts.tokens import saml_actors
 from sts.tokens.lifetime import Lifetime, check_lifetime
@@ -41,10 +39,6 @@ from sts.tokens.text import refuse_uncarriable
 
 _NIL = f"{{{NS['xsi']}}}nil"
 _ASSERTION11 = f"{{{NS['saml11']}}}Assertion"
-_DS = f"{{{NS['ds']}}}"
-_SIGNATURE = f"{_DS}Signature"
-_SIGNATURE_METHOD = f"{_DS}SignedInfo/{_DS}SignatureMethod"
-_CERTIFICATE = f"{_DS}KeyInfo/{_DS}X509Data/{_DS}X509Certificate"
 
 
 class Confirmation(NamedTuple):
@@ -81,6 +75,11 @@ class Assertion(NamedTuple):
     claims: tuple[Claim, ...]
     authentications: tuple[Authentication, ...] = ()
 
+    @property
+    def audience(self) -> str | None:
+        """Every audience that is named: whoever compares afterwards must not take one of several for the only one."""
+        return " ".join(audience for audiences in self.audiences for audience in audiences) or None
+
 
 @dataclass(frozen=True, slots=True)
 class Version:
@@ -90,9 +89,19 @@ class Version:
     root: str  # the tag, {namespace}name
     id_attribute: str
     encrypted_root: str  # the tag that an encrypted assertion has instead
+    issuer: Callable[[etree._Element], str]  # raises InvalidSamlToken
+    audience: str  # the path of those that are named
     assertion: Callable[[etree._Element], Assertion]  # raises InvalidSamlToken
     attribute: str  # the tag
     claims: Callable[[Sequence[etree._Element], str], Iterable[Claim]]  # of attributes, by their issuer
+
+
+class Document(NamedTuple):
+    """An assertion as it came, parsed: nothing that it says is true until it is verified, which takes it apart."""
+
+    version: Version
+    element: etree._Element
+    size: int  # bytes
 
 
 def statements(claims: Sequence[Claim]) -> tuple[str | None, dict[str, list[str]]]:
@@ -127,13 +136,12 @@ def refused(reason: str) -> InvalidSamlToken:
 def children(parent: etree._Element, *names: str) -> dict[str, list[etree._Element]]:
     """Answer the child elements by local name; raises InvalidSamlToken for one of another name or namespace."""
     found: dict[str, list[etree._Element]] = {name: [] for name in names}
-    parent_tag = str(parent.tag)
-    namespace = parent_tag[: parent_tag.rfind("}") + 1]
+    tag = str(parent.tag)
+    known = _tags(tag[: tag.rfind("}") + 1], names)
     for child in parent:
-        tag = str(child.tag)
-        name = tag.removeprefix(namespace)
-        if name not in found or len(namespace) + len(name) != len(tag):
-            raise refused(f"shape: {_local(parent)} holds {tag}, which is not understood")
+        name = known.get(child.tag)
+        if name is None:
+            raise refused(f"shape: {_local(parent)} holds {child.tag}, which is not understood")
         found[name].append(child)
     return found
 
@@ -197,42 +205,22 @@ def read(version: Version, token: bytes, trusted: Trusted, now: datetime) -> Ver
     `now` is aware UTC. Raises InvalidSamlToken, InvalidSignature or InvalidAudience; the `detail` begins with what was
     wrong (SAML 2.0 Core, 2.5.1; SAML 1.1 Core, 2.3.2.1).
     """
-    element, key = _verified(token, trusted, Expected(version.root, version.id_attribute, now, trusted.allow_sha1))
+    return read_document(document(version, token), trusted, now)
+
+
+def document(version: Version, token: bytes) -> Document:
+    """Parse what should be an assertion of this version; raises InvalidSamlToken."""
+    return Document(version, parsed(token), len(token))
+
+
+def read_document(came: Document, trusted: Trusted, now: datetime) -> VerifiedToken:
+    """Verify what was parsed, and read it as `read` does: once, and nothing but what was signed."""
+    version = came.version
+    element, key = _verified(came, trusted, Expected(version.root, version.id_attribute, now, trusted.allow_sha1))
     assertion = version.assertion(element)
     actors = saml_actors.read(assertion.claims, version.attribute, version.claims)
     accepted = _accepted(assertion, key, trusted, now)
     return accepted._replace(actors=actors) if actors else accepted
-
-
-def view(version: Version, token: bytes) -> TokenView:
-    """Say what an assertion claims to be, verifying nothing; of an encrypted one that is only its format.
-
-    Raises InvalidSamlToken when the document is no assertion of this version.
-    """
-    try:
-        element = parse(token)
-    except (BadRequest, PayloadTooLarge) as error:
-        raise refused(error.detail or error.message) from error
-    if element.tag == version.encrypted_root:
-        return TokenView(version.format, None, None, None, None, None, (), None, encrypted=True)
-    if element.tag != version.root:
-        raise refused(f"root: {element.tag}")
-    signature = element.find(_SIGNATURE)
-    if signature is not None:
-        element.remove(signature)
-    assertion = version.assertion(element)
-    expiries = [assertion.expires_at, *(confirmation.expires_at for confirmation in assertion.confirmations)]
-    return TokenView(
-        format=version.format,
-        id=assertion.id,
-        issuer=assertion.issuer,
-        audience=_audience(assertion),
-        not_before=assertion.not_before,
-        expires_at=min((expiry for expiry in expiries if expiry is not None), default=None),
-        claims=assertion.claims,
-        key_hint=_thumbprint(signature),
-        algorithm=_algorithm(signature),
-    )
 
 
 def decrypted(element: bytes, decrypters: Sequence[Decrypter], algorithm: ContentEncryption) -> TokenProof:
@@ -256,13 +244,13 @@ def _escaped(claim: Claim) -> str:
         raise
 
 
-def _verified(token: bytes, trusted: Trusted, expected: Expected) -> tuple[etree._Element, VerificationKey]:
+def _verified(came: Document, trusted: Trusted, expected: Expected) -> tuple[etree._Element, VerificationKey]:
     """Answer the signed element and the key that verified it; keys are tried in the order given."""
     keys = {key.material: key for key in trusted.keys if key.kind is Kind.CERTIFICATE and key.use is Use.SIGNING}
     try:
-        signed = verified(token, tuple(keys), expected)
+        signed = verified(came.element, tuple(keys), expected)
     except UnknownSigner:
-        verify_decoy(len(token))  # it may have been encrypted: then time would tell what was decrypted to what
+        verify_decoy(came.size)  # it may have been encrypted: then time would tell what was decrypted to what
         raise
     return signed.element, keys[signed.certificate]
 
@@ -281,7 +269,7 @@ def _accepted(assertion: Assertion, key: VerificationKey, trusted: Trusted, now:
     return VerifiedToken(
         id=assertion.id,
         issuer=assertion.issuer,
-        audience=trusted.audience or _audience(assertion),
+        audience=trusted.audience or assertion.audience,
         not_before=lifetime.not_before,
         expires_at=_last_end(assertion),
         claims=assertion.claims,
@@ -371,26 +359,11 @@ def _holder(confirmation: Confirmation, policy: HolderPolicy) -> ConfirmationKey
         raise refused(f"confirmation: {error.detail or error.message}") from error
 
 
-def _audience(assertion: Assertion) -> str | None:
-    """Every audience that is named: whoever compares afterwards must not take one of several for the only one."""
-    return " ".join(audience for audiences in assertion.audiences for audience in audiences) or None
+@lru_cache(maxsize=256)
+def _tags(namespace: str, names: tuple[str, ...]) -> Mapping[object, str]:
+    """The local names of elements by their tags."""
+    return {f"{namespace}{name}": name for name in names}
 
 
 def _local(element: etree._Element) -> str:
     return etree.QName(element).localname
-
-
-def _thumbprint(signature: etree._Element | None) -> str | None:
-    certificate = None if signature is None else signature.findtext(_CERTIFICATE)
-    if certificate is None:
-        return None
-    try:
-        der = b64decode("".join(certificate.split()), validate=True)
-    except ValueError:
-        return None
-    return sha1(der, usedforsecurity=False).hexdigest()
-
-
-def _algorithm(signature: etree._Element | None) -> str | None:
-    method = None if signature is None else signature.find(_SIGNATURE_METHOD)
-    return None if method is None else method.get("Algorithm")

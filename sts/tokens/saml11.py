@@ -8,19 +8,20 @@ from lxml import etree
 
 from sts.core.claims import ACTOR
 from sts.core.errors import UnwritableClaim
-from sts.core.exchange import HolderOfKey, TokenDescriptor, TokenView, Trusted, VerifiedToken
+from sts.core.exchange import Claimed, HolderOfKey, TokenDescriptor, TokenView, Trusted, VerifiedToken
 from sts.core.model import Claim, ContentEncryption, TokenFormat
 from sts.core.ports import Signer
 from sts.core.uris import AuthenticationMethod
 from sts.crypto import confirmation_key, xmlenc
 from sts.crypto.xml import NS, escape_attribute, escape_text, instant
 from sts.crypto.xmldsig import sign_canonical
-from sts.tokens import saml, saml_actors
+from sts.tokens import saml, saml_actors, saml_view
 from sts.tokens.saml import Assertion, Authentication, Confirmation, Version
 
 BEARER: Final = "urn:oasis:names:tc:SAML:1.0:cm:bearer"
 HOLDER_OF_KEY: Final = "urn:oasis:names:tc:SAML:1.0:cm:holder-of-key"
 
+_AUDIENCE = "/".join(f"{{{NS['saml11']}}}{name}" for name in ("Conditions", "AudienceRestrictionCondition", "Audience"))
 _METHODS = {
     AuthenticationMethod.PASSWORD: "urn:oasis:names:tc:SAML:1.0:am:password",
     AuthenticationMethod.PASSWORD_PROTECTED_TRANSPORT: "urn:oasis:names:tc:SAML:1.0:am:password",
@@ -78,9 +79,14 @@ def read(token: bytes, trusted: Trusted, now: datetime) -> VerifiedToken:
     return saml.read(_VERSION, token, trusted, now)
 
 
+def claimed(token: bytes) -> Claimed:
+    """Say who an assertion claims that issued it, and for whom; raises InvalidSamlToken when it is none."""
+    return saml_view.claimed(_VERSION, token)
+
+
 def view(token: bytes) -> TokenView:
     """Say what an assertion claims to be, verifying nothing; raises InvalidSamlToken when it is none."""
-    return saml.view(_VERSION, token)
+    return saml_view.view(_VERSION, token)
 
 
 def encrypt(assertion: bytes, certificate: bytes, algorithm: ContentEncryption) -> bytes:
@@ -136,7 +142,7 @@ def _assertion(element: etree._Element) -> Assertion:
     ]
     subjects = [_subject(saml.single(element, "Subject", part["Subject"])) for part in (*attributed, *authenticated)]
     conditions = saml.single(element, "Conditions", parts["Conditions"])
-    issuer = saml.attribute(element, "Issuer")
+    issuer = _issuer(element)
     return Assertion(
         id=saml.attribute(element, "AssertionID"),
         issuer=issuer,
@@ -151,6 +157,10 @@ def _assertion(element: etree._Element) -> Assertion:
         ),
         authentications=tuple(map(_authentication, parts["AuthenticationStatement"])),
     )
+
+
+def _issuer(element: etree._Element) -> str:
+    return saml.attribute(element, "Issuer")
 
 
 def _subject(element: etree._Element) -> _Subject:
@@ -221,6 +231,8 @@ _VERSION = Version(
     root=f"{{{NS['saml11']}}}Assertion",
     id_attribute="AssertionID",
     encrypted_root=f"{{{NS['xenc']}}}EncryptedData",
+    issuer=_issuer,
+    audience=_AUDIENCE,
     assertion=_assertion,
     attribute=_ATTRIBUTE,
     claims=_claims,

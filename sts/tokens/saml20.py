@@ -8,18 +8,20 @@ from lxml import etree
 
 from sts.core.claims import ACTOR
 from sts.core.errors import UnwritableClaim
-from sts.core.exchange import HolderOfKey, TokenDescriptor, TokenView, Trusted, VerifiedToken
+from sts.core.exchange import Claimed, HolderOfKey, TokenDescriptor, TokenView, Trusted, VerifiedToken
 from sts.core.model import Claim, ContentEncryption, TokenFormat
 from sts.core.ports import Signer
 from sts.crypto import confirmation_key, xmlenc
 from sts.crypto.xml import NS, escape_attribute, escape_text, instant
 from sts.crypto.xmldsig import sign_canonical
-from sts.tokens import saml, saml_actors
+from sts.tokens import saml, saml_actors, saml_view
 from sts.tokens.saml import Assertion, Authentication, Confirmation, Version
 
 BEARER: Final = "urn:oasis:names:tc:SAML:2.0:cm:bearer"
 HOLDER_OF_KEY: Final = "urn:oasis:names:tc:SAML:2.0:cm:holder-of-key"
 
+_ISSUER = f"{{{NS['saml20']}}}Issuer"
+_AUDIENCE = "/".join(f"{{{NS['saml20']}}}{name}" for name in ("Conditions", "AudienceRestriction", "Audience"))
 _CONTEXT, _CONTEXT_CLASS = f"{{{NS['saml20']}}}AuthnContext", f"{{{NS['saml20']}}}AuthnContextClassRef"
 _START = f'<Assertion xmlns="{NS["saml20"]}" ID="'
 _ATTRIBUTE = f"{{{NS['saml20']}}}Attribute"
@@ -66,9 +68,14 @@ def read(token: bytes, trusted: Trusted, now: datetime) -> VerifiedToken:
     return saml.read(_VERSION, token, trusted, now)
 
 
+def claimed(token: bytes) -> Claimed:
+    """Say who an assertion claims that issued it, and for whom; raises InvalidSamlToken when it is none."""
+    return saml_view.claimed(_VERSION, token)
+
+
 def view(token: bytes) -> TokenView:
     """Say what an assertion claims to be, verifying nothing; raises InvalidSamlToken when it is none."""
-    return saml.view(_VERSION, token)
+    return saml_view.view(_VERSION, token)
 
 
 def encrypt(assertion: bytes, certificate: bytes, algorithm: ContentEncryption) -> bytes:
@@ -108,7 +115,7 @@ def _assertion(element: etree._Element) -> Assertion:
     if element.get("Version") != "2.0":
         raise saml.refused(f"shape: the version is {element.get('Version')!r}")
     parts = saml.children(element, "Issuer", "Subject", "Conditions", "Advice", "AttributeStatement", "AuthnStatement")
-    issuer = saml.text(saml.single(element, "Issuer", parts["Issuer"]))
+    issuer = _issuer(element)
     subject = saml.children(saml.single(element, "Subject", parts["Subject"]), "NameID", "SubjectConfirmation")
     conditions = saml.single(element, "Conditions", parts["Conditions"])
     name = saml.optional(element, "NameID", subject["NameID"])
@@ -123,6 +130,10 @@ def _assertion(element: etree._Element) -> Assertion:
         claims=(*saml.name(name, issuer), *_claims(_attributes(parts["AttributeStatement"]), issuer)),
         authentications=tuple(map(_authentication, parts["AuthnStatement"])),
     )
+
+
+def _issuer(element: etree._Element) -> str:
+    return saml.text(saml.single(element, "Issuer", list(element.iterchildren(_ISSUER))))
 
 
 def _authentication(statement: etree._Element) -> Authentication:
@@ -177,6 +188,8 @@ _VERSION = Version(
     root=f"{{{NS['saml20']}}}Assertion",
     id_attribute="ID",
     encrypted_root=f"{{{NS['saml20']}}}EncryptedAssertion",
+    issuer=_issuer,
+    audience=_AUDIENCE,
     assertion=_assertion,
     attribute=_ATTRIBUTE,
     claims=_claims,

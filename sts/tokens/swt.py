@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
@@ -19,7 +19,7 @@ from sts.core.errors import (
     NoSigningKey,
     UnwritableClaim,
 )
-from sts.core.exchange import HolderPolicy, TokenDescriptor, TokenView, Trusted, VerificationKey, VerifiedToken
+from sts.core.exchange import Claimed, HolderPolicy, TokenDescriptor, TokenView, Trusted, VerificationKey, VerifiedToken
 from sts.core.model import Claim, Kind, SignatureAlgorithm, TokenFormat, Use
 from sts.core.ports import Signer
 from sts.tokens.lifetime import Lifetime, check_lifetime
@@ -90,6 +90,14 @@ def read(token: bytes, trusted: Trusted, now: datetime) -> VerifiedToken:
         claims=content.claims,
         key=key,
     )
+
+
+def claimed(token: bytes) -> Claimed:
+    """Who the token claims that issued it, and for whom; raises InvalidSwtToken if it has not the shape of one."""
+    signed, _ = _split(token)
+    content = _parse(signed)
+    audiences = () if content.audience is None else (content.audience,)
+    return Claimed(TokenFormat.SWT, content.issuer, audiences, partial(read, token))
 
 
 def view(token: bytes) -> TokenView:

@@ -1,7 +1,7 @@
 """One request of a browser at a namespace, read and recognised; the same before Flask and in its views."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import NamedTuple, Self
 from urllib.parse import urlsplit
 
 from werkzeug.sansio.http import parse_cookie
@@ -33,12 +33,22 @@ class Call(NamedTuple):
         """The one address of sign-in that identity providers and cookies know."""
         return self.visit.namespace.issuer + addresses.WS_FEDERATION
 
+    def marked(self) -> Self:
+        """The same call of a browser that has a mark: where a sign-in begins it is given one unless it brought one.
+
+        Nowhere else: what a browser withholds from other sites' forms would be replaced, and no longer be its own.
+        """
+        browser = self.visit.browser
+        if browser.mark:
+            return self
+        return self._replace(visit=self.visit._replace(browser=browser._replace(mark=self.jar.new_mark())))
+
 
 def call_of(service: Service, namespace: str, arrival: Arrival, environ: Environ) -> Call:
     """Read a request, its body too; raises PayloadTooLarge, BadRequest and NamespaceNotFound."""
     message = read_request(arrival, environ)
     jar = Jar(parse_cookie(_cookies(environ)), namespace, service.settings.is_plain_http)
-    browser = Browser(jar.mark or jar.new_mark(), jar.session, arrival.source, jar.device)
+    browser = Browser(jar.mark, jar.session, arrival.source, jar.device)
     return Call(message, service, jar, Visit(service.directory.namespace(namespace), browser, service.clock()))
 
 

@@ -7,6 +7,7 @@ from flask import Blueprint, Response, request
 from sts.core.errors import NotFound, StsError
 from sts.operations.publish import DocumentKind
 from sts.protocols import addresses
+from sts.protocols.content_type import media_type
 from sts.protocols.wstrust import addressing, faults, mex, soap
 from sts.protocols.wstrust.addressing import Reply
 from sts.protocols.wstrust.errors import UnreachableDestination
@@ -50,7 +51,7 @@ def is_message(arrival: Arrival) -> bool:
     path = f"{arrival.route.lower().rstrip('/')}/"
     if arrival.method != "POST" or not path.startswith(addresses.WS_TRUST):
         return False
-    return path == f"{addresses.WS_TRUST_MEX}/" or arrival.content_type.partition(";")[0].strip().lower() in _SOAP
+    return path == f"{addresses.WS_TRUST_MEX}/" or media_type(arrival.content_type) in _SOAP
 
 
 def refuse_message(error: StsError) -> Response:

@@ -26,29 +26,25 @@ class RequestLog:
         self._descriptor = sys.stderr.fileno() if descriptor is None else descriptor
         self._line = _LINES[log_format]
         self._lock = Lock()
-        self._is_torn = False  # whether the last record ends where it does not
+        self._may_be_torn = False  # whether the log may end within a record
 
     def write(self, at: datetime, record: Record) -> None:
-        """Write one record; values that are None are left out. Raises OSError unless all of it is written."""
-        line = self._line(at, record).encode()
-        with self._lock:
-            if self._is_torn:
-                line = b"\n" + line
-            written = os.write(self._descriptor, line)
-            if written < len(line):
-                self._write_rest(line[written:])
-            elif self._is_torn:
-                self._is_torn = False
+        """Write one record; values that are None are left out. Raises OSError unless all of it is written.
 
-    def _write_rest(self, rest: bytes) -> None:
-        """Go on with a record that was cut short, by a disk that is nearly full or by a signal."""
-        self._is_torn = True
-        while rest:
-            written = os.write(self._descriptor, rest)
-            if written == 0:
-                raise OSError(errno.EIO, "the log takes no more")
-            rest = rest[written:]
-        self._is_torn = False
+        What follows a record that failed begins on a line of its own: where there was no room for it, that of another
+        process may have been cut short.
+        """
+        rest = self._line(at, record).encode()
+        with self._lock:
+            if self._may_be_torn:
+                rest = b"\n" + rest
+            self._may_be_torn = True
+            while rest:  # again where a signal, or a disk that is nearly full, cut it short
+                written = os.write(self._descriptor, rest)
+                if written == 0:
+                    raise OSError(errno.EIO, "the log takes no more")
+                rest = rest[written:]
+            self._may_be_torn = False
 
 
 class EventLog(logging.Handler):

@@ -144,6 +144,7 @@ def _may_withhold(call: Call) -> bool:
 
 
 def _begin(call: Call, message: SignInRequest) -> Response:
+    call = call.marked()
     email = call.fields.get("email", "")[:LONGEST_EMAIL]
     if email:
         message = message._replace(home_realm=email if "@" in email else f"@{email}")

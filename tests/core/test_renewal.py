@@ -24,8 +24,7 @@ from tests.core.builders import NOW, SECOND
 from tests.core.test_acceptance import MODULES
 from tests.core.test_issue import PASSWORD
 from tests.core.trust_world import BILLING, ORDERS, TrustWorld, about, wanted
-from tests.crypto.identities import certificate
-from tests.threats.encryption import rsa_key
+from tests.crypto.identities import certificate, rsa_key
 from tests.tokens.holders import decrypted
 
 FORMATS = pytest.mark.parametrize("token_format", TokenFormat)

@@ -27,8 +27,7 @@ from sts.crypto.certificates import public_key_info
 from tests.core.builders import NOW, SECOND
 from tests.core.test_acceptance import ISSUER, MODULES, pinned, provider
 from tests.core.trust_world import BILLING, ORDERS, TrustWorld, by_private_key, wanted
-from tests.crypto.identities import certificate
-from tests.threats.encryption import rsa_key
+from tests.crypto.identities import certificate, rsa_key
 from tests.tokens.holders import decrypted, proof_keys, public_key
 
 SYMMETRIC, PUBLIC = KeyRequest(KeyKind.SYMMETRIC), KeyRequest(KeyKind.PUBLIC)

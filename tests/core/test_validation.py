@@ -35,8 +35,7 @@ from tests.core.builders import DAY, NOW, SECOND, dedicated, key
 from tests.core.test_acceptance import MODULES
 from tests.core.test_issue import self_issued
 from tests.core.trust_world import BILLING, ORDERS, TrustWorld, about, wanted
-from tests.crypto.identities import certificate
-from tests.threats.encryption import rsa_key
+from tests.crypto.identities import certificate, rsa_key
 from tests.tokens.holders import decrypted
 
 FORMATS = pytest.mark.parametrize("token_format", TokenFormat)

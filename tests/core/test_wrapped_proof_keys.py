@@ -12,7 +12,7 @@ from sts.core.exchange import SymmetricWrapped
 from sts.core.model import KeyTransport
 from tests.core.builders import NOW
 from tests.core.test_acceptance import Door
-from tests.threats.encryption import rsa_key
+from tests.crypto.identities import rsa_key
 
 PROOF_KEY = bytes(range(32))
 

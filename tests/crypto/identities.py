@@ -30,6 +30,13 @@ def private_key(kind: str, owner: str = "idp") -> PrivateKey:
     return _private_key(kind, owner)
 
 
+def rsa_key(owner: str) -> rsa.RSAPrivateKey:
+    """The RSA key of 2048 bits that the owner holds."""
+    key = private_key("rsa2048", owner)
+    assert isinstance(key, rsa.RSAPrivateKey)
+    return key
+
+
 def certificate(kind: str, owner: str = "idp") -> bytes:
     """A self-signed certificate (DER) of that key, good from NOT_BEFORE to NOT_AFTER."""
     return _certificate(kind, owner)

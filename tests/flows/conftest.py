@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.flows.certified import SETTINGS
 from tests.flows.signing_in import configured
 from tests.flows.world import World, lend, make_world, open_world
 
@@ -23,6 +24,13 @@ def world(pattern: Path, tmp_path: Path) -> Iterator[World]:
     """A service of the test's own."""
     shutil.copytree(pattern, tmp_path, dirs_exist_ok=True)
     yield from lend(open_world(tmp_path))
+
+
+@pytest.fixture
+def proxied(pattern: Path, tmp_path: Path) -> Iterator[World]:
+    """A service of the test's own, behind a proxy that forwards the certificates of clients."""
+    shutil.copytree(pattern, tmp_path, dirs_exist_ok=True)
+    yield from lend(open_world(tmp_path, **SETTINGS))
 
 
 @pytest.fixture(scope="session")

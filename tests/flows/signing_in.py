@@ -91,3 +91,13 @@ def signed_in(person: Person, relying_party: str, provider: IdentityProvider = A
     """Sign in to a relying party by an identity provider, as far as the page that carries the token."""
     state = provider.asked_by(person.sign_in(relying_party))
     return person.bring(state, provider.answer(person.world))
+
+
+def allow_unsolicited(world: World) -> None:
+    """Let the first identity provider send answers that nobody asked for."""
+    world.apply(f"namespace: contoso\nidentity_providers: [{{{ADFS_CONFIGURATION}, unsolicited: true}}]")
+
+
+def unasked(world: World, party: str) -> dict[str, str | bytes]:
+    """What it sends to sign somebody in at a relying party."""
+    return {"wa": "wsignin1.0", "wtrealm": f"https://{party}.example/", "wresult": ADFS.answer(world)}

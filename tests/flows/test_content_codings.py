@@ -96,6 +96,28 @@ def test_a_message_in_utf_8_is_answered_however_that_is_said(
     assert send(still_world, message, Content_Type=kind).status_code == 200
 
 
+ISSUE = f"{TRUST_13}/RST/Issue"
+SLASHED = ISSUE.replace("/", "\\/")
+ACTIONS = {
+    "a token": (f"action={ISSUE}", 200),
+    "quoted": (f'charset=utf-8; Action = "{ISSUE}"', 200),
+    "escaped": (f'action="{SLASHED}"', 200),
+    "within another parameter": (f'start-info="x;action=urn:y"; action="{ISSUE}"', 200),
+    "another": ('action="urn:y"', 400),
+    "another, as a token": ("action=urn:y", 400),
+    "two": (f'action="{ISSUE}"; action="urn:y"', 400),
+    "half quoted": (f'action="{ISSUE}"urn:y', 400),
+    "after a badly written one": (f'start-info="x; action={ISSUE}/urn:y', 400),
+}
+
+
+@pytest.mark.parametrize(("parameters", "status"), ACTIONS.values(), ids=ACTIONS)
+def test_the_action_of_a_message_is_the_one_that_http_names(still_world: World, parameters: str, status: int) -> None:
+    answer = send(still_world, good(still_world), Content_Type=f"application/soap+xml; {parameters}")
+    assert answer.status_code == status
+    assert ("ActionMismatch" in answer.text) == (status == 400)
+
+
 @pytest.mark.parametrize(
     "headers",
     [{"Content-Encoding": "gzip"}, {"Content-Type": "application/soap+xml; charset=utf-16"}],

@@ -35,6 +35,7 @@ from tests.protocols.wstrust.messages import (
     request,
     signed,
 )
+from tests.protocols.wstrust.rsts import reference_to
 
 SC13 = "http://docs.oasis-open.org/ws-sx/ws-secureconversation/200512"
 SC2005 = "http://schemas.xmlsoap.org/ws/2005/02/sc"
@@ -72,11 +73,6 @@ class Derived:
         return computed(PROOF_KEY, self.seed, self.begin + self.length)[self.begin :]
 
 
-def within(name: str) -> str:
-    """A reference to an ID within the message."""
-    return f'<wsse:SecurityTokenReference><wsse:Reference URI="#{name}"/></wsse:SecurityTokenReference>'
-
-
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     yield from believing(tmp_path_factory.mktemp("derived"))
@@ -94,7 +90,7 @@ def sent(
 ) -> TestResponse:
     """The answer to a message that is signed with a key, which its KeyInfo says is the derived one."""
     with_key = message.changed(security=derived)
-    return send(world, with_key, signed(with_key.xml(), replace(by_secret(key, method), key_info=within(to))))
+    return send(world, with_key, signed(with_key.xml(), replace(by_secret(key, method), key_info=reference_to(to))))
 
 
 def ask(
@@ -190,9 +186,9 @@ UNREADABLE = {
     "too long a label": Derived(label="l" * 1009, seed=b"l" * 1009 + NONCE),
     "another algorithm": Derived(attributes=' Algorithm="urn:sha256"'),
     "something else in it": Derived("<c:Properties/>"),
-    "an unknown reference": Derived(refers_to=within("_nobody")),
-    "itself": Derived(refers_to=within("_derived")),
-    "a part that is signed": Derived(refers_to=within("_1")),
+    "an unknown reference": Derived(refers_to=reference_to("_nobody")),
+    "itself": Derived(refers_to=reference_to("_derived")),
+    "a part that is signed": Derived(refers_to=reference_to("_1")),
 }
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
-from lxml import etree
 from werkzeug.test import TestResponse
 
 from sts.core.model import Credential, KeyType
@@ -14,6 +13,7 @@ from sts.settings import Settings
 from tests.flows.operators import DECRYPTION, KEYS, NAMESPACE, dedicated, delete, first, generate, promote, revoke
 from tests.flows.tokens import verified_document
 from tests.flows.world import World, lend, make_world, members, open_world
+from tests.interop.metadata import certificates
 
 ISSUER = "http://127.0.0.1:8000/contoso/"
 METADATA = "FederationMetadata/2007-06/FederationMetadata.xml"
@@ -23,13 +23,6 @@ MEX = "v2/wstrust/mex"
 DOCUMENTS = (METADATA, OPENID, JWKS, MEX)
 EVERY_DOCUMENT = pytest.mark.parametrize("document", DOCUMENTS)
 NS = {"md": "urn:oasis:names:tc:SAML:2.0:metadata", "ds": "http://www.w3.org/2000/09/xmldsig#"}
-
-
-def certificates(document: bytes, use: str) -> list[bytes]:
-    """The certificates (DER) of one use in a metadata document, in order."""
-    path = f"md:RoleDescriptor/md:KeyDescriptor[@use='{use}']/ds:KeyInfo/ds:X509Data/ds:X509Certificate"
-    found = etree.fromstring(document).findall(path, NS)
-    return [base64.b64decode(element.text or "") for element in found]
 
 
 def published(world: World, use: str = "signing") -> list[bytes]:

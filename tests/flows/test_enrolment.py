@@ -1,8 +1,6 @@
 """Devices get a certificate for the day, and whoever they connect to can verify it with OpenSSL."""
 
 import base64
-import shutil
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -20,7 +18,7 @@ from sts.store import credentials
 from sts.store.tables import credential as rows
 from tests.crypto.authorities import elliptic_key, rsa_key
 from tests.crypto.wishes import ASKING_FOR_A_CA, bad_requests, request
-from tests.flows.certified import HEADER, SETTINGS
+from tests.flows.certified import HEADER
 from tests.flows.devices import (
     CACERTS,
     ENROLL,
@@ -37,18 +35,11 @@ from tests.flows.devices import (
 )
 from tests.flows.self_issued import self_issued
 from tests.flows.test_no_sql import statements
-from tests.flows.world import World, lend, open_world
+from tests.flows.world import World
 from tests.openssl import Chain, certificates_in, certification_request, openssl, verify
 
 DAY = timedelta(days=1)
 MINUTE = timedelta(minutes=1)
-
-
-@pytest.fixture
-def proxied(pattern: Path, tmp_path: Path) -> Iterator[World]:
-    """A service of the test's own, behind a proxy that forwards the certificates of clients."""
-    shutil.copytree(pattern, tmp_path, dirs_exist_ok=True)
-    yield from lend(open_world(tmp_path, **SETTINGS))
 
 
 def authority(world: World) -> bytes:

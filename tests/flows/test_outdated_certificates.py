@@ -1,15 +1,11 @@
 """A device's certificate is worth no more than the secrets that it was issued for."""
 
-import shutil
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from tests.crypto.factories import FACTORY
-from tests.flows.certified import SETTINGS, present, trust
+from tests.flows.certified import present, trust
 from tests.flows.devices import ENROLL, REENROLL, basic, certificate_of, certificates_of, enrol, enrol_with
-from tests.flows.world import World, key_text, lend, open_world
+from tests.flows.world import World, key_text
 from tests.operations.workbench import write_certificate
 
 USUAL = 'name: worker, password: "env:WORKER_PASSWORD", symmetric_key: "env:WORKER_KEY"'
@@ -22,13 +18,6 @@ CHANGES = {
     "disabled, and enabled again": [f"{USUAL}, enabled: false", USUAL],
     "deleted, and made again": ["name: somebody", USUAL],
 }
-
-
-@pytest.fixture
-def proxied(pattern: Path, tmp_path: Path) -> Iterator[World]:
-    """A service of the test's own, behind a proxy that forwards the certificates of clients."""
-    shutil.copytree(pattern, tmp_path, dirs_exist_ok=True)
-    yield from lend(open_world(tmp_path, **SETTINGS))
 
 
 def become(world: World, identity: str) -> None:

@@ -20,7 +20,7 @@ from lxml import etree
 from sts.core.exchange import HolderOfKey, PublicHolder, SymmetricHolder
 from sts.core.model import ContentEncryption
 from sts.tokens import saml20
-from tests.crypto.identities import certificate, private_key
+from tests.crypto.identities import certificate, private_key, rsa_key
 from tests.crypto.key_infos import key_info, key_value, spki, x509_data
 from tests.flows.possession import (
     PROOF_KEY,
@@ -52,7 +52,6 @@ from tests.protocols.wstrust.messages import (
     signed,
     username_token,
 )
-from tests.threats.encryption import rsa_key
 from tests.tokens.holders import decrypted, proof_keys, public_key
 from tests.tools import decrypt_with_xmlsec1, verify_with_xmlsec1
 
@@ -183,7 +182,8 @@ def test_whoever_proves_the_secret_of_an_assertion_is_answered(
     holder = SymmetricHolder(PROOF_KEY, certificate("rsa2048", owner))
     message = presenting(world, held(world, module, holder), "symmetric")
     signing = replace(by_secret(PROOF_KEY, method), digest=digest, key_info=reference(module))
-    assert response(send(world, message, signed(message.xml(), signing))) is not None
+    response(send(world, message, signed(message.xml(), signing)))
+    assert world.records()[-1]["principal"] == "alice"
 
 
 @VERSIONS
@@ -226,7 +226,8 @@ def test_whoever_proves_the_private_key_of_an_assertion_is_answered(world: World
         token = held(world, module, PublicHolder(spki("rsa2048", "client"), named), number)
         message = presenting(world, token, "asymmetric")
         signing = replace(by_rsa(rsa_key("client")), key_info=reference(module, number))
-        assert response(send(world, message, signed(message.xml(), signing))) is not None
+        response(send(world, message, signed(message.xml(), signing)))
+        assert world.records()[-1]["principal"] == "alice"
 
 
 @VERSIONS

@@ -17,7 +17,16 @@ from sts.crypto.xmldsig import sign_canonical
 from tests.flows.identity_provider import Encryption, signer
 from tests.flows.operators import DECRYPTION, NAMESPACE, first, generate, promote
 from tests.flows.people import Person
-from tests.flows.signing_in import ADFS, ADFS_CONFIGURATION, OTHER, REPLY, SEALING, SEALING_CONFIGURATION, signed_in
+from tests.flows.signing_in import (
+    ADFS,
+    OTHER,
+    REPLY,
+    SEALING,
+    SEALING_CONFIGURATION,
+    allow_unsolicited,
+    signed_in,
+    unasked,
+)
 from tests.flows.tokens import FORMATS, content_of
 from tests.flows.world import World, open_world
 from tests.protocols.wresults import adfs as response
@@ -243,27 +252,22 @@ class TestUnsolicited:
 
     def test_it_is_refused_unless_the_identity_provider_may(self, people: World) -> None:
         person = Person(people)
-        fields = {"wa": "wsignin1.0", "wtrealm": "https://jwt.example/", "wresult": ADFS.answer(people)}
+        fields = unasked(people, "jwt")
         assert person.post(person.at(), fields).status == 400
         assert "without state" in people.records()[-1]["detail"]
 
     def test_it_goes_to_the_default_reply_where_it_may(self, people: World) -> None:
-        allow(people)
+        allow_unsolicited(people)
         person = Person(people)
-        fields = {"wa": "wsignin1.0", "wtrealm": "https://jwt.example/", "wresult": ADFS.answer(people)}
+        fields = unasked(people, "jwt")
         page = person.post(person.at(), fields)
         assert page.action == REPLY.format("jwt")
         assert content_of(people, "jwt", page.token).claims[NAME_IDENTIFIER] == ["alice"]
         assert person.post(person.at(), fields).status == 400  # replayed
 
     def test_it_must_say_for_whom_and_come_from_that_one(self, people: World) -> None:
-        allow(people)
+        allow_unsolicited(people)
         person = Person(people)
         assert person.post(person.at(), {"wa": "wsignin1.0", "wresult": ADFS.answer(people)}).status == 400
         fields = {"wa": "wsignin1.0", "wtrealm": "https://choice.example/", "wresult": OTHER.answer(people)}
         assert person.post(person.at(), fields).status == 400
-
-
-def allow(world: World) -> None:
-    """Let the first identity provider send answers that nobody asked for."""
-    world.apply(f"namespace: contoso\nidentity_providers: [{{{ADFS_CONFIGURATION}, unsolicited: true}}]")

@@ -13,7 +13,7 @@ from sts.store import tables
 from sts.web.app import Application
 from sts.web.request_log import RequestLog
 from tests.flows.people import Page, Person
-from tests.flows.signing_in import ADFS, REPLY, signed_in
+from tests.flows.signing_in import ADFS, REPLY, allow_unsolicited, signed_in, unasked
 from tests.flows.world import World
 from tests.threats.endpoints import rows_of
 
@@ -28,9 +28,22 @@ def told(*parties: str) -> set[str]:
 def another_tab(person: Person) -> Person:
     """The same browser as it is now; what a tab is sent later the other one does not have yet."""
     tab = Person(person.world)
-    for name, value in person.cookies().items():
-        tab.client.set_cookie(name, value, domain="127.0.0.1")
+    take_cookies(tab, person)
     return tab
+
+
+def take_cookies(person: Person, other: Person) -> None:
+    """Have a browser keep what another one keeps."""
+    for name, value in other.cookies().items():
+        person.client.set_cookie(name, value, domain="127.0.0.1")
+
+
+def brought_unasked(person: Person, party: str) -> Page:
+    """An answer that nobody asked for, with which the browser withholds its cookies; it takes those that it is sent."""
+    withholding = Person(person.world)
+    page = withholding.post(person.at(), unasked(person.world, party))
+    take_cookies(person, withholding)
+    return page
 
 
 @dataclass
@@ -141,4 +154,40 @@ def test_relying_party_that_joins_a_session_while_it_is_replaced_is_told_of_the_
     assert person.bring(state, ADFS.answer(world)).action == REPLY.format("saml20")
     assert seen[0].action == REPLY.format("swt")
     assert set(person.sign_out().frames) == told("jwt", "swt", "saml20")
+    assert rows_of(people, tables.browser_session) == []
+
+
+def test_signing_out_after_an_answer_that_came_without_cookies_ends_what_the_browser_had_begun(people: World) -> None:
+    allow_unsolicited(people)
+    person, stranger = Person(people), Person(people)
+    assert person.type(person.sign_in("form")).action == REPLY.format("form")
+    signed_in(stranger, "jwt")
+    assert brought_unasked(person, "swt").action == REPLY.format("swt")
+    assert person.sign_in("saml20").action == REPLY.format("saml20"), "the session that began is the browser's own"
+    assert set(person.sign_out().frames) == told("form", "swt", "saml20")
+    assert person.sign_in("jwt").location.startswith("https://adfs.example/")
+    assert len(rows_of(people, tables.browser_session)) == 1, "the stranger's"
+
+
+def test_a_sign_in_that_waits_is_still_the_browsers_own_after_an_answer_that_came_without_cookies(
+    people: World,
+) -> None:
+    allow_unsolicited(people)
+    person = Person(people)
+    state = ADFS.asked_by(person.sign_in("jwt"))
+    assert brought_unasked(person, "swt").action == REPLY.format("swt")
+    assert person.bring(state, ADFS.answer(people)).action == REPLY.format("jwt")
+    assert set(person.sign_out().frames) == told("jwt", "swt")
+
+
+def test_a_browser_that_has_no_cookies_yet_signs_out_of_what_an_answer_that_nobody_asked_for_began(
+    people: World,
+) -> None:
+    allow_unsolicited(people)
+    person, stranger = Person(people), Person(people)
+    for each, party in ((person, "swt"), (stranger, "jwt")):
+        assert brought_unasked(each, party).action == REPLY.format(party)
+    assert set(person.sign_out().frames) == told("swt")
+    assert stranger.sign_in("saml20").action == REPLY.format("saml20"), "nobody else is signed out"
+    assert set(stranger.sign_out().frames) == told("jwt", "saml20")
     assert rows_of(people, tables.browser_session) == []

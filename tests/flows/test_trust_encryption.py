@@ -10,13 +10,13 @@ import pytest
 from lxml import etree
 
 from sts.store import relying_parties
+from tests.crypto.identities import rsa_key
 from tests.crypto.key_infos import key_info, key_value
 from tests.flows.recipient import write_certificate
 from tests.flows.test_encryption import READABLE
 from tests.flows.test_trust_tokens import JWT, asking
 from tests.flows.world import START, World, open_world
 from tests.protocols.wstrust.messages import TRUST_13, TRUST_2005, TrustMessage, request
-from tests.threats.encryption import rsa_key
 from tests.threats.trust_door import SAML20, Fault, fault, good, granted
 from tests.tokens.holders import decrypted
 

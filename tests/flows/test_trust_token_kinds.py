@@ -16,7 +16,7 @@ from sts.core.exchange import HolderOfKey, PublicHolder
 from sts.core.model import ContentEncryption
 from sts.core.uris import JWT_TOKEN, SWT_TOKEN
 from sts.tokens import saml11, saml20
-from tests.crypto.identities import certificate
+from tests.crypto.identities import certificate, rsa_key
 from tests.crypto.key_infos import spki
 from tests.flows.operators import NAMESPACE as RING
 from tests.flows.operators import first
@@ -41,7 +41,6 @@ from tests.protocols.wstrust.messages import (
     timestamp,
     username_token,
 )
-from tests.threats.encryption import rsa_key
 from tests.threats.hostile_assertions import honest_saml11
 from tests.threats.identity_providers import Said, Stage, assertion, stage
 from tests.threats.jwts import by_worker, made

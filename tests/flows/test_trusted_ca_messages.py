@@ -18,6 +18,7 @@ from sts.operations.trusted_cas import TrustedCAName
 from tests.crypto.authorities import DAY
 from tests.crypto.authorities import NOW as ISSUED
 from tests.crypto.factories import CLIENT_AUTH, FACTORY, NAMESAKE, OF_A_CA, SERVER_AUTH, STRANGER, self_made
+from tests.crypto.identities import rsa_key
 from tests.flows.certified import HEADER, PROXY, behind_a_proxy, byte_sequence, escaped_pem, trust
 from tests.flows.tokens import SAML20
 from tests.flows.world import START, World, lend
@@ -30,7 +31,6 @@ from tests.protocols.wstrust.messages import (
     binary_token,
     by_rsa,
     request,
-    rsa_key,
     signed,
 )
 

@@ -30,6 +30,7 @@ METADATA = (
 KEYS = decrypters("sts", "old")
 
 Forge = Callable[[Mutator], tuple[str, bytes]]
+Read = Callable[[str, bytes], VerifiedToken]
 
 
 def _by_attacker(descriptor: TokenDescriptor) -> list[bytes]:
@@ -65,13 +66,30 @@ def encrypted(mutator: Mutator) -> tuple[str, bytes]:
     return name, xmlenc.decrypt(sealed, KEYS, algorithm)
 
 
-FORGES: dict[str, Forge] = {"plain": plain, "encrypted": encrypted}
+def _by_reader(name: str, document: bytes) -> VerifiedToken:
+    return READERS[name].read(document, TRUSTED, NOW)
 
 
-def _reading(forge: Forge) -> Execute:
+def _after_a_look(name: str, document: bytes) -> VerifiedToken:
+    """What the look left behind is read; it names the issuer that the verified assertion has."""
+    claimed = READERS[name].claimed(document)
+    read = claimed.read(TRUSTED, NOW)
+    if claimed.issuer != read.issuer:
+        raise Forged(f"the look says {claimed.issuer}: {read}")
+    return read
+
+
+WAYS: dict[str, tuple[Forge, Read]] = {
+    "plain": (plain, _by_reader),
+    "encrypted": (encrypted, _by_reader),
+    "looked at": (plain, _after_a_look),
+}
+
+
+def _reading(forge: Forge, read: Read) -> Execute:
     def execute(random: Random) -> str:
         try:
-            _read(*forge(Mutator(random, DONORS)))
+            _read(*forge(Mutator(random, DONORS)), read)
         except InvalidToken as refused:
             return (refused.detail or "").partition(":")[0]
         return ""
@@ -79,12 +97,12 @@ def _reading(forge: Forge) -> Execute:
     return execute
 
 
-KINDS: dict[str, Execute] = {name: _reading(forge) for name, forge in FORGES.items()}
+KINDS: dict[str, Execute] = {name: _reading(*way) for name, way in WAYS.items()}
 
 
-def _read(name: str, document: bytes) -> None:
+def _read(name: str, document: bytes, read: Read) -> None:
     try:
-        require_honest(name, READERS[name].read(document, TRUSTED, NOW))
+        require_honest(name, read(name, document))
     except InvalidToken:
         raise
     except Exception as error:

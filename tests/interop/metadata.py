@@ -19,15 +19,16 @@ _NS = {"md": "urn:oasis:names:tc:SAML:2.0:metadata", "ds": "http://www.w3.org/20
 
 def signing_certificates(document: bytes) -> list[bytes]:
     """The signing certificates (DER) that the document names, in order."""
-    return _certificates(document, "signing")
+    return certificates(document, "signing")
 
 
 def encryption_certificates(document: bytes) -> list[bytes]:
     """The certificates (DER) to encrypt to that the document names, in order."""
-    return _certificates(document, "encryption")
+    return certificates(document, "encryption")
 
 
-def _certificates(document: bytes, use: str) -> list[bytes]:
+def certificates(document: bytes, use: str) -> list[bytes]:
+    """The certificates (DER) of one use that the document names, in order."""
     path = f"md:RoleDescriptor/md:KeyDescriptor[@use='{use}']/ds:KeyInfo/ds:X509Data/ds:X509Certificate"
     found = etree.fromstring(document).findall(path, _NS)
     return [base64.b64decode(element.text or "") for element in found]

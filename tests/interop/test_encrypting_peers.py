@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from sts.core.model import KeyTransport
 from sts.crypto.xmlenc import decrypt
 from sts.tokens import saml11, saml20
-from tests.crypto.identities import NOW, certificate
+from tests.crypto.identities import NOW, certificate, rsa_key
 from tests.openssl import openssl
 from tests.threats.encryption import (
     CBC,
@@ -21,7 +21,6 @@ from tests.threats.encryption import (
     XENC,
     Sealing,
     decrypters,
-    rsa_key,
     sealed,
 )
 from tests.tokens.assertions import TRUSTED, written

@@ -19,11 +19,10 @@ from sts.core.exchange import Actor, HolderOfKey, PublicHolder, TokenDescriptor
 from sts.core.model import ContentEncryption
 from sts.crypto.xmlenc import encrypt
 from sts.tokens import saml11, saml20
-from tests.crypto.identities import NOW, certificate, signer
+from tests.crypto.identities import NOW, certificate, rsa_key, signer
 from tests.crypto.key_infos import spki
 from tests.interop.schemas import schema
 from tests.interop.test_saml_peers import ELEMENTS, ID_ATTRIBUTES, SCHEMAS
-from tests.threats.encryption import rsa_key
 from tests.tokens.assertions import DESCRIPTOR
 from tests.tokens.holders import HOLDERS, PROOF_KEY, SYMMETRIC, proof_keys
 from tests.tools import decrypt_with_xmlsec1, verify_with_xmlsec1

@@ -175,6 +175,7 @@ def test_document_stays_within_the_limits_of_our_own_parser() -> None:
 def test_namespace_without_decryption_certificates_still_publishes() -> None:
     signed = build(MetadataDescription(ISSUER, SIGNING), signer("rsa2048"))
     validate(signed, "saml-schema-metadata-2.0.xsd", "federation.xsd")
+    assert set(texts("//md:KeyDescriptor/@use", signed)) == {"signing"}
 
 
 def test_markup_in_an_issuer_does_not_break_out() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sts.core.errors import BadRequest, MethodNotAllowed, MissingField, PayloadTooLarge
-from sts.protocols.http import MAX_BODY, MAX_FIELDS, Form, media_type, parse_form, posted_form, seconds_left
+from sts.protocols.http import MAX_BODY, MAX_FIELDS, Form, parse_form, posted_form, seconds_left
 from tests.protocols.requests import ISSUED, NOW, post
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20)
@@ -117,19 +117,6 @@ def test_other_methods_than_post_are_refused(method: str) -> None:
     with pytest.raises(MethodNotAllowed) as refused:
         posted_form(type(request)(method, "/", {}, "", b"a=1", "192.0.2.1", "t"))
     assert refused.value.allowed == ("POST",)
-
-
-@pytest.mark.parametrize(
-    ("content_type", "expected"),
-    [
-        ("application/x-www-form-urlencoded; charset=utf-8", "application/x-www-form-urlencoded"),
-        ("Application/JSON", "application/json"),
-        ("", ""),
-    ],
-)
-def test_media_type_is_read_without_parameters(content_type: str, expected: str) -> None:
-    assert media_type(post(b"", content_type=content_type)) == expected
-    assert media_type(post(b"")) == ""
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from itertools import count
 from random import Random
 from typing import NamedTuple
 
+from tests.crypto.identities import rsa_key
 from tests.flows.world import SECRET
 from tests.protocols.wstrust.messages import (
     SOAP11,
@@ -24,7 +25,6 @@ from tests.protocols.wstrust.messages import (
     timestamp,
     username_token,
 )
-from tests.threats.encryption import rsa_key
 from tests.threats.identity_providers import Stage, assertion, unsigned
 from tests.threats.trust_door import mechanic
 

@@ -2,7 +2,7 @@
 
 import gc
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from sqlalchemy import event
 
 from sts.core.errors import ReplayedToken, StoreUnavailable
 from sts.store.driver import KeptConnection
+from tests.forked import Child, in_a_child
 
 WRITTEN = "SELECT number FROM used ORDER BY number"
 
@@ -89,24 +90,6 @@ def test_two_that_are_given_back_leave_one_kept_and_the_other_in_the_pool(kept: 
     assert kept._engine.pool.checkedout() == 1  # type: ignore[attr-defined]  # of a QueuePool
 
 
-def in_a_child(work: Callable[[], object]) -> str:
-    """What work answers, or what it raises, in a process that is forked off this one and ends as such processes do."""
-    reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            told = str(work())
-        except BaseException as error:
-            told = repr(error)
-        os.write(writer, told.encode())
-        os._exit(0)
-    os.close(writer)
-    with os.fdopen(reader) as answer:
-        told = answer.read()
-    os.waitpid(child, 0)
-    return told
-
-
 def used_by(kept: KeptConnection) -> set[int]:
     """The driver's connections of three transactions, two of which overlap."""
     with kept.transaction() as one:
@@ -117,21 +100,30 @@ def used_by(kept: KeptConnection) -> set[int]:
         return found | {id(third.connection)}
 
 
-def test_a_child_has_connections_of_its_own_and_leaves_those_of_before_the_fork_alone(kept: KeptConnection) -> None:
-    before = used_by(kept)
-
+def test_a_child_has_connections_of_its_own_and_leaves_its_parents_alone(kept: KeptConnection) -> None:
     def work() -> object:
-        mine = used_by(kept)
+        found = len(used_by(kept))
         write(kept, 2)
         kept.close()
         write(kept, 3)
-        return (mine & before, written(kept))
+        return (found, written(kept))
 
     write(kept, 1)
-    assert in_a_child(work) == "(set(), [1, 2, 3])"
+    assert used_by(kept)
+    assert in_a_child(work) == "(2, [1, 2, 3])"
     write(kept, 4)
     assert written(kept) == [1, 2, 3, 4]
-    assert used_by(kept) == before
+
+
+def test_what_a_child_commits_is_there_also_after_its_parent_closed_the_file(kept: KeptConnection) -> None:
+    """Its own connections would hold no locks if its parent's had been open across the fork."""
+    write(kept, 1)
+    child = Child(lambda: write(kept, 2), lambda: write(kept, 3))
+    child.step()
+    kept.close()
+    child.step()
+    child.end()
+    assert written(kept) == [1, 2, 3]
 
 
 def open_files(folder: Path) -> set[tuple[str, str]]:
@@ -140,21 +132,30 @@ def open_files(folder: Path) -> set[tuple[str, str]]:
     return {(descriptor, path) for descriptor, path in found if path.startswith(str(folder))}
 
 
-def test_a_child_does_not_close_what_was_opened_before_the_fork(kept: KeptConnection, tmp_path: Path) -> None:
-    """SQLite removes the log beside the file when it closes the last connection that it knows of."""
+def test_nothing_is_open_across_a_fork_that_is_not_in_use(kept: KeptConnection, tmp_path: Path) -> None:
     taken = [kept.take(), kept.take()]
     while taken:
         kept.give_back(taken.pop())
-    before = open_files(tmp_path)
+    assert len(open_files(tmp_path)) > 2
+    assert in_a_child(lambda: open_files(tmp_path)) == "set()"
+
+
+def test_a_child_does_not_close_what_is_in_use_when_it_is_forked(kept: KeptConnection, tmp_path: Path) -> None:
+    """SQLite removes the log beside the file when it closes the last connection that it knows of."""
 
     def work() -> object:
-        write(kept, 1)
+        with suppress(StoreUnavailable):
+            write(kept, 2)
         kept.close()
         gc.collect()
         return before - open_files(tmp_path)
 
-    assert len(before) > 2
-    assert in_a_child(work) == "set()"
+    with kept.transaction() as connection:
+        connection.connection.execute("INSERT INTO used VALUES (1)")
+        before = open_files(tmp_path)
+        assert len(before) > 2
+        assert in_a_child(work) == "set()"
+    assert written(kept) == [1]
 
 
 def test_a_child_that_is_forked_during_a_transaction_waits_for_its_end(kept: KeptConnection) -> None:
@@ -166,8 +167,9 @@ def test_a_child_that_is_forked_during_a_transaction_waits_for_its_end(kept: Kep
 
 
 def test_a_child_does_not_wait_for_a_lock_that_nobody_is_left_to_release(kept: KeptConnection) -> None:
-    with kept._idle.lock:
-        assert in_a_child(lambda: write(kept, 1)) == "None"
+    with kept._idle.lock:  # as a thread of the parent may have it at the moment of the fork
+        kept.after_fork()
+        write(kept, 1)
     assert written(kept) == [1]
 
 

@@ -1,6 +1,8 @@
 """What expired is forgotten, in chunks, and is not accepted again."""
 
+from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -8,9 +10,12 @@ import sqlalchemy as sa
 from sts.core.errors import ReplayedToken
 from sts.core.exchange import TokenUse
 from sts.store import purging, tables
+from sts.store.database import Database
+from sts.store.replay import SqlReplayCache
 from tests.contract.backends import SqlBackend
 from tests.contract.test_sessions import CONTOSO, SIGNED_IN
 from tests.core.builders import DAY, NOW
+from tests.store.earlier_schemas import earlier_schema
 
 SECOND, HOUR = timedelta(seconds=1), timedelta(hours=1)
 
@@ -58,3 +63,16 @@ def test_purged_use_is_refused_whatever_the_clock_says(sql: SqlBackend) -> None:
         sql.replays.use_all(contoso, (other, use), NOW - HOUR)
     sql.replays.use_all(contoso, (other,), NOW - HOUR)  # what was refused left no record
     assert "uses are on record only after" in (refused.value.detail or "")
+
+
+def test_uses_on_record_before_an_upgrade_are_on_record_after_it(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/sts.db"
+    used = {"namespace_id": 1, "issuer": "i", "token_id": "1", "expires_at": 2_000_000_000}
+    with earlier_schema(url, "0011") as connection:
+        connection.execute(sa.insert(sa.table("replay", *map(sa.column, used))), used)
+    database = Database(url)
+    database.migrate()
+    contoso, again = replace(CONTOSO, id=1), TokenUse("i", "1", NOW + DAY, NOW)
+    with pytest.raises(ReplayedToken):
+        SqlReplayCache(database).use(contoso, again, NOW)
+    database.close()

@@ -5,8 +5,6 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
 
 from sts.core.errors import Conflict, NotFound
 from sts.core.model import Namespace, PartnerCertificate, TrustedCA
@@ -14,6 +12,7 @@ from sts.store import namespaces, trusted_cas
 from sts.store.database import Database
 from tests.contract.backends import BASE_URL, SqlBackend
 from tests.core.builders import DAY, NOW, SECOND
+from tests.store.earlier_schemas import earlier_schema
 
 CONTOSO = Namespace(id=0, name="contoso", issuer="https://sts.example/contoso/")
 CERTIFICATE = PartnerCertificate(b"\x30\x00", "CN=factory", "ab" * 20, NOW, NOW + DAY)
@@ -121,16 +120,10 @@ def test_they_go_with_their_namespace(sql: SqlBackend, contoso: Namespace) -> No
 
 def test_a_database_of_the_first_schema_is_brought_here_with_what_it_holds(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/sts.db"
-    config = Config()
-    config.set_main_option("script_location", "sts.store:migrations")
-    engine = sa.create_engine(url)
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
+    with earlier_schema(url, "0001") as connection:
         row = {"name": "contoso", "session": 60, "rollover": "{}", "created_at": 0}
         columns = ", ".join(row)
         connection.execute(sa.text(f"INSERT INTO namespace ({columns}) VALUES (:{', :'.join(row)})"), row)
-    engine.dispose()
     database = Database(url)
     database.migrate()
     with database.reading() as connection:

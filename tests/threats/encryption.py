@@ -7,13 +7,12 @@ from dataclasses import dataclass
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from sts.core.model import ContentEncryption, KeyTransport
 from sts.crypto.decrypter import SoftwareDecrypter
-from tests.crypto.identities import private_key
+from tests.crypto.identities import rsa_key
 
 DS = "http://www.w3.org/2000/09/xmldsig#"
 XENC = "http://www.w3.org/2001/04/xmlenc#"
@@ -86,13 +85,6 @@ def sealed(plaintext: bytes, sealing: Sealing) -> bytes:
         "</xenc:EncryptedData></EncryptedAssertion>"
     )
     return sealing.change(text).encode()
-
-
-def rsa_key(owner: str) -> RSAPrivateKey:
-    """The RSA key of an owner."""
-    key = private_key("rsa2048", owner)
-    assert isinstance(key, RSAPrivateKey)
-    return key
 
 
 @dataclass(slots=True)

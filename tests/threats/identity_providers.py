@@ -9,9 +9,8 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, pkcs12
 
-from tests.crypto.identities import certificate
+from tests.crypto.identities import certificate, rsa_key
 from tests.flows.world import World
-from tests.threats.encryption import rsa_key
 from tests.threats.signatures import SAML20, Recipe, signed
 
 ADFS, OTHER = "https://idp.example/", "https://other.example/"  # issuers

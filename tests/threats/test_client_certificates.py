@@ -140,7 +140,8 @@ def test_forwarded_addresses_do_not_make_a_peer_trusted(world: World) -> None:
     form = {"grant_type": "client_credentials", "client_id": "worker", "resource": "https://jwt.example/"}
     headers = {HEADER: byte_sequence(FACTORY.issue()), "X-Forwarded-For": PROXY, "Forwarded": f"for={PROXY}"}
     peer = {"REMOTE_ADDR": "203.0.113.9"}
-    seen_refused(world, lambda: world.post("oauth2/token", form, headers=headers, environ_overrides=peer))
+    refusal = seen_refused(world, lambda: world.post("oauth2/token", form, headers=headers, environ_overrides=peer))
+    assert (refusal.status, "sent no credentials" in refusal.reason) == (401, True)
 
 
 GARBAGE = {

@@ -156,18 +156,26 @@ def test_m10_the_same_partner_twice_is_refused(partners: Partnership) -> None:
 
 
 @pytest.mark.parametrize(
-    "address",
+    ("address", "reason"),
     [
-        *("javascript:alert(1)", "http://adfs.contoso.example/adfs/ls/", "data:text/html,x", "//evil.example/", ""),
-        *("https://user@adfs.contoso.example/", "https://adfs.contoso.example/#f", "http://127.0.0.1/"),
+        ("javascript:alert(1)", "does not begin with https://"),
+        ("data:text/html,x", "does not begin with https://"),
+        ("//evil.example/", "does not begin with https://"),
+        ("http://adfs.contoso.example/adfs/ls/", "is not https"),
+        ("http://127.0.0.1/", "is not https"),
+        ("https://user@adfs.contoso.example/", "stands behind a user name"),
+        ("https://adfs.contoso.example/#f", "has a fragment"),
+        ("", "holds characters that a URI cannot have"),
     ],
 )
 @pytest.mark.parametrize("write", [documents.adfs, documents.simplesamlphp, documents.application])
 def test_m11_an_endpoint_that_browsers_may_not_be_sent_to_is_refused(
-    partners: Partnership, write: Callable[[Shape], bytes], address: str
+    partners: Partnership, write: Callable[[Shape], bytes], address: str, reason: str
 ) -> None:
     role = PartnerRole.RELYING_PARTY if write is documents.application else PartnerRole.IDENTITY_PROVIDER
-    partners.refused(write(Shape(address=address)), role=role)
+    told = partners.refused(write(Shape(address=address)), role=role)
+    endpoint = "SingleSignOnService" if write is documents.simplesamlphp else "PassiveRequestorEndpoint"
+    assert (f"the {endpoint} of the document: " in told, reason in told) == (True, True), told
 
 
 def test_m11_plain_http_on_loopback_is_accepted_while_we_are_there_ourselves(tmp_path: Path) -> None:

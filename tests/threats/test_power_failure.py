@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -26,11 +26,17 @@ from tests.flows.people import Person
 from tests.flows.self_issued import present, self_issued
 from tests.flows.signing_in import ADFS, REPLY, configured, signed_in
 from tests.flows.world import START, World, open_world, open_world_at
+from tests.store.earlier_schemas import earlier_schema
 from tests.threats.rolling_world import HOUR, MINUTE, SECOND, copied, look
 
 BOOT, NEXT_BOOT = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
 NORMAL, FULL = 1, 2  # PRAGMA synchronous
 REFUSED = 5 * MINUTE + 30 * SECOND  # what is dated so far after the last look at the clock, or before
+
+
+def dated_lost(connection: sa.Connection) -> datetime | None:
+    """Up to when uses of tokens that say when they were issued may be lost."""
+    return table.known_uses(*connection.execute(sa.select(*table.use_marks())).one()).dated_lost
 
 
 def boot_file(folder: Path, boot_id: str) -> Path:
@@ -132,7 +138,7 @@ def test_a_service_that_was_only_killed_goes_on_at_once_and_has_lost_nothing(mac
     world = machine.start(BOOT)
     assert (brings(world, answer), brings(world, ADFS.answer(world))) == (400, 200)
     with world.service.installation.database.reading() as connection:
-        assert table.known_uses(connection).dated_lost is None
+        assert dated_lost(connection) is None
 
 
 def test_tokens_that_do_not_say_when_they_were_issued_are_not_lost_and_go_on(
@@ -192,10 +198,10 @@ def test_machine_that_does_not_name_its_run_waits_for_the_disk(machine: Machine,
         assert person.bring(state, answer).status == 200
     assert set(seen) == {FULL}
     with world.service.installation.database.reading() as connection:
-        lost = table.known_uses(connection).dated_lost
+        lost = dated_lost(connection)
     world = machine.start(boot_id)
     with world.service.installation.database.reading() as connection:
-        assert (lost, table.known_uses(connection).dated_lost) == (START + REFUSED, START + REFUSED)
+        assert (lost, dated_lost(connection)) == (START + REFUSED, START + REFUSED)
 
 
 def test_clock_that_is_behind_after_a_power_failure_is_not_believed(machine: Machine) -> None:
@@ -233,7 +239,7 @@ def test_uses_are_lost_unless_all_who_recorded_before_ended_in_order(
     record_through(installation, boot_file(machine.folder, NEXT_BOOT), START, "new")
     with installation.database.reading() as connection:
         recording = {row.instance: row.boot_id for row in connection.execute(sa.select(tables.serving))}
-        lost = table.known_uses(connection).dated_lost
+        lost = dated_lost(connection)
     assert recording == {name: boot_id for name, boot_id in left.items() if boot_id == NEXT_BOOT} | {"new": NEXT_BOOT}
     assert lost == (START + REFUSED if loses else None)
 
@@ -245,17 +251,14 @@ def test_uses_are_lost_unless_all_who_recorded_before_ended_in_order(
 def test_who_recorded_under_an_earlier_version_did_not_end_in_order(
     tmp_path: Path, boot_id: str | None, uses: int, left: list[tuple[str, str]]
 ) -> None:
-    database = Database(f"sqlite:///{tmp_path / 'sts.db'}")
-    database.migrate()
-    with database.recording() as connection:
-        connection.exec_driver_sql("DROP TABLE known_source")
-        connection.exec_driver_sql("DROP TABLE serving")
-        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0008'")
+    url = f"sqlite:///{tmp_path / 'sts.db'}"
+    with earlier_schema(url, "0008") as connection:
         if boot_id is not None:
             connection.execute(sa.insert(tables.installation).values(name="boot", value=boot_id.encode()))
         for number in range(uses):
             row = {"namespace_id": 1, "issuer": "", "token_id": str(number), "expires_at": START}
             connection.execute(sa.insert(tables.replay).values(**row))
+    database = Database(url)
     database.migrate()
     with database.reading() as connection:
         assert [tuple(row) for row in connection.execute(sa.select(tables.serving))] == left

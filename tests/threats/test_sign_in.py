@@ -116,7 +116,7 @@ def state_refused(world: World, person: Person, state: str) -> Refusal:
 
 def test_w10_answer_without_our_cookie_is_refused(still_people: World) -> None:
     state = ADFS.asked_by(Person(still_people).sign_in("jwt"))
-    assert "another browser" in state_refused(still_people, Person(still_people), state).reason
+    assert "a browser that has or sends no cookie" in state_refused(still_people, Person(still_people), state).reason
 
 
 def test_w11_answer_with_another_persons_state_is_refused(still_people: World) -> None:

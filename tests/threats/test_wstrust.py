@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from lxml import etree
 
-from tests.crypto.identities import certificate
+from tests.crypto.identities import certificate, rsa_key
 from tests.flows.test_database_away import database_away
 from tests.flows.world import SECRET, World
 from tests.protocols.wstrust.messages import (
@@ -25,7 +25,6 @@ from tests.protocols.wstrust.messages import (
     timestamp,
     username_token,
 )
-from tests.threats.encryption import rsa_key
 from tests.threats.endpoints import seen_refused
 from tests.threats.identity_providers import assertion, stage, unsigned
 from tests.threats.trust_door import (

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 from lxml import etree
 
+from tests.crypto.identities import rsa_key
 from tests.flows.world import World
 from tests.protocols.wstrust.messages import SOAP12, by_rsa, signed
-from tests.threats.encryption import rsa_key
 from tests.threats.trust_door import fault, furnished, good, mechanic_message
 
 LONG = "urn:" + "x" * 100_000

@@ -48,7 +48,13 @@ def test_fault_speaks_the_dialect_and_the_addressing_of_the_message(service: Wor
 
 def test_what_nobody_reads_is_refused_in_the_version_that_http_names(service: World) -> None:
     path = "/contoso/v2/wstrust/13/username"
-    for content_type, namespace in (("text/xml", SOAP11), ("application/soap+xml", SOAP12), ("", SOAP12)):
+    for content_type, namespace in (
+        ("text/xml", SOAP11),
+        ("Text/XML;charset=utf-8", SOAP11),
+        ("text/xml2", SOAP12),
+        ("application/soap+xml", SOAP12),
+        ("", SOAP12),
+    ):
         answer = send(service, path, b"x" * 300_001, headers={"Content-Type": content_type})
         assert answer.status_code == (500 if namespace == SOAP11 else 400)
         assert f'xmlns:s="{namespace}"' in answer.text

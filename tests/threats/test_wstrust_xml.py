@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from tests.crypto.identities import rsa_key
 from tests.flows.world import World
 from tests.protocols.wstrust.messages import TrustMessage, by_rsa, signed
 from tests.protocols.wstrust.test_signatures import LOOSENED, TAMPERED
-from tests.threats.encryption import rsa_key
 from tests.threats.identity_providers import assertion, stage
 from tests.threats.test_xml_parsing import ROWS
 from tests.threats.trust_door import fault, furnished, good, granted, mechanic_message

@@ -14,7 +14,7 @@ from cryptography.x509.oid import NameOID
 from lxml import etree
 from werkzeug.test import TestResponse
 
-from tests.crypto.identities import NOT_AFTER, NOT_BEFORE, certificate
+from tests.crypto.identities import NOT_AFTER, NOT_BEFORE, certificate, rsa_key
 from tests.flows.world import SECRET, World
 from tests.protocols.wstrust.messages import (
     SOAP12,
@@ -26,7 +26,6 @@ from tests.protocols.wstrust.messages import (
     timestamp,
     username_token,
 )
-from tests.threats.encryption import rsa_key
 from tests.threats.endpoints import Refusal, seen_refused, send
 from tests.threats.identity_providers import trust
 

@@ -75,7 +75,12 @@ def unsigned(token: bytes) -> str:
 
 def edited(module: ModuleType, *changes: tuple[str, str]) -> bytes:
     """The sample assertion with texts replaced, honestly signed by the identity provider that made it."""
-    text = unsigned(written(module))
+    return resigned(module, written(module), *changes)
+
+
+def resigned(module: ModuleType, token: bytes, *changes: tuple[str, str]) -> bytes:
+    """An assertion with texts replaced, honestly signed by the identity provider that made it."""
+    text = unsigned(token)
     for old, new in changes:
         assert old in text, old
         text = text.replace(old, new)

@@ -21,9 +21,8 @@ from sts.core.exchange import (
 from sts.core.model import ContentEncryption, KeyTransport
 from sts.crypto.xmldsig import sign_element
 from sts.tokens import saml11, saml20
-from tests.crypto.identities import NOW, certificate, signer
-from tests.threats.encryption import rsa_key
-from tests.tokens.assertions import DESCRIPTOR, END, TRUSTED, unsigned, written
+from tests.crypto.identities import NOW, certificate, rsa_key, signer
+from tests.tokens.assertions import DESCRIPTOR, END, TRUSTED, resigned, unsigned, written
 from tests.tokens.holders import HOLDERS, PROOF_KEY, REQUIRING, SYMMETRIC, TAKING, decrypted, proof_keys
 
 VERSIONS = pytest.mark.parametrize("module", [saml11, saml20], ids=["saml11", "saml20"])
@@ -48,13 +47,7 @@ def holder(module: ModuleType, token: bytes, trusted: Trusted = TAKING) -> Confi
 
 def edited(module: ModuleType, made_for: HolderOfKey, *changes: tuple[str, str]) -> bytes:
     """A holder-of-key assertion with texts replaced, honestly signed."""
-    text = unsigned(held(module, made_for))
-    for old, new in changes:
-        assert old in text, old
-        text = text.replace(old, new)
-    element = etree.fromstring(text)
-    identifier = element.get("AssertionID" if module is saml11 else "ID", "")
-    return sign_element(element, identifier, signer("rsa2048"), 1 if module is saml20 else len(element))
+    return resigned(module, held(module, made_for), *changes)
 
 
 def test_saml20_names_the_key_in_typed_confirmation_data() -> None:

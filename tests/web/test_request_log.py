@@ -61,7 +61,7 @@ def test_record_that_is_cut_short_is_an_error_and_the_next_one_begins_on_a_line_
     log.write(AT, {"number": 3})
     log.write(AT, {"number": 4})
     whole, *torn, third, fourth, end = written(tmp_path)
-    assert [len(line) for line in torn] == ([room] if room else [])
+    assert [len(line) for line in torn] == [room]
     assert [whole.replace("1}", "3}").replace("=1", "=3"), end] == [third, ""]
     assert fourth == third.replace("3}", "4}").replace("=3", "=4")
 
@@ -76,6 +76,21 @@ def test_record_that_is_cut_short_again_and_again_does_not_hide_the_one_that_fol
     log.write(AT, {"number": 1})
     *torn, last, end = written(tmp_path)
     assert (json.loads(last)["number"], end, sum(map(len, torn)) + len(torn)) == (1, "", 41)
+
+
+def test_record_that_finds_no_room_after_another_processs_was_cut_short_does_not_go_on_in_its_line(
+    tmp_path: Path, descriptor: int
+) -> None:
+    one, other = (RequestLog(LogFormat.JSON, descriptor) for _ in range(2))
+    with room_for(60):
+        for log in (one, other):
+            with pytest.raises(OSError, match="File too large"):
+                log.write(AT, {"detail": "x" * 100})
+    other.write(AT, {"number": 1})
+    one.write(AT, {"number": 2})
+    torn, first, blank, second, end = written(tmp_path)
+    assert (len(torn), blank, end) == (60, "", "")
+    assert [json.loads(line)["number"] for line in (first, second)] == [1, 2]
 
 
 def test_pipe_that_takes_no_more_is_an_error() -> None:

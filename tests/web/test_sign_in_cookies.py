@@ -8,7 +8,7 @@ import pytest
 from werkzeug.test import Client
 
 from tests.flows.people import Page, Person
-from tests.flows.signing_in import ADFS, configured
+from tests.flows.signing_in import ADFS, allow_unsolicited, configured, unasked
 from tests.flows.world import World, lend
 
 
@@ -75,6 +75,14 @@ def test_browser_keeps_its_one_cookie(earnest: World) -> None:
     first = set_by(person.sign_in("form"))["__Host-sts-browser"].value
     assert "__Host-sts-browser" not in set_by(person.sign_in("form"))
     assert set_by(person.sign_in("jwt"))["__Host-sts-browser"].value == first
+
+
+def test_browser_is_given_one_only_where_a_sign_in_begins(earnest: World) -> None:
+    allow_unsolicited(earnest)
+    person = Person(earnest)
+    unmarked = [person.post(person.at(), unasked(earnest, "jwt")), person.sign_in("jwt"), person.sign_out()]
+    assert [page.status for page in unmarked] == [200] * 3
+    assert ["__Host-sts-browser" in set_by(page) for page in unmarked] == [False, True, False]
 
 
 @pytest.mark.parametrize("planted", ["", "x", "a" * 44, "a" * 42 + ";", "é" * 43])

@@ -7,6 +7,7 @@ from lxml import etree
 
 from sts.core.trust import TrustAction
 from sts.crypto.xml import escape_text
+from sts.protocols.content_type import parameters
 from sts.protocols.http import HttpRequest
 from sts.protocols.wstrust.errors import AddressingRequired, BadAddressing, UnreachableDestination, UnsupportedAction
 from sts.protocols.wstrust.names import WSA10, WSA2004, Credential, Dialect, address
@@ -167,18 +168,13 @@ def _require_action(action: str, place: Place, request: HttpRequest) -> None:
             detail=f"Action: {action[:200]!r}",
         )
     for told in _told_by_http(request):
-        if told.strip().strip('"') not in ("", action):
+        if told not in ("", action):
             raise BadAddressing("ActionMismatch", "HTTP names another action than the Action header")
 
 
 def _told_by_http(request: HttpRequest) -> Sequence[str]:
-    """The actions that SOAPAction and the action parameter of the Content-Type name, as they stand there."""
-    named = [request.headers.get("soapaction", "")]
-    for parameter in request.headers.get("content-type", "").split(";")[1:]:
-        name, _, value = parameter.partition("=")
-        if name.strip().lower() == "action":
-            named.append(value)
-    return named
+    """The actions that SOAPAction and the action parameter of the Content-Type name."""
+    return (request.headers.get("soapaction", "").strip().strip('"'), *parameters(request.content_type, "action"))
 
 
 def _require_anonymous(reply: etree._Element | None, address_tag: str) -> None:

@@ -8,7 +8,8 @@ from lxml import etree
 
 from sts.core.errors import BadRequest, PayloadTooLarge
 from sts.crypto.xml import parse
-from sts.protocols.http import Answer, Headers, HttpRequest, charsets, media_type
+from sts.protocols.content_type import media_type, parameters
+from sts.protocols.http import Answer, Headers, HttpRequest
 from sts.protocols.wstrust.errors import BadEnvelope, HeaderNotUnderstood, OtherSoapVersion, UnsupportedMediaType
 from sts.protocols.wstrust.names import SOAP11, SOAP12, XOP
 
@@ -74,12 +75,12 @@ class Envelope(NamedTuple):
 
 def version_of(request: HttpRequest) -> SoapVersion:
     """The version to answer in where no envelope can be read: what the Content-Type says, else 1.2."""
-    return version_of_media_type(request.headers.get("content-type", ""))
+    return version_of_media_type(request.content_type)
 
 
 def version_of_media_type(content_type: str) -> SoapVersion:
     """The same of a Content-Type alone."""
-    return SoapVersion.SOAP11 if content_type.strip().lower().startswith("text/xml") else SoapVersion.SOAP12
+    return SoapVersion.SOAP11 if media_type(content_type) == SoapVersion.SOAP11.media_type else SoapVersion.SOAP12
 
 
 def read(request: HttpRequest) -> Envelope:
@@ -106,12 +107,13 @@ def document(request: HttpRequest) -> etree._Element:
 
 
 def _require_readable(request: HttpRequest) -> None:
-    if media_type(request) not in _MEDIA_TYPES:
+    told = media_type(request.content_type)
+    if told not in _MEDIA_TYPES:
         raise UnsupportedMediaType(
             "the Content-Type of a message is application/soap+xml (SOAP 1.2) or text/xml (SOAP 1.1)",
-            detail=f"Content-Type: {media_type(request)[:100]!r}",
+            detail=f"Content-Type: {told[:100]!r}",
         )
-    others = charsets(request) - _CHARSETS
+    others = {charset.lower() for charset in parameters(request.content_type, "charset")} - _CHARSETS
     if others:
         raise UnsupportedMediaType("a message is in UTF-8", detail=f"charset: {min(others)[:100]!r}")
 

@@ -20,7 +20,7 @@ from sts.protocols.wstrust import addressing, security, soap
 from sts.protocols.wstrust.addressing import Endpoint
 from sts.protocols.wstrust.names import WS_TRUST_13, Credential
 from sts.protocols.wstrust.security import Message, Secured
-from tests.crypto.identities import NOW, private_key
+from tests.crypto.identities import NOW
 
 SOAP11 = "http://schemas.xmlsoap.org/soap/envelope/"
 SOAP12 = "http://www.w3.org/2003/05/soap-envelope"
@@ -201,13 +201,6 @@ class Signing:
     transform: str = EXCLUSIVE
     canonicalisation: str = EXCLUSIVE
     in_transform: str = ""  # what stands in it
-
-
-def rsa_key(owner: str) -> RSAPrivateKey:
-    """The RSA key of an owner."""
-    key = private_key("rsa2048", owner)
-    assert isinstance(key, RSAPrivateKey)
-    return key
 
 
 def by_rsa(key: RSAPrivateKey) -> Signing:

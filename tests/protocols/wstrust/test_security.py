@@ -11,7 +11,7 @@ from sts.core.exchange import CertificateProof, DigestProof, PasswordProof, Toke
 from sts.core.model import TokenFormat
 from sts.core.uris import JWT_TOKEN, SWT_TOKEN
 from sts.protocols.wstrust.errors import BadSecurity, MessageExpired, UnsupportedSecurityToken
-from tests.crypto.identities import NOW, certificate
+from tests.crypto.identities import NOW, certificate, rsa_key
 from tests.protocols.wstrust.messages import (
     ENCRYPTED,
     SAML,
@@ -23,7 +23,6 @@ from tests.protocols.wstrust.messages import (
     nonce,
     read_security,
     request,
-    rsa_key,
     timestamp,
     username_token,
 )

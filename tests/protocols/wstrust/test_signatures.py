@@ -15,7 +15,7 @@ from sts.core.exchange import CertificateProof
 from sts.core.trust import Derivation, SecretKey
 from sts.crypto.message_signature import verify_possession
 from sts.protocols.wstrust.errors import BadEnvelope, BadSecurity
-from tests.crypto.identities import NOW, certificate
+from tests.crypto.identities import NOW, certificate, rsa_key
 from tests.protocols.wstrust.messages import (
     DS,
     ENCRYPTED,
@@ -34,7 +34,6 @@ from tests.protocols.wstrust.messages import (
     by_secret,
     read_security,
     request,
-    rsa_key,
     signed,
     username_token,
 )
