@@ -50,10 +50,8 @@ BY = pytest.mark.parametrize("by", ["get", "post"])
 def asking(person: Person, by: str, **fields: str) -> Callable[[], TestResponse]:
     """A sign-in request for later, by a link or a form, with which the browser brings some session."""
     wanted = {"wa": "wsignin1.0", "wtrealm": "https://jwt.example/", **fields}
-    if by == "get":
-        return lambda: person.get(person.at(**wanted)).answer
     person.client.set_cookie("sts-session-contoso", "of another time", domain="127.0.0.1")
-    return lambda: person.post(person.at(), wanted).answer
+    return lambda: (person.get(person.at(**wanted)) if by == "get" else person.post(person.at(), wanted)).answer
 
 
 def bringing(person: Person, state: str, wresult: str) -> Callable[[], TestResponse]:
