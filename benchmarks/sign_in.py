@@ -145,7 +145,8 @@ def accepting(sender: Provider, count: int) -> list[Callable[[], object]]:
 def _accepting(sender: Provider) -> Callable[[], object]:
     now, mark, desk = sender.service.clock(), os.urandom(32).hex(), sender.service.desk
     visit = Visit(sender.service.directory.namespace(NAMESPACE), Browser(mark, "", HOST), now)
-    return partial(sign_in.take, visit, Returned(sender.state(mark, now), sender.proof(now)), desk)
+    proof = sender.proof(now)
+    return partial(sign_in.take, visit, Returned(sender.state(mark, now), lambda: proof), desk)
 
 
 def measure(sender: Provider, way: str, turns: int) -> tuple[Rate, float]:

@@ -214,7 +214,7 @@ class Victim:
         message = wsfed.parse(_request(body))
         if not isinstance(message, wsfed.SignInResponse):
             raise TypeError("no response of an identity provider")
-        self._read(self._opened(message.proof))
+        self._read(self._opened(message.proof()))
 
     def _exchange(self, body: bytes) -> None:
         """As `sts.core.redemption` does."""

@@ -137,12 +137,15 @@ def finish(name: str) -> Response | tuple[str, int]:
 @app.post("/<name>/error")
 def failed(name: str) -> tuple[str, int]:
     """Show why the token service could not sign the person in."""
+    application = known(name)
     try:
-        details = json.loads(request.form.get("ErrorDetails", "{}"))
-    except ValueError:
-        abort(400)
-    reason = "; ".join(f"{one['errorCode']}: {one['errorMessage']}" for one in details.get("errors", []))
-    return render_template("refused.html", application=known(name), reason=reason, details=details), 403
+        details = json.loads(request.form.get("ErrorDetails", ""))
+        reason = "; ".join(f"{one['errorCode']}: {one['errorMessage']}" for one in details["errors"])
+        page = render_template("refused.html", application=application, reason=reason, details=details)
+        page.encode()  # half a character cannot be sent
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):  # anybody can post here
+        abort(400, "ErrorDetails is not what the token service writes.")
+    return page, 403
 
 
 def known(name: str) -> Application:

@@ -143,20 +143,19 @@ def _value(outcome: Outcome) -> dict[str, object]:
 
 def _print(outcome: Outcome) -> None:
     partner = f"{outcome.role} {outcome.name}"
-    if outcome.is_new:
-        click.echo(printable(f"created {partner}"))
+    lines = [f"created {partner}"] if outcome.is_new else []
     for key, change in outcome.changes.items():
         if key not in _TOLD_APART:
             text = change.partition(" -> ")[2] if outcome.is_new else change
-            click.echo(printable(f"  {key}: {text}" if outcome.is_new else f"changed {partner}: {key} {text}"))
-    for certificate in outcome.trusted:
-        click.echo(printable(f"trusted from now on: {certificate}"))
-    for certificate in outcome.dropped:
-        click.echo(printable(f"not trusted any more: {certificate}"))
-    for claim_type in outcome.rules:
-        click.echo(printable(f"created rule in group {outcome.name}: {claim_type} passes through"))
-    if not (outcome.is_new or outcome.changes or outcome.rules):
-        click.echo("no changes")
+            lines.append(f"  {key}: {text}" if outcome.is_new else f"changed {partner}: {key} {text}")
+    lines += [f"trusted from now on: {certificate}" for certificate in outcome.trusted]
+    lines += [f"not trusted any more: {certificate}" for certificate in outcome.dropped]
+    lines += [f"does not wait any more: {what}" for what in outcome.settled]
+    lines += [f"created rule in group {outcome.name}: {claim_type} passes through" for claim_type in outcome.rules]
+    if not lines:
+        lines = [f"changed {partner}: {', '.join(outcome.changes)}"] if outcome.changes else ["no changes"]
+    for line in lines:
+        click.echo(printable(line))
 
 
 @click.command("list", epilog=examples("sts metadata list", "sts metadata list --namespace contoso --json"))

@@ -148,20 +148,21 @@ def _order(visit: Visit, pending: PendingSignIn) -> TokenOrder:
 def take(visit: Visit, returned: Returned, desk: Desk) -> Deliver:
     """Take an identity provider's answer to a sign-in that this browser began; raises InvalidState, SignInRefused.
 
-    One sign-in is good for one answer, whatever becomes of that (threats.md, 7.3): what is refused uses it up too, but
-    for want of the database.
+    One sign-in is good for one answer, whatever becomes of that (threats.md, 7.3): what is refused uses it up too, be
+    it unreadable, but for want of the database. What comes without a state of this browser's own is not read.
     """
     pending = _own(visit, returned.state, desk)
     relying_party = _still_there(visit, pending, desk)
-    if returned.proof.format is None:
-        desk.states.require_unused(visit.namespace, pending)  # before anything is decrypted for it
     with _telling(pending, relying_party):
         try:
-            return _completed(visit, pending, returned.proof, desk)
-        except (StoreUnavailable, NamespaceNotFound):  # nothing is on record, nor can be
+            proof = returned.proof()
+            if proof.format is None:
+                desk.states.require_unused(visit.namespace, pending)  # before anything is decrypted for it
+            return _completed(visit, pending, proof, desk)
+        except (InvalidState, StoreUnavailable, NamespaceNotFound):  # it is over already, or nothing can be on record
             raise
         except StsError:
-            with suppress(InvalidState):  # it is over already
+            with suppress(InvalidState):  # it is over since
                 desk.states.use(visit.namespace, pending)
             raise
 
@@ -169,15 +170,20 @@ def take(visit: Visit, returned: Returned, desk: Desk) -> Deliver:
 def take_unsolicited(visit: Visit, unsolicited: Unsolicited, desk: Desk) -> Deliver:
     """Take an answer that nobody asked for, from an identity provider whose record allows it, to a default reply.
 
-    Raises InvalidState where none does, RelyingPartyNotFound, SignInRefused.
+    Nothing is read where no record does. Raises InvalidState then, RelyingPartyNotFound, SignInRefused.
     """
-    provider = _issuer(visit.namespace, unsolicited.proof, desk.parts)
+    welcome = [p for p in desk.parts.directory.identity_providers(visit.namespace) if p.unsolicited and p.enabled]
+    if not welcome:
+        raise _unasked()
     relying_party = find_relying_party(visit.namespace, unsolicited.realm, desk.parts.directory)
     reply = _reply(visit.namespace, relying_party, None)
     now, realm = visit.now.replace(microsecond=0), unsolicited.realm
-    pending = PendingSignIn(visit.namespace.name, realm, reply, None, provider.name, "", visit.browser.mark, now)
+    pending = PendingSignIn(visit.namespace.name, realm, reply, None, "", "", visit.browser.mark, now)
     with _telling(pending, relying_party):
-        return _completed(visit, pending, unsolicited.proof, desk)
+        proof = unsolicited.proof()
+        pending = pending._replace(provider=_issuer(welcome, proof, desk.parts).name)
+    with _telling(pending, relying_party):
+        return _completed(visit, pending, proof, desk)
 
 
 def _completed(visit: Visit, pending: PendingSignIn, proof: TokenProof, desk: Desk) -> Deliver:
@@ -198,15 +204,18 @@ def _completed(visit: Visit, pending: PendingSignIn, proof: TokenProof, desk: De
     return examine(Case(presented, provider), deliver, desk.parts, visit.now)
 
 
-def _issuer(namespace: Namespace, proof: TokenProof, parts: Parts) -> IdentityProvider:
+def _issuer(welcome: Sequence[IdentityProvider], proof: TokenProof, parts: Parts) -> IdentityProvider:
     """Whose unsolicited answer this would be: the issuer's that it names, or the only one's if it is encrypted."""
-    welcome = [p for p in parts.directory.identity_providers(namespace) if p.unsolicited and p.enabled]
-    if proof.format is not None and welcome:
+    if proof.format is not None:
         claimed = parts.formats[proof.format].claimed(proof.token).issuer
         welcome = [provider for provider in welcome if provider.issuer == claimed]
     if len(welcome) != 1:
-        raise InvalidState(detail="an answer without state, and no one identity provider that may send such")
+        raise _unasked()
     return welcome[0]
+
+
+def _unasked() -> InvalidState:
+    return InvalidState(detail="an answer without state, and no one identity provider that may send such")
 
 
 def _own(visit: Visit, state: str, desk: Desk) -> PendingSignIn:

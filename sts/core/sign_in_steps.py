@@ -1,5 +1,6 @@
 """What goes from step to step while somebody signs in by browser, and what that needs from the layers above."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple, Protocol
@@ -113,14 +114,14 @@ class Returned(NamedTuple):
     """What an identity provider sent back by the browser."""
 
     state: str
-    proof: TokenProof
+    proof: Callable[[], TokenProof]  # cuts the token out; raises BadRequest, PayloadTooLarge
 
 
 class Unsolicited(NamedTuple):
     """What an identity provider sent for a relying party without having been asked."""
 
     realm: str
-    proof: TokenProof
+    proof: Callable[[], TokenProof]  # cuts the token out; raises BadRequest, PayloadTooLarge
 
 
 class Typed(NamedTuple):

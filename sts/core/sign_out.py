@@ -54,10 +54,14 @@ def sign_out(visit: Visit, wanted: SigningOut, desk: Desk) -> SignedOut:
 
 
 def _owner(namespace: Namespace, wanted: SigningOut, realms: Sequence[str], parts: Parts) -> RelyingParty | None:
-    """The relying party whose registered address the reply is: the one that asks, or one of those signed in to."""
+    """The relying party whose registered address the reply is.
+
+    It is the one that asks, one of those signed in to, or the one in whose realm the reply is: those can be found
+    without a look at all there are.
+    """
     if wanted.reply is None or not _is_usable(wanted.reply, namespace):
         return None
-    for realm in (*([wanted.realm] if wanted.realm else []), *realms):
+    for realm in (*([wanted.realm] if wanted.realm else []), *realms, wanted.reply):
         relying_party = parts.directory.relying_party(namespace, candidates(realm))
         if relying_party is not None and wanted.reply in relying_party.reply:
             return relying_party

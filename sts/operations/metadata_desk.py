@@ -23,7 +23,7 @@ from sts.operations.configuration.forms import (
 )
 from sts.operations.configuration.steps import Action, differences
 from sts.operations.installation import Installation
-from sts.operations.metadata_judging import Consent, Policy, vouching, waiting
+from sts.operations.metadata_judging import Consent, Policy, awaited, vouching, waiting
 from sts.operations.metadata_merge import Merged, T, merge_party, merge_provider
 from sts.protocols.partner_metadata import PartnerMetadata, Wanted, read
 from sts.store import identity_providers, relying_parties
@@ -53,6 +53,7 @@ class Outcome:
     trusted: tuple[str, ...] = ()  # certificates that are trusted or encrypted to from now on
     dropped: tuple[str, ...] = ()  # and those that are not any more
     waiting: tuple[str, ...] = ()
+    settled: tuple[str, ...] = ()  # what waited before, and does not any more
     warnings: tuple[str, ...] = ()
     rules: tuple[str, ...] = ()  # claim types that pass through from now on
     document: PartnerMetadata | None = field(default=None, repr=False)
@@ -131,6 +132,7 @@ def settle(desk: Desk, side: Side[T], stored: T, wanted: tuple[MetadataSource, b
         trusted=tuple(certificate_name(each) for each in present if each not in former),
         dropped=tuple(certificate_name(each) for each in former if each not in present),
         waiting=() if partner.metadata is None else waiting(partner.metadata),
+        settled=tuple(what for what in awaited(stored.metadata) if what not in awaited(partner.metadata)),
         warnings=merged.warnings,
         document=found,
     )

@@ -1,6 +1,6 @@
 """What of a partner's metadata may be believed: its certificates, its signature, whom it is about."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -106,10 +106,17 @@ def usable(
     return tuple(found.values()), warnings
 
 
+def awaited(source: MetadataSource | None) -> Mapping[str, str]:
+    """What waits for a person, each with what is the matter with it."""
+    if source is None:
+        return {}
+    return {
+        **{f"the certificate {c.subject} ({c.thumbprint})": "is new and not trusted" for c in source.pending},
+        **{f"the reply address {address}": "is new and not used" for address in source.pending_reply},
+        **{str(each): "is in the document and not used" for each in source.withheld},
+    }
+
+
 def waiting(source: MetadataSource) -> tuple[str, ...]:
     """What waits for a person, as sentences."""
-    return (
-        *(f"the certificate {c.subject} ({c.thumbprint}) is new and not trusted" for c in source.pending),
-        *(f"the reply address {address} is new and not used" for address in source.pending_reply),
-        *(f"{each} is in the document and not used" for each in source.withheld),
-    )
+    return tuple(f"{what} {matter}" for what, matter in awaited(source).items())

@@ -29,7 +29,7 @@ class HttpRequest(NamedTuple):
     method: str
     path: str
     headers: Mapping[str, str]
-    query: str  # as it came, without the question mark
+    query: str  # as it came, without the question mark; in ASCII
     body: bytes
     source: str  # address of the caller
     trace_id: str

@@ -35,10 +35,12 @@ from sts.protocols.token_elements import acs_token_element
 
 SIGN_IN: Final = "wsignin1.0"
 MAX_CONTEXT: Final = 2048  # bytes of a relying party's wctx
+MAX_PLAIN_CONTEXT: Final = 8192  # of one in base64url, as our own is at another sts, through two of which it passes
 MAX_TEXT: Final = 2048  # bytes of any other parameter
-MAX_STATE: Final = 16_384  # characters of our own, which holds all of them at their longest
+MAX_STATE: Final = 24_576  # characters of our own, which holds all of them at their longest
 
 _CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\ufffe\uffff]")
+_PLAIN: Final = re.compile("[A-Za-z0-9_-]*", re.ASCII)  # means nothing in HTML, XML and addresses
 _MINUTES: Final = re.compile("[0-9]{1,9}", re.ASCII)
 _IGNORED: Final = ("wreq", "wreqptr")
 _MINUTE: Final = timedelta(minutes=1)
@@ -78,12 +80,18 @@ class SignInResponse(NamedTuple):
     """An identity provider sends somebody back; the state is "" where it came without."""
 
     state: str
-    proof: TokenProof
+    wresult: str | None  # as it came; None: the sign-in came back without
     realm: str | None = None  # of the relying party, where nobody asked for it
 
     def __repr__(self) -> str:
         """What is no secret."""
-        return f"SignInResponse({self.proof!r})"
+        return f"SignInResponse({len(self.wresult or '')} characters, realm={self.realm!r})"
+
+    def proof(self) -> TokenProof:
+        """Cut the token out; raises MissingField, InvalidSignInResponse or PayloadTooLarge."""
+        if self.wresult is None:
+            raise MissingField("wresult")
+        return rstr.cut(self.wresult.encode())
 
 
 class SignOutRequest(NamedTuple):
@@ -123,12 +131,13 @@ class Told(NamedTuple):
 def parse(request: HttpRequest) -> SignInRequest | SignInResponse | SignOutRequest:
     """Read a message that a browser brings by GET or POST.
 
-    Parameters that we do not know are ignored. Raises MethodNotAllowed, PayloadTooLarge, BadRequest, NotWsFederation,
-    InvalidSignInRequest or InvalidSignInResponse (WS-Federation 1.2, 13.1 and 13.2).
+    Parameters that we do not know are ignored; what an identity provider sent is read later, by `proof`. Raises
+    MethodNotAllowed, PayloadTooLarge, BadRequest, NotWsFederation, InvalidSignInRequest or InvalidSignInResponse
+    (WS-Federation 1.2, 13.1 and 13.2).
     """
     form = _form(request)
     action = form.optional("wa")
-    if action == SIGN_IN and "wresult" in form.values:
+    if action == SIGN_IN and _is_response(form):
         return _sign_in_response(request, form)
     if action == SIGN_IN:
         try:
@@ -154,6 +163,11 @@ def _form(request: HttpRequest) -> Form:
     body = parse_form(request.body)
     both = query.values.keys() & body.values.keys()
     return Form({**query.values, **body.values}, query.repeated | body.repeated | both)
+
+
+def _is_response(form: Form) -> bool:
+    """Whether it brings a token, or comes back without: nobody begins a sign-in without saying for whom."""
+    return "wresult" in form.values or (bool(form.values.get("wctx")) and not form.values.get("wtrealm"))
 
 
 def _no_action(action: str | None, form: Form) -> str:
@@ -185,25 +199,27 @@ def _sign_in_request(form: Form) -> SignInRequest:
 
 def _sign_in_response(request: HttpRequest, form: Form) -> SignInResponse:
     """A token is never in an address: those are written down in logs and histories."""
-    if request.method != "POST":
+    if request.method != "POST" and "wresult" in form.values:
         raise InvalidSignInResponse(detail="a token came in the address")
     try:
-        state, realm, wresult = form.optional("wctx") or "", form.optional("wtrealm"), form.single("wresult")
+        state, realm = form.optional("wctx") or "", form.optional("wtrealm")
+        wresult = form.optional("wresult") or form.values.get("wresult")  # an empty one is one that cannot be read
     except BadRequest as error:
         raise InvalidSignInResponse(detail=error.message) from error
     if len(state) > MAX_STATE:
         raise InvalidSignInResponse(detail=f"wctx of {len(state)} characters")
-    return SignInResponse(state, rstr.cut(wresult.encode()), realm)
+    return SignInResponse(state, wresult, realm)
 
 
 def context_of(form: Form, name: str) -> str | None:
-    """What a relying party wants back unchanged; raises BadRequest for more than 2 kB or what XML cannot carry."""
+    """What a relying party wants back unchanged; raises BadRequest for what is too long, or what XML cannot carry."""
     context = form.optional(name)
     if context is None:
         return None
     size = len(context.encode())
-    if size > MAX_CONTEXT:
-        raise BadRequest(f"'{name}' has {size} bytes; {MAX_CONTEXT} are allowed")
+    allowed = MAX_CONTEXT if size <= MAX_CONTEXT or _PLAIN.fullmatch(context) is None else MAX_PLAIN_CONTEXT
+    if size > allowed:
+        raise BadRequest(f"'{name}' has {size} bytes; {allowed} are allowed")
     try:
         escape_attribute(context)
     except UnwritableClaim as error:

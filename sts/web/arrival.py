@@ -24,6 +24,7 @@ from sts.web.client_certificate import client_certificate
 Environ = dict[str, Any]
 UNGUARDED: Final = frozenset({"/health/live", "/health/ready", "/metrics"})  # asked by probes, by address, without TLS
 
+_ASCII: Final = 128
 _HOP: Final = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+))(?::[0-9]{1,5})?", re.ASCII)
 
 
@@ -170,12 +171,19 @@ def read_request(arrival: Arrival, environ: Environ) -> HttpRequest:
         method=arrival.method,
         path=arrival.path,
         headers=headers,
-        query=environ.get("QUERY_STRING", ""),
+        query=_query(environ.get("QUERY_STRING", "")),
         body=_body(environ),
         source=arrival.source,
         trace_id=arrival.trace_id,
         client_certificate=client_certificate(arrival.client_certificate) if arrival.client_certificate else None,
     )
+
+
+def _query(text: str) -> str:
+    """The query (PEP 3333: its octets) in ASCII: what is no ASCII is escaped, as browsers have it."""
+    if text.isascii():
+        return text
+    return "".join(chr(each) if each < _ASCII else f"%{each:02X}" for each in text.encode("latin-1", "replace"))
 
 
 def _require_plain(coding: str) -> None:

@@ -18,7 +18,7 @@ from sts.web.enrolment import enrolment
 from sts.web.metadata_exchange import is_message, metadata_exchange, refuse_message
 from sts.web.metrics import Metrics
 from sts.web.problem import problem
-from sts.web.sign_in import sign_in
+from sts.web.sign_in import METHODS, sign_in
 from sts.web.sign_in_pages import prepare_post_page, stray_page
 from sts.web.start_page import start_page
 
@@ -71,7 +71,9 @@ def _refuse_http(error: HTTPException) -> Response:
     if error.code == HTTPStatus.NOT_FOUND:
         return _refuse(NotFound("there is nothing at this address"))
     if error.code == HTTPStatus.METHOD_NOT_ALLOWED:
-        return _refuse(MethodNotAllowed(*sorted(getattr(error, "valid_methods", None) or ())))
+        route = request.path.removeprefix("/").partition("/")[2]
+        known = METHODS.get(route) or sorted(getattr(error, "valid_methods", None) or ())
+        return _refuse(MethodNotAllowed(*known))
     if error.code is None or error.code >= HTTPStatus.INTERNAL_SERVER_ERROR:
         cause = getattr(error, "original_exception", None) or error
         return _refuse(StsError("internal error", detail="".join(traceback.format_exception(cause))))

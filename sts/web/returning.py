@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 from sts.assemble import Service
 from sts.core import sign_in as steps
-from sts.core.errors import InvalidSignInRequest, MissingField
+from sts.core.errors import BadRequest, InvalidSignInRequest, InvalidState, MissingField
 from sts.core.sign_in_steps import Deliver, Returned, Unsolicited
 from sts.protocols import wsfed
 from sts.protocols.http import Answer
@@ -20,6 +20,7 @@ from sts.web.token_endpoints import Outcome
 TAKEN: Final = "sts.taken"  # where the view finds how far its request has come
 
 _MARK: Final = b"wresult="
+_NEITHER: Final = "The field 'wtrealm' of a sign-in request is missing, and the field 'wresult' of an answer to one."
 
 
 class Taken(NamedTuple):
@@ -32,10 +33,19 @@ class Taken(NamedTuple):
 def take(call: Call, message: SignInResponse) -> Deliver:
     """Take an identity provider's answer to a sign-in, or one that nobody asked for."""
     if message.state:
-        return steps.take(call.visit, Returned(message.state, message.proof), call.service.desk)
+        return _take_asked(call, message)
     if message.realm is None:
         raise InvalidSignInRequest(MissingField("wtrealm"))
     return steps.take_unsolicited(call.visit, Unsolicited(message.realm, message.proof), call.service.desk)
+
+
+def _take_asked(call: Call, message: SignInResponse) -> Deliver:
+    try:
+        return steps.take(call.visit, Returned(message.state, message.proof), call.service.desk)
+    except InvalidState as error:
+        if message.wresult is not None:
+            raise
+        raise BadRequest(_NEITHER, detail=error.detail) from error
 
 
 def keep_session(call: Call, step: Deliver, same_site: SameSite) -> None:

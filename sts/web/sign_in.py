@@ -35,9 +35,11 @@ from sts.web.cookies import SameSite
 from sts.web.returning import TAKEN, Taken, keep_session, take, token_page
 
 LONGEST_EMAIL: Final = 254  # characters (RFC 5321, 4.5.3.1.3)
+LONGEST_LINK: Final = 4096  # characters of an address that a form is turned into: any proxy takes it
 
 _REPEATED: Final = ("wa", "wtrealm", "wreply", "wctx", "wfresh", "wauth", "wct", "protocol")  # when a choice is made
-_BOTH: Final = ["GET", "POST"]
+_BOTH: Final = ("GET", "POST")
+METHODS: Final = {addresses.WS_FEDERATION: _BOTH, addresses.LOCAL_SIGN_IN: ("POST",)}  # that are answered
 
 sign_in: Final = Blueprint("sign_in", __name__)
 
@@ -76,7 +78,7 @@ def refuse_anything(error: Exception) -> Response:
     return refuse(StsError("internal error", detail="".join(traceback.format_exception(error))))
 
 
-@sign_in.route(f"/<namespace>/{addresses.WS_FEDERATION}", methods=_BOTH)
+@sign_in.route(f"/<namespace>/{addresses.WS_FEDERATION}", methods=_BOTH, provide_automatic_options=False)
 def ws_federation(namespace: str) -> Response:
     """Sign in, take an identity provider's answer, sign out."""
     taken = request.environ.pop(TAKEN, None)
@@ -94,10 +96,14 @@ def ws_federation(namespace: str) -> Response:
         call.jar.has_left()
         call = call._replace(message=call.message._replace(query=call.jar.leaving))
     message = wsfed.parse(call.message)
+    if isinstance(message, SignInRequest) and _may_withhold(call):
+        address = f"{call.here}?{urlencode(call.fields)}"
+        if len(address) <= LONGEST_LINK:
+            return _redirect(address, 303)  # without a cookie: it would take the place of one that is withheld
     return call.jar.send(_ANSWERS[type(message)](call, message))
 
 
-@sign_in.route(f"/<namespace>/{addresses.LOCAL_SIGN_IN}", methods=_BOTH)
+@sign_in.route(f"/<namespace>/{addresses.LOCAL_SIGN_IN}", methods=_BOTH, provide_automatic_options=False)
 def local(namespace: str) -> Response:
     """Sign in with the name and password of a local account."""
     call = _call(namespace)
@@ -126,6 +132,15 @@ def identity_providers(namespace: str) -> Response:
     except StsError as error:
         note_error(error)
         return response(home_realm.refuse(error, arrival.trace_id, service.clock()))
+
+
+def _may_withhold(call: Call) -> bool:
+    """Whether the browser may have a session that it withholds, as it does with Lax from forms of other sites.
+
+    With a link it brings it. Our own form, for an e-mail address, which is better not in an address, has a mark.
+    """
+    is_ours = bool(call.jar.mark) and "email" in call.fields
+    return call.message.method == "POST" and not call.jar.session and not is_ours
 
 
 def _begin(call: Call, message: SignInRequest) -> Response:
@@ -160,7 +175,11 @@ def _lead(call: Call, address: str) -> Response:
     """On to an address: by redirection after a link, by a page after a form."""
     if call.message.method == "POST":
         return pages.go_on_page(address)
-    answer = redirect(address, 302)
+    return _redirect(address, 302)
+
+
+def _redirect(address: str, status: int) -> Response:
+    answer = redirect(address, status)
     answer.headers["Cache-Control"] = "no-store"
     answer.headers["Referrer-Policy"] = "no-referrer"
     return answer

@@ -34,7 +34,15 @@ CONFIGURATION = """
 namespace: contoso
 identity_providers:
   - {{name: adfs, issuer: "https://adfs.example/", sign_in_url: "{provider}", certificates: [adfs.cer]}}
+  - {{name: local, kind: local}}
+service_identities: [{{name: ann, password: "env:ANN_PASSWORD", interactive: true}}]
 relying_parties:
+  - name: Reports
+    realm: https://reports.example/
+    reply: ["{application}"]
+    token_format: jwt
+    identity_providers: [local]
+    rule_groups: [people]
   - name: Orders
     realm: https://orders.example/
     reply: ["{application}"]
@@ -42,13 +50,19 @@ relying_parties:
     identity_providers: [adfs]
     rule_groups: [people]
 rule_groups:
-  - {{name: people, rules: [{{input: {{issuer: adfs}}}}]}}
+  - {{name: people, rules: [{{input: {{issuer: adfs}}}}, {{input: {{issuer: LOCAL AUTHORITY}}}}]}}
 """
 POSTED = (
     '<form method="post" action="{action}"><input type="hidden" name="wa" value="wsignin1.0">'
     '<input type="hidden" name="wctx" value="{state}"><input type="hidden" name="wresult" value="{wresult}"></form>'
     "<script>document.forms[0].submit()</script>"
 )
+ASKED = (
+    '<form method="post" action="{action}"><input type="hidden" name="wa" value="wsignin1.0">'
+    '<input type="hidden" name="wtrealm" value="https://reports.example/">'
+    '<textarea name="wctx">a&amp;b\n\u20ac</textarea></form><script>document.forms[0].submit()</script>'
+)
+PASSWORD = "correct horse battery staple"
 
 
 class Quiet(ThreadingHTTPServer):
@@ -68,6 +82,7 @@ class Sites:
     other_port: int
     signer: SoftwareSigner
     signed_in: int = 0  # how often somebody reached the application with a response
+    contexts: list[str] = field(default_factory=list)  # that came back with those
     cleanups: list[str] = field(default_factory=list)  # where the application was told to forget
 
     @property
@@ -94,6 +109,11 @@ class Sites:
         """Where the application sends people."""
         return f"{self.issuer}v2/wsfederation?wa={action}&wtrealm=https://orders.example/"
 
+    @property
+    def asking(self) -> str:
+        """A page of the application that sends people to sign in by a form of its own."""
+        return f"https://orders.example:{self.other_port}/asking"
+
     def answer(self, host: str, path: str) -> str:
         """The page of the identity provider or of the application."""
         asked = dict(parse_qsl(urlsplit(path).query))
@@ -110,6 +130,8 @@ class Sites:
     def _apply(self, path: str, asked: dict[str, str]) -> str:
         if asked.get("wa") == "wsignoutcleanup1.0":
             self.cleanups.append(path)
+        if path == "/asking":
+            return ASKED.format(action=f"{self.issuer}v2/wsfederation")
         return "<h1>Orders</h1>"
 
     def _token(self) -> bytes:
@@ -145,7 +167,7 @@ def _service(sites: Sites, home: Path) -> Iterator[None]:
     console, port = Console(home), str(sites.service_port)
     text = CONFIGURATION.format(provider=sites.provider, application=sites.application)
     (home / "contoso.yaml").write_text(text)
-    console.ok("apply", home / "contoso.yaml", STS_BASE_URL=sites.base_url)
+    console.ok("apply", home / "contoso.yaml", STS_BASE_URL=sites.base_url, ANN_PASSWORD=PASSWORD)
     files = ("--tls-certificate", str(home / "tls.pem"), "--tls-key", str(home / "tls.key"))
     command = [*PROGRAM, "serve", "--host", "127.0.0.1", "--port", port, "--workers", "1", *files]
     environ = console.environment(STS_BASE_URL=sites.base_url)
@@ -172,12 +194,14 @@ def _others(sites: Sites, home: Path) -> Iterator[None]:
 
         def do_POST(self) -> None:
             form = self.rfile.read(int(self.headers["Content-Length"]))
-            sites.signed_in += b"wresult=" in form
+            fields = dict(parse_qsl(form.decode()))
+            sites.signed_in += "wresult" in fields
+            sites.contexts.append(fields.get("wctx", ""))
             self._send("<h1>Orders</h1>")
 
         def _send(self, page: str) -> None:
             self.send_response(200)
-            self.send_header("Content-Type", "text/html")
+            self.send_header("Content-Type", "text/html; charset=utf-8")
             self.end_headers()
             self.wfile.write(page.encode())
 

@@ -50,3 +50,25 @@ def test_application_is_told_at_its_error_address(visitor: Visitor, demo: Demo, 
     assert visitor.heading == "Orders: not signed in"
     assert visitor.page.get_by_role("alert").inner_text().startswith("ACS")
     assert visitor.page.get_by_role("row", name="context here").is_visible()
+
+
+@pytest.mark.parametrize(
+    "details",
+    [
+        *("", "x", "[]", '"a"', "1", "null", "{}", '{"errors": null}', '{"errors": 1}', '{"errors": "ab"}'),
+        *('{"errors": [{}]}', '{"errors": [[]]}', '{"errors": [null]}', '{"errors": {"a": 1}}'),
+        *('{"errors": [], "a": "\\ud800"}', "[" * 60_000, "1" * 5_000),
+    ],
+)
+def test_error_address_of_the_application_refuses_what_no_token_service_writes(
+    visitor: Visitor, demo: Demo, details: str
+) -> None:
+    answer = visitor.context.request.post(f"{demo.orders}error", form={"ErrorDetails": details})
+    assert (answer.status, "ErrorDetails is not what the token service writes." in answer.text()) == (400, True)
+
+
+def test_error_address_of_the_application_shows_what_it_is_told(visitor: Visitor, demo: Demo) -> None:
+    details = '{"errors": [{"errorCode": "ACS20001", "errorMessage": "<b>no</b>"}], "context": null}'
+    answer = visitor.context.request.post(f"{demo.orders}error", form={"ErrorDetails": details})
+    assert (answer.status, "ACS20001: &lt;b&gt;no&lt;/b&gt;" in answer.text()) == (403, True)
+    assert visitor.context.request.post(f"{demo.sample_url}/nothing/error").status == 404

@@ -8,7 +8,7 @@ from playwright.sync_api import Browser
 
 from tests.browser.conftest import LAUNCH, Visitors
 from tests.browser.demo import Demo
-from tests.browser.sites import Sites, running_sites
+from tests.browser.sites import PASSWORD, Sites, running_sites
 from tests.browser.visitor import Visitor
 from tests.tools import require_tool
 
@@ -100,3 +100,19 @@ def test_browser_that_keeps_cookies_from_frames_keeps_the_session(ann: Visitor, 
     ann.page.frame_locator("iframe").get_by_role("heading", name="You are signed out").wait_for()
     assert sites.cleanups == []
     assert SESSION in kept(ann)
+
+
+def test_form_of_another_site_finds_the_session_of_a_local_account(visitors: Visitors, sites: Sites) -> None:
+    ann = visitors(ignore_https_errors=True)
+    sites.signed_in = 0
+    sites.contexts.clear()
+    ann.go(sites.asking)
+    ann.type("ann", PASSWORD)
+    ann.arrive(sites.application)
+    before = kept(ann)
+    assert before[SESSION] == before["__Host-sts-browser"] == (True, True, "Lax", "/", False)
+    marks = {cookie["value"] for cookie in ann.context.cookies() if cookie["name"] == "__Host-sts-browser"}
+    ann.go(sites.asking)
+    ann.arrive(sites.application)
+    assert (sites.signed_in, sites.contexts) == (2, ["a&b\r\n\u20ac"] * 2)
+    assert marks == {cookie["value"] for cookie in ann.context.cookies() if cookie["name"] == "__Host-sts-browser"}

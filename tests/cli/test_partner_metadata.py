@@ -57,6 +57,17 @@ def test_what_waits_is_told_with_exit_status_1_until_it_is_accepted(console: Con
     assert console.run("metadata", "list").exit_code == 0
 
 
+def test_what_does_not_wait_any_more_is_told(console: Console, document: Path) -> None:
+    first = document.read_bytes()
+    console.ok(*IMPORT, document, *PROVIDER, "--name", "adfs")
+    document.write_bytes(documents.adfs(Shape(signing=(FIRST, SECOND))))
+    assert console.run(*IMPORT, document, *PROVIDER).stdout == "changed identity provider adfs: waiting\n"
+    document.write_bytes(first)
+    (told,) = console.ok(*IMPORT, document, *PROVIDER).splitlines()
+    assert told.startswith("does not wait any more: the certificate CN=next")
+    assert console.ok(*IMPORT, document, *PROVIDER) == "no changes\n"
+
+
 def test_a_signed_document_brings_its_certificate_at_once(console: Console, document: Path) -> None:
     console.ok(*IMPORT, document, *PROVIDER, "--name", "adfs")
     document.write_bytes(signed(documents.adfs(Shape(signing=(FIRST, SECOND))), signer("rsa2048")))

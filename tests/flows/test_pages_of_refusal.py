@@ -65,6 +65,20 @@ def test_method_that_is_not_allowed_is_told_to_browsers_with_those_that_are(stil
     assert (answer.status_code, "GET" in answer.headers["Allow"]) == (405, True)
 
 
+@pytest.mark.parametrize(
+    ("path", "methods"), [(SIGN_IN, {"GET", "POST"}), (f"{SIGN_IN}/", {"GET", "POST"}), (f"{SIGN_IN}/local", {"POST"})]
+)
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND"])
+def test_method_at_an_address_of_sign_in_is_refused_with_those_that_are_not(
+    still_people: World, path: str, methods: set[str], method: str
+) -> None:
+    answer = asked(still_people, {"path": path, "method": method}, BROWSER)
+    if method in methods:
+        assert answer.status_code != 405
+    else:
+        assert (answer.status_code, answer.headers["Allow"]) == (405, ", ".join(sorted(methods)))
+
+
 def test_person_who_comes_by_plain_http_is_told_of_https(people: World) -> None:
     for world in lend(open_world(people.home, base_url="https://sts.example")):
         page = Page(asked(world, {"path": SIGN_IN, "base_url": "http://sts.example"}, BROWSER))

@@ -82,7 +82,8 @@ def test_encrypted_answers_are_read_by_the_primary_and_by_every_other_decryption
 
 def test_sign_in_by_post_goes_on_by_a_page_that_works_without_scripts(still_people: World) -> None:
     person = Person(still_people)
-    page = person.post(person.at(), {"wa": "wsignin1.0", "wtrealm": "https://jwt.example/"})
+    signed_in(person, "swt")
+    page = person.post(person.at(), {"wa": "wsignin1.0", "wtrealm": "https://jwt.example/", "wfresh": "0"})
     assert (page.status, page.policy["form-action"]) == (200, "'none'")
     assert page.links["Continue"].startswith("https://adfs.example/ls?wa=wsignin1.0&")
 
@@ -135,10 +136,18 @@ def test_record_of_a_sign_in_names_everybody_and_the_token(still_people: World) 
 @pytest.mark.parametrize("path", ["/v2/wsfederation", "/v2/wsfederation/", "/V2/WSFederation"])
 def test_sign_in_at_a_host_name_of_the_namespace_goes_on_at_the_issuers_address(people: World, path: str) -> None:
     people.apply("namespace: contoso\nhosts: [contoso.sts.example]")
-    query = "wa=wsignin1.0&wtrealm=https%3A%2F%2Fjwt.example%2F"
+    query = "wa=wsignin1.0&wtrealm=https%3A%2F%2Fjwt.example%2F&wctx=a%26b%2Fc+d"
     answer = people.client.get(f"{path}?{query}", base_url="http://contoso.sts.example")
     assert answer.status_code == 307
     assert answer.headers["Location"] == f"http://127.0.0.1:8000/contoso/v2/wsfederation?{query}"
+
+
+def test_octets_in_an_address_go_on_as_they_came_but_escaped(people: World) -> None:
+    people.apply("namespace: contoso\nhosts: [contoso.sts.example]")
+    for octets, escaped in ((b"\xc3\xa9t\xc3\xa9", "%C3%A9t%C3%A9"), (b"\xff%20", "%FF%20")):
+        query = {"QUERY_STRING": octets.decode("latin-1")}  # as PEP 3333 has it
+        answer = people.client.get("/v2/wsfederation", base_url="http://contoso.sts.example", environ_overrides=query)
+        assert answer.headers["Location"] == f"http://127.0.0.1:8000/contoso/v2/wsfederation?{escaped}"
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,29 @@ import pytest
 import sqlalchemy as sa
 
 from sts.store import tables
-from tests.flows.people import Person
-from tests.flows.signing_in import ADFS, signed_in
+from tests.flows.people import WSSE, Person
+from tests.flows.signing_in import ADFS, ADFS_CONFIGURATION, signed_in
 from tests.flows.test_database_away import database_away
 from tests.flows.world import World
+from tests.protocols.wresults import adfs as response
+from tests.threats.test_wresult import REFUSED as UNREAD
 
 FORGED = ADFS.sending(issuer="https://somebody-else.example/")
+UNREADABLE = {
+    "a fault of SOAP": UNREAD["a fault"][0],
+    "nothing": "",
+    "no XML": "no token today",
+    "no token": UNREAD["no token"][0],
+    "two assertions": UNREAD["D04"][0],
+    "an identifier twice": UNREAD["D14-Id"][0],
+    "a comment": UNREAD["D16"][0],
+    "a processing instruction": UNREAD["D17"][0],
+    "a DTD": UNREAD["X06"][0],
+    "CDATA": UNREAD["X18"][0],
+    "65 namespaces": UNREAD["X24"][0],
+    "a binary token": response(f'<wsse:BinarySecurityToken xmlns:wsse="{WSSE}">ZS5lLmU=</wsse:BinarySecurityToken>'),
+    "an assertion without a response": UNREAD["bare assertion"][0],
+}
 
 
 def test_unknown_realm_is_told_with_code_and_trace(still_people: World) -> None:
@@ -61,6 +78,78 @@ def test_error_address_gets_the_details_by_post(still_people: World) -> None:
         "identityProvider": "adfs",
         "timeStamp": "2026-06-01 12:00:00Z",
     }
+
+
+@pytest.mark.parametrize("octets", [b"\xff", b"\xe9t\xe9", b"\xed\xa0\x80"])
+def test_address_that_is_not_utf_8_is_refused(still_people: World, octets: bytes) -> None:
+    """The real server refuses it by itself."""
+    person = Person(still_people)
+    query = person.at(wa="wsignin1.0", wtrealm="https://jwt.example/").partition("?")[2] + "&wctx="
+    answer = person.client.get(person.at(), environ_overrides={"QUERY_STRING": query + octets.decode("latin-1")})
+    assert (answer.status_code, "the form is not UTF-8" in answer.text) == (400, True)
+
+
+@pytest.mark.parametrize("document", UNREADABLE.values(), ids=UNREADABLE)
+def test_answer_that_cannot_be_read_is_told_and_ends_the_sign_in_too(still_people: World, document: str) -> None:
+    person = Person(still_people)
+    state = ADFS.asked_by(person.sign_in("told", wctx="c"))
+    page = person.bring(state, document)
+    assert (page.status, page.action) == (400, "https://told.example/error")
+    told = json.loads(page.fields["ErrorDetails"])
+    assert [line["errorCode"] for line in told["errors"]] == ["ACS20001"]
+    assert told["context"] == "c"
+    assert still_people.records()[-1]["provider"] == "adfs"
+    assert person.bring(state, ADFS.answer(still_people)).status == 400
+    assert "is over already" in still_people.records()[-1]["detail"]
+
+
+@pytest.mark.parametrize("document", UNREADABLE.values(), ids=UNREADABLE)
+def test_answer_of_another_browser_is_not_read(still_people: World, document: str) -> None:
+    person = Person(still_people)
+    state = ADFS.asked_by(person.sign_in("told"))
+    assert Person(still_people).bring(state, document).action == ""
+    assert "the answer came from" in still_people.records()[-1]["detail"]
+    assert person.bring(state, ADFS.answer(still_people)).status == 200
+
+
+def test_answer_that_nobody_asked_for_and_that_cannot_be_read_is_told(people: World) -> None:
+    fields = {"wa": "wsignin1.0", "wtrealm": "https://told.example/", "wresult": UNREADABLE["two assertions"]}
+    person = Person(people)
+    assert person.post(person.at(), fields).action == "", "nobody may send such"
+    assert "without state" in people.records()[-1]["detail"]
+    people.apply(f"namespace: contoso\nidentity_providers: [{{{ADFS_CONFIGURATION}, unsolicited: true}}]")
+    page = person.post(person.at(), fields)
+    assert (page.status, page.action) == (400, "https://told.example/error")
+    assert "assertion count: 2" in people.records()[-1]["detail"]
+
+
+BY = pytest.mark.parametrize("by", ["get", "post"])
+
+
+@BY
+@pytest.mark.parametrize("more", [{}, {"wtrealm": ""}], ids=["none", "and an empty realm"])
+def test_answer_without_a_token_says_so_and_ends_the_sign_in(people: World, by: str, more: dict[str, str]) -> None:
+    person = Person(people)
+    state = ADFS.asked_by(person.sign_in("told"))
+    fields = {"wa": "wsignin1.0", "wctx": state, **more}
+    page = person.get(person.at(**fields)) if by == "get" else person.post(person.at(), {**fields})
+    assert (page.status, page.action) == (400, "https://told.example/error")
+    (line,) = json.loads(page.fields["ErrorDetails"])["errors"]
+    assert line == {"errorCode": "ACS90011", "errorMessage": "The required field 'wresult' is missing."}
+    assert person.bring(state, ADFS.answer(people)).status == 400
+    assert "is over already" in people.records()[-1]["detail"]
+
+
+@BY
+def test_message_with_a_context_alone_says_what_is_missing(still_people: World, by: str) -> None:
+    person = Person(still_people)
+    state = ADFS.asked_by(Person(still_people).sign_in("told"))
+    for context in ("an application's own", state):
+        fields = {"wa": "wsignin1.0", "wctx": context}
+        page = person.get(person.at(**fields)) if by == "get" else person.post(person.at(), {**fields})
+        assert (page.status, page.action) == (400, "")
+        assert "'wtrealm'" in page.text
+        assert "'wresult'" in page.text
 
 
 def test_wrong_reply_is_never_told_to_the_error_address(still_people: World) -> None:

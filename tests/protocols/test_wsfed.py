@@ -20,6 +20,7 @@ from sts.core.errors import (
     InvalidToken,
     IssuingFailed,
     MethodNotAllowed,
+    MissingField,
     NoSigningCertificate,
     NotWsFederation,
     RelyingPartyNotFound,
@@ -158,8 +159,20 @@ def test_sign_out_is_read(kind: SignOutKind) -> None:
 
 def test_sign_in_response_is_read() -> None:
     response = wsfed.parse(post({"wa": "wsignin1.0", "wresult": WRESULT, "wctx": "sealed-state"}))
-    assert response == SignInResponse("sealed-state", rstr.cut(WRESULT.encode()))
+    assert response == SignInResponse("sealed-state", WRESULT)
+    assert isinstance(response, SignInResponse)
+    assert response.proof() == rstr.cut(WRESULT.encode())
     assert "Assertion" not in repr(response)
+    assert "sealed-state" not in repr(response)
+
+
+@pytest.mark.parametrize("fields", [{"wctx": "c"}, {"wctx": "c", "wtrealm": ""}])
+def test_sign_in_that_comes_back_without_a_token_is_a_response(fields: Mapping[str, str]) -> None:
+    response = wsfed.parse(post({"wa": "wsignin1.0", **fields}))
+    assert response == SignInResponse("c", None)
+    assert isinstance(response, SignInResponse)
+    with pytest.raises(MissingField, match="'wresult' is missing"):
+        response.proof()
 
 
 def test_unsolicited_response_has_no_state() -> None:
@@ -171,6 +184,13 @@ def test_unsolicited_response_has_no_state() -> None:
     assert (response.state, response.realm) == ("", REALM)
 
 
+def read(request: HttpRequest) -> None:
+    """Read a response with the token in it."""
+    response = wsfed.parse(request)
+    assert isinstance(response, SignInResponse)
+    response.proof()
+
+
 @pytest.mark.parametrize(
     "request_",
     [
@@ -178,7 +198,7 @@ def test_unsolicited_response_has_no_state() -> None:
         post({"wa": "wsignin1.0"})._replace(query=urlencode({"wresult": WRESULT})),
         post({"wa": "wsignin1.0", "wresult": ""}),
         post({"wa": "wsignin1.0", "wresult": "eyJhbGciOiJub25lIn0.e30."}),
-        post({"wa": "wsignin1.0", "wresult": WRESULT, "wctx": "x" * 16_385}),
+        post({"wa": "wsignin1.0", "wresult": WRESULT, "wctx": "x" * 24_577}),
         post(urlencode([("wa", "wsignin1.0"), ("wresult", WRESULT), ("wresult", WRESULT)]).encode()),
         post(urlencode([*UNSOLICITED, ("wtrealm", "https://other.example/")]).encode()),
         post(dict(UNSOLICITED))._replace(query=urlencode({"wtrealm": REALM})),
@@ -192,7 +212,7 @@ def test_unsolicited_response_has_no_state() -> None:
 )
 def test_sign_in_response_that_cannot_be_read_has_one_answer(request_: HttpRequest) -> None:
     with pytest.raises(InvalidSignInResponse) as refused:
-        wsfed.parse(request_)
+        read(request_)
     assert refused.value.codes == "ACS20001: There was an error processing a WS-Federation sign-in response."
 
 

@@ -18,9 +18,14 @@ DEAREST = [
     "\U0001f600",
 ]  # what takes the most room in a state, by one writing or another
 
+PLAIN = "Az09_-"  # what a state of another sts is made of
+
 
 @pytest.mark.parametrize("character", DEAREST)
-def test_w09_sign_in_that_was_begun_with_the_longest_of_everything_can_be_ended(people: World, character: str) -> None:
+@pytest.mark.parametrize("is_plain", [False, True], ids=["any context", "a context of base64url"])
+def test_w09_sign_in_that_was_begun_with_the_longest_of_everything_can_be_ended(
+    people: World, character: str, is_plain: bool
+) -> None:
     reply = f"https://jwt.example/{'r' * 2028}"
     party = f'name: jwt, realm: "https://jwt.example/", token_format: jwt, reply: ["{reply}"]'
     people.apply(
@@ -28,7 +33,7 @@ def test_w09_sign_in_that_was_begun_with_the_longest_of_everything_can_be_ended(
     )
     realm = "https://jwt.example/"
     realm += character * ((2048 - len(realm)) // len(character.encode()))
-    context = character * (2048 // len(character.encode()))
+    context = (PLAIN * 8192)[:8192] if is_plain else character * (2048 // len(character.encode()))
     asked = {"wa": "wsignin1.0", "wtrealm": realm, "wctx": context, "wreply": reply, "wfresh": "999999999"}
     person = Person(people)
     state = ADFS.asked_by(person.get(person.at(**asked)))

@@ -48,11 +48,10 @@ BY = pytest.mark.parametrize("by", ["get", "post"])
 
 
 def asking(person: Person, by: str, **fields: str) -> Callable[[], TestResponse]:
-    """A sign-in request for later, by a link or a form."""
+    """A sign-in request for later, by a link or a form, with which the browser brings some session."""
     wanted = {"wa": "wsignin1.0", "wtrealm": "https://jwt.example/", **fields}
-    if by == "get":
-        return lambda: person.get(person.at(**wanted)).answer
-    return lambda: person.post(person.at(), wanted).answer
+    person.client.set_cookie("sts-session-contoso", "of another time", domain="127.0.0.1")
+    return lambda: (person.get(person.at(**wanted)) if by == "get" else person.post(person.at(), wanted)).answer
 
 
 def bringing(person: Person, state: str, wresult: str) -> Callable[[], TestResponse]:
@@ -88,7 +87,8 @@ def test_reply_that_is_not_registered_byte_for_byte_is_refused(still_people: Wor
         pytest.param({"wtrealm": "https://nobody.example/"}, id="W08-unknown"),
         pytest.param({"wtrealm": "https://jwt.example"}, id="W08-without slash"),
         pytest.param({"wctx": "x" * 100_000}, id="W09-100 kB"),
-        pytest.param({"wctx": "x" * 2049}, id="W09-boundary"),
+        *(pytest.param({"wctx": each + "x" * 2048}, id=f"W09-boundary, {each!r}") for each in '=/+. &<"\u0660\n'),
+        pytest.param({"wctx": "x" * 8193}, id="W09-boundary of base64url"),
     ],
 )
 def test_request_that_names_nobody_or_too_much_is_refused(still_people: World, fields: dict[str, str], by: str) -> None:
