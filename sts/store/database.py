@@ -17,7 +17,7 @@ from sts.core.errors import StoreUnavailable
 from sts.store.changes import Change, ChangeFeed
 from sts.store.driver import KeptConnection, by_the_driver
 from sts.store.forks import close_before_fork, leave_to_parent, tell_of_forks
-from sts.store.prepared import DriverConnection, run_driver_sql
+from sts.store.prepared import Driven, DriverConnection, run_driver_sql
 from sts.store.unavailability import unavailability_refused
 
 _BUSY_TIMEOUT: Final = 10_000  # milliseconds
@@ -84,6 +84,16 @@ class Database:
         """Open a transaction that sees one consistent state."""
         with unavailability_refused(), self._readers.connect() as connection, connection.begin():
             yield connection
+
+    @contextmanager
+    def looking(self) -> Iterator[Driven]:
+        """Open a connection for prepared statements that read, of which each may see another state."""
+        if self._deferring is None:
+            with self.reading() as connection:
+                yield connection
+        else:
+            with self._deferring.look() as looking:
+                yield looking
 
     @contextmanager
     def recording(self) -> Iterator[Connection]:

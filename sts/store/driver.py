@@ -60,6 +60,10 @@ class KeptConnection:
         """A transaction beside which nobody else writes."""
         return _Transaction(self)
 
+    def look(self) -> AbstractContextManager[DriverConnection]:
+        """Statements that only read, each by itself: it sees what is committed when it begins."""
+        return _Look(self)
+
     @property
     def dialect(self) -> Dialect:
         """The kind of database."""
@@ -105,8 +109,11 @@ class KeptConnection:
             kept.close()
 
 
-class _Transaction(AbstractContextManager[DriverConnection]):
-    """One transaction: committed, or rolled back for an error."""
+class _Look(AbstractContextManager[DriverConnection]):
+    """A connection, in no transaction of several statements."""
+
+    _first: str | None = None
+    _last: str | None = None
 
     def __init__(self, owner: KeptConnection) -> None:
         self._owner = owner
@@ -116,7 +123,8 @@ class _Transaction(AbstractContextManager[DriverConnection]):
         try:
             self._connection = connection = self._owner.take()
             driver: Any = connection.driver_connection
-            driver.execute(_BEGIN)
+            if self._first is not None:
+                driver.execute(self._first)
         except Exception as error:
             self._abandon()
             raise self._refusal(error) from error
@@ -129,7 +137,8 @@ class _Transaction(AbstractContextManager[DriverConnection]):
         if error is None and connection is not None:
             driver: Any = connection.driver_connection
             try:
-                driver.execute(_COMMIT)
+                if self._last is not None:
+                    driver.execute(self._last)
             except Exception as failure:
                 self._abandon()
                 raise self._refusal(failure) from failure
@@ -149,3 +158,10 @@ class _Transaction(AbstractContextManager[DriverConnection]):
     def _refusal(self, error: Exception) -> Exception:
         driver: Any = self._owner.dialect.dbapi
         return unavailable(error) if isinstance(error, driver.Error) else refusal_of(error)
+
+
+class _Transaction(_Look):
+    """One transaction: committed, or rolled back for an error."""
+
+    _first = _BEGIN
+    _last = _COMMIT

@@ -92,7 +92,7 @@ class FailureCounters:
         for number, counter in enumerate(counters):
             wanted |= {f"in_{number}": counter.namespace_id, f"name_{number}": counter.name}
             wanted[f"source_{number}"] = counter.source
-        with self._database.reading() as connection:
+        with self._database.looking() as connection:
             reached = [row[0] for row in self._full.rows(connection, **wanted)]
             if reached == [_BY_NAME] and self._known.ends(connection, namespace, name, network_of(source)) > at:
                 return

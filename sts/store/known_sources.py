@@ -38,7 +38,7 @@ class KnownSources:
         them are of the last day.
         """
         recent = now + KEPT - RENEWED
-        with self._database.reading() as connection:
+        with self._database.looking() as connection:
             ends = self.ends(connection, namespace, name, network)
         if ends > seconds(recent):
             return

@@ -103,7 +103,7 @@ def record_sign_in(connection: Driven, namespace: Namespace, nonce: str, expires
     return _INSERT.count(connection, **_row(namespace, _SIGN_INS, nonce, expires_at)) == 1
 
 
-def knows_sign_in(connection: sa.Connection, namespace: Namespace, nonce: str) -> bool:
+def knows_sign_in(connection: Driven, namespace: Namespace, nonce: str) -> bool:
     """Answer whether it is on record that a sign-in is over."""
     return bool(_KNOWN_SIGN_IN.rows(connection, wanted_in=namespace.id, wanted=nonce))
 

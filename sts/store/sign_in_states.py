@@ -51,7 +51,7 @@ class SqlSignInStates:
 
     def require_unused(self, namespace: Namespace, pending: PendingSignIn) -> None:
         """Return if the sign-in is not over; raises InvalidState, StoreUnavailable."""
-        with self._database.reading() as connection:
+        with self._database.looking() as connection:
             if replay.knows_sign_in(connection, namespace, pending.nonce):
                 raise over(pending)
 

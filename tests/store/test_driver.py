@@ -71,6 +71,21 @@ def test_an_error_of_the_driver_says_that_the_database_does_not_answer(kept: Kep
     assert written(kept) == [1]
 
 
+def test_a_look_sees_what_others_committed_since_and_keeps_nobody_waiting(kept: KeptConnection) -> None:
+    with kept.look() as connection:
+        assert connection.connection.execute(WRITTEN).fetchall() == []
+        write(kept, 1)
+        assert connection.connection.execute(WRITTEN).fetchall() == [(1,)]
+        assert not connection.connection.in_transaction
+
+
+def test_a_look_that_fails_says_that_the_database_does_not_answer(kept: KeptConnection) -> None:
+    with pytest.raises(StoreUnavailable, match="does not answer"), kept.look() as connection:
+        connection.connection.execute("SELECT 1 FROM nowhere")
+    with kept.look() as connection:
+        assert connection.connection.execute(WRITTEN).fetchall() == []
+
+
 def test_whoever_finds_it_taken_has_another_and_waits_for_his_turn(kept: KeptConnection) -> None:
     with kept.transaction() as connection:
         connection.connection.execute("INSERT INTO used VALUES (1)")
