@@ -150,6 +150,10 @@ class Claimed(NamedTuple):
     read: Callable[[Trusted, datetime], VerifiedToken]  # verifies that token, as its format's reader does; once
     encrypted: bool = False
 
+    def __repr__(self) -> str:
+        """Without the token."""
+        return f"Claimed({self.format!r}, {self.issuer!r}, {self.audiences!r}, encrypted={self.encrypted})"
+
 
 @dataclass(frozen=True, slots=True)
 class TokenView:

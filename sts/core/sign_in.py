@@ -15,6 +15,7 @@ from sts.core.errors import (
     InvalidState,
     IssuingFailed,
     NamespaceNotFound,
+    ReplayedToken,
     StoreUnavailable,
     StsError,
     TooManyRequests,
@@ -161,9 +162,12 @@ def take(visit: Visit, returned: Returned, desk: Desk) -> Deliver:
             return _completed(visit, pending, proof, desk)
         except (InvalidState, StoreUnavailable, NamespaceNotFound):  # it is over already, or nothing can be on record
             raise
-        except StsError:
-            with suppress(InvalidState):  # it is over since
+        except ReplayedToken:
+            with suppress(InvalidState):  # which is on record with it
                 desk.states.use(visit.namespace, pending)
+            raise
+        except StsError:
+            desk.states.use(visit.namespace, pending)  # or it was over before
             raise
 
 

@@ -24,6 +24,7 @@ _CLOCK_DOUBTED: Final = "clock-doubted"
 _LOST_USES: Final = "lost-uses"
 _LOST_DATED_USES: Final = "lost-dated-uses"
 _VALUE: Final = sa.select(_TABLE.c.value).where(_TABLE.c.name == sa.bindparam("wanted"))
+_HELD_VALUE: Final = _VALUE.with_for_update()
 _MARKS: Final = (_REPLAY_HORIZON, _LOST_USES, _LOST_DATED_USES)
 
 
@@ -166,9 +167,11 @@ def _at(value: bytes) -> datetime:
 
 
 def raise_replay_horizon(connection: sa.Connection, horizon: datetime) -> None:
-    """Store a later replay horizon; an earlier one changes nothing."""
-    known = replay_horizon(connection)
-    if known is None or known < horizon:
+    """Store a later replay horizon; an earlier one changes nothing, whoever else raises it meanwhile."""
+    first = upsert.insert(connection, _TABLE).values(name=_REPLAY_HORIZON, value=_written(horizon))
+    connection.execute(first.on_conflict_do_nothing())  # so that there is one to hold
+    known = _at(connection.execute(_HELD_VALUE, {"wanted": _REPLAY_HORIZON}).scalar_one())
+    if known < horizon:
         _save_instant(connection, _REPLAY_HORIZON, horizon)
 
 
@@ -210,7 +213,11 @@ def _instant(connection: sa.Connection, name: str) -> datetime | None:
 
 
 def _save_instant(connection: sa.Connection, name: str, value: datetime) -> None:
-    _save(connection, name, b"%d" % int(value.timestamp()))
+    _save(connection, name, _written(value))
+
+
+def _written(value: datetime) -> bytes:
+    return b"%d" % int(value.timestamp())
 
 
 def _value(connection: sa.Connection, name: str) -> bytes | None:

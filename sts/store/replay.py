@@ -1,6 +1,6 @@
 """What may be used once, in every process (core.ports.ReplayCache)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import Final
@@ -28,9 +28,10 @@ _KNOWN_SIGN_IN: Final = Prepared(
     )
 )
 _INSERT: Final = Prepared(lambda connection: upsert.insert(connection, _TABLE).on_conflict_do_nothing())
-_INSERT_AND_TELL: Final = Prepared(  # of the uses that are on record besides
+_INSERT_AND_TELL: Final = Prepared(
     lambda connection: upsert.insert(connection, _TABLE).on_conflict_do_nothing().returning(*installation.use_marks())
 )
+_TELL: Final = Prepared(lambda connection: sa.select(*installation.use_marks()))
 
 
 class SqlReplayCache:
@@ -74,10 +75,10 @@ def record(connection: Driven, namespace: Namespace, used: TokenUse) -> Replayed
     """Record the use of a token, and answer why it must be taken for another than the first."""
     issuer, token_id, expires_at = bounded(used.issuer), bounded(used.token_id), used.expires_at.replace(microsecond=0)
     token = f"token {token_id} of {issuer}"
-    told = _INSERT_AND_TELL.rows(connection, **_row(namespace, issuer, token_id, expires_at))
-    if not told:
+    marks = _insert_and_tell(connection, _row(namespace, issuer, token_id, expires_at))
+    if marks is None:
         return ReplayedToken("The token was used before.", detail=token, decrypted_by=used.decrypted_by)
-    known = installation.known_uses(*(None if mark is None else bytes(mark) for mark in told[0]))
+    known = installation.known_uses(*(None if mark is None else bytes(mark) for mark in marks))
     if known.purged is not None and expires_at <= known.purged:
         detail = f"{token} expires at {expires_at:%FT%TZ}, and uses are on record only after {known.purged:%FT%TZ}"
     elif known.lost is not None and known.lost.may_hold(used):
@@ -91,6 +92,17 @@ def record(connection: Driven, namespace: Namespace, used: TokenUse) -> Replayed
     else:
         return None
     return ReplayedToken("The token may have been used before.", detail=detail, decrypted_by=used.decrypted_by)
+
+
+def _insert_and_tell(connection: Driven, row: Mapping[str, int | str]) -> Sequence[bytes | None] | None:
+    """Record a use, and answer what is known to be missing among those on record; None: it is there already.
+
+    On SQLite nobody else writes meanwhile. Elsewhere a statement sees what was there when it began, and by its end this
+    one may have waited for whoever purged the same use.
+    """
+    if connection.dialect.name == "sqlite":
+        return next(iter(_INSERT_AND_TELL.rows(connection, **row)), None)
+    return _TELL.rows(connection)[0] if _INSERT.count(connection, **row) else None
 
 
 def _place(used: TokenUse) -> tuple[str, str]:

@@ -112,6 +112,16 @@ def test_answer_of_another_browser_is_not_read(still_people: World, document: st
     assert person.bring(state, ADFS.answer(still_people)).status == 200
 
 
+@pytest.mark.parametrize("wresult", ["garbage", ""])
+def test_sign_in_that_is_over_is_not_told_to_have_failed(people: World, wresult: str) -> None:
+    person = Person(people)
+    state = ADFS.asked_by(person.sign_in("told"))
+    assert person.bring(state, ADFS.answer(people)).status == 200
+    page = person.bring(state, wresult)
+    assert (page.status, page.action) == (400, "")
+    assert "is over already" in people.records()[-1]["detail"]
+
+
 def test_answer_that_nobody_asked_for_and_that_cannot_be_read_is_told(people: World) -> None:
     fields = {"wa": "wsignin1.0", "wtrealm": "https://told.example/", "wresult": UNREADABLE["two assertions"]}
     person = Person(people)

@@ -46,6 +46,14 @@ def test_what_was_looked_at_is_read_as_the_reader_reads_it(token_format: TokenFo
     assert module.claimed(token).read(trusted, NOW) == module.read(token, trusted, NOW)
 
 
+@EVERY_FORMAT
+def test_a_look_shows_nothing_of_the_token(token_format: TokenFormat) -> None:
+    token = token_of(token_format)
+    shown = repr(WRITERS[token_format][0].claimed(token))
+    assert ISSUER in shown
+    assert token[-40:].decode() not in shown
+
+
 REFUSALS: dict[str, tuple[Callable[[Trusted], Trusted], type[InvalidToken]]] = {
     "another issuer": (lambda trusted: replace(trusted, issuer="https://other.example/"), InvalidToken),
     "another audience": (lambda trusted: replace(trusted, audience="https://other.example/"), InvalidAudience),
