@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple, TypeVar
 
-from sts.core.claims import LOCAL_AUTHORITY, NAME_IDENTIFIER, RESERVED_TYPES
+from sts.core.claims import LOCAL_AUTHORITY, NAME_IDENTIFIER, is_reserved
 from sts.core.decryption import after_opening, opened, within_budget
 from sts.core.errors import InvalidEncryptedToken, InvalidToken
 from sts.core.exchange import (
@@ -156,7 +156,7 @@ def _spelt(issuer: str) -> str:
 
 def _claims(token: VerifiedToken, provider: IdentityProvider) -> tuple[Claim, ...]:
     """Each claim once, under the name that rules know; what has a token's own names is left out."""
-    told = (Claim(c.type, c.value, provider.name) for c in token.claims if c.type.lower() not in RESERVED_TYPES)
+    told = (Claim(c.type, c.value, provider.name) for c in token.claims if not is_reserved(c.type))
     return tuple(dict.fromkeys(told))
 
 

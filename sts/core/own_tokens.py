@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
-from sts.core.claims import IDENTITY_PROVIDER, LOCAL_AUTHORITY, NAME_IDENTIFIER, RESERVED_TYPES
+from sts.core.claims import IDENTITY_PROVIDER, LOCAL_AUTHORITY, NAME_IDENTIFIER, is_reserved
 from sts.core.credentials import signing_members
 from sts.core.errors import BadRequest, InvalidToken, KeyUnreadable
 from sts.core.exchange import (
@@ -91,7 +91,7 @@ def read_own(proof: TokenProof, claimed: Claimed, call: Call) -> OwnToken:
     token = claimed.read(trusted, alive)
     if token.audience is None or token.expires_at is None:
         raise _refused("it names no audience or no end, as every token of ours does")
-    claims = tuple(claim for claim in token.claims if claim.type.lower() not in RESERVED_TYPES)
+    claims = tuple(claim for claim in token.claims if not is_reserved(claim.type))
     return OwnToken(token, view.format, token.audience, token.expires_at, claims)
 
 

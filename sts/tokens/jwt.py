@@ -17,7 +17,7 @@ from typing import Final
 
 import jwt
 
-from sts.core.claims import JWT_NAMES, NAME_IDENTIFIER
+from sts.core.claims import JWT_NAMES, LONG_NAMES, NAME_IDENTIFIER, names_actor
 from sts.core.errors import InvalidAudience, InvalidCertificate, InvalidJwtToken, InvalidSignature, UnwritableClaim
 from sts.core.exchange import Claimed, TokenDescriptor, TokenView, Trusted, VerificationKey, VerifiedToken
 from sts.core.model import Claim, Kind, SignatureAlgorithm, TokenFormat, Use
@@ -33,7 +33,6 @@ MAX_CANDIDATES: Final = 8
 KEY_BYTES: Final = 32
 
 _ACCESS_TOKEN = "at+jwt"
-_LONG_NAMES = {short: long for long, short in JWT_NAMES.items()}
 _QUOTED_NAMES = {long: _quote(short) for long, short in JWT_NAMES.items()}
 _PS256 = "PS256"  # RFC 7518, 3.5
 _ALGORITHMS = {algorithm.value: algorithm for algorithm in SignatureAlgorithm} | {_PS256: SignatureAlgorithm.RS256}
@@ -161,7 +160,9 @@ def _own_name(claim_type: str, descriptor: TokenDescriptor) -> str:
     """The JSON name of a claim type that is none of the well-known ones."""
     if claim_type in _NEVER_CLAIMS or (claim_type == "client_id" and descriptor.jwt_type == _ACCESS_TOKEN):
         raise UnwritableClaim(f"The claim type {claim_type!a} is a registered name of JSON web tokens.")
-    long = _LONG_NAMES.get(claim_type)
+    if names_actor(claim_type):
+        raise UnwritableClaim(f"The claim type {claim_type!a} is the service's own: it says who acts for the subject.")
+    long = LONG_NAMES.get(claim_type)
     if long is not None and any(claim.type == long for claim in descriptor.claims):
         raise UnwritableClaim(f"The claim types {claim_type!a} and {long!a} share a name in JSON web tokens.")
     return _quote(claim_type)
@@ -316,7 +317,7 @@ def _claims(members: Mapping[str, object], issuer: str) -> Iterator[Claim]:
     for name, value in members.items():
         if name not in _REGISTERED:
             values = value if isinstance(value, list) else [value]
-            claim_type = _LONG_NAMES.get(name, name)
+            claim_type = LONG_NAMES.get(name, name)
             yield from (Claim(claim_type, _text(one), issuer) for one in values if one is not None)
 
 
