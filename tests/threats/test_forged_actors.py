@@ -10,7 +10,7 @@ import pytest
 from werkzeug.test import TestResponse
 
 from sts.core.claims import ACTOR
-from sts.core.exchange import Actor
+from sts.core.exchange import Actor, TokenDescriptor
 from sts.core.model import TokenFormat
 from sts.core.uris import JWT_TOKEN
 from tests.core.test_acceptance import MODULES, said
@@ -37,10 +37,10 @@ def service(shared_world: World) -> World:
     return furnished(shared_world)
 
 
-def token(service: World, token_format: TokenFormat, *actors: Actor) -> bytes:
+def described(service: World, *actors: Actor) -> TokenDescriptor:
     """What the identity provider says of alice, for whom somebody acts."""
     now = service.now
-    told = said(
+    return said(
         id=f"{next(_numbers):032x}",
         audience=NAMESPACE,
         issued_at=now,
@@ -49,6 +49,11 @@ def token(service: World, token_format: TokenFormat, *actors: Actor) -> bytes:
         authenticated_at=now,
         actors=actors,
     )
+
+
+def token(service: World, token_format: TokenFormat, *actors: Actor) -> bytes:
+    """The same as a token."""
+    told = described(service, *actors)
     written: bytes = MODULES[token_format].write(told, signer("rsa2048", "idp"))
     return written
 
@@ -57,11 +62,11 @@ def element(presented: bytes) -> str:
     return presented.decode() if presented.startswith(b"<") else binary_token(presented, JWT_TOKEN)
 
 
-def by_oauth(service: World, presented: bytes) -> TestResponse:
+def by_oauth(service: World, presented: bytes, realm: str = REALM) -> TestResponse:
     """Exchange a token at oauth2/token."""
     grant = "saml2-bearer" if presented.startswith(b"<") else "jwt-bearer"
     assertion = encoded(presented) if presented.startswith(b"<") else presented.decode()
-    form = {"grant_type": f"urn:ietf:params:oauth:grant-type:{grant}", "assertion": assertion, "resource": REALM}
+    form = {"grant_type": f"urn:ietf:params:oauth:grant-type:{grant}", "assertion": assertion, "resource": realm}
     return send(service, "/contoso/oauth2/token", form)
 
 
