@@ -29,6 +29,8 @@ JWT_NAMES: Final[Mapping[str, str]] = {  # what JSON web tokens call them, as th
     UPN: "upn",
     IDENTITY_PROVIDER: "identityprovider",
 }
+# In the JSON web token of ours: which short names stand there for themselves, as the claim types that they are.
+LITERAL_NAMES: Final = "literal_names"
 LONG_NAMES: Final[Mapping[str, str]] = {short: long for long, short in JWT_NAMES.items()}
 
 # By which claims would say who acts for a subject: that is the service's alone to say. As `actort`, readers on .NET
@@ -41,6 +43,7 @@ _RESERVED_TYPES: Final = _ACTOR_TYPES | {
     *("issuer", "audience", "expireson", "hmacsha256"),
     *("iss", "sub", "aud", "exp", "nbf", "iat", "jti"),
     *("act", "cnf"),
+    LITERAL_NAMES,
 }
 
 MAX_INPUT_CLAIMS: Final = 80
