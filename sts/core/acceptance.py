@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple, TypeVar
 
-from sts.core.claims import LOCAL_AUTHORITY, NAME_IDENTIFIER, RESERVED_TYPES
+from sts.core.claims import LOCAL_AUTHORITY, NAME_IDENTIFIER, is_reserved
 from sts.core.decryption import after_opening, opened, within_budget
 from sts.core.errors import InvalidEncryptedToken, InvalidToken
 from sts.core.exchange import (
@@ -22,6 +22,7 @@ from sts.core.parts import Parts
 from sts.core.presented import SKEW, Presented
 from sts.core.rules import refuse_excess
 from sts.core.uris import AuthenticationMethod, authentication_method
+from sts.core.vouchers import spelt
 
 T = TypeVar("T")
 
@@ -141,22 +142,18 @@ def _require_own_actors(token: VerifiedToken, case: Case, parts: Parts) -> None:
         return
     namespace, provider = case.presented.namespace, case.provider
     others = [known for known in parts.directory.identity_providers(namespace) if known.name != provider.name]
-    taken = {_spelt(name) for known in others for name in (known.name, known.issuer) if name}
-    taken = taken - {_spelt(token.issuer)} | {_spelt(namespace.issuer), _spelt(LOCAL_AUTHORITY)}
+    ours = {spelt(namespace.issuer), spelt(LOCAL_AUTHORITY)}
+    theirs = {spelt(name) for known in others for name in (known.name, known.issuer) if name}
     for actor in token.actors:
-        if _spelt(actor.identity_provider) in taken:
+        is_its_own = actor.identity_provider in (token.issuer, provider.name)
+        if spelt(actor.identity_provider) in (ours if is_its_own else ours | theirs):
             told = f"names an actor of '{actor.identity_provider[:200]}', who vouches for its own (actor)"
             raise InvalidToken("The token is not valid.", detail=f"identity provider '{provider.name}' {told}")
 
 
-def _spelt(issuer: str) -> str:
-    """An issuer as careless readers compare it."""
-    return issuer.strip().rstrip("/").casefold()
-
-
 def _claims(token: VerifiedToken, provider: IdentityProvider) -> tuple[Claim, ...]:
     """Each claim once, under the name that rules know; what has a token's own names is left out."""
-    told = (Claim(c.type, c.value, provider.name) for c in token.claims if c.type.lower() not in RESERVED_TYPES)
+    told = (Claim(c.type, c.value, provider.name) for c in token.claims if not is_reserved(c.type))
     return tuple(dict.fromkeys(told))
 
 

@@ -29,16 +29,36 @@ JWT_NAMES: Final[Mapping[str, str]] = {  # what JSON web tokens call them, as th
     UPN: "upn",
     IDENTITY_PROVIDER: "identityprovider",
 }
+# In the JSON web token of ours: which short names stand there for themselves, as the claim types that they are.
+LITERAL_NAMES: Final = "literal_names"
+LONG_NAMES: Final[Mapping[str, str]] = {short: long for long, short in JWT_NAMES.items()}
+
+# By which claims would say who acts for a subject: that is the service's alone to say. As `actort`, readers on .NET
+# take an unsigned token inside for the actor.
+_ACTOR_TYPES: Final = frozenset({ACTOR, "actort"})
 
 # Names that tokens keep for themselves, in lower case: of simple web tokens, of JSON web tokens (RFC 7519, 4.1), and of
 # who acts for a subject or must hold a key (RFC 8693, 4.1; RFC 7800, 3.1).
-RESERVED_TYPES: Final = frozenset(
-    {
-        *("issuer", "audience", "expireson", "hmacsha256"),
-        *("iss", "sub", "aud", "exp", "nbf", "iat", "jti"),
-        *("act", "cnf", ACTOR),
-    }
-)
+_RESERVED_TYPES: Final = _ACTOR_TYPES | {
+    *("issuer", "audience", "expireson", "hmacsha256"),
+    *("iss", "sub", "aud", "exp", "nbf", "iat", "jti"),
+    *("act", "cnf"),
+    LITERAL_NAMES,
+}
 
 MAX_INPUT_CLAIMS: Final = 80
 MAX_VALUE_LENGTH: Final = 65_536
+
+
+def is_reserved(claim_type: str) -> bool:
+    """Whether tokens keep a name for themselves, as careless readers compare it."""
+    return _plain(claim_type) in _RESERVED_TYPES
+
+
+def names_actor(claim_type: str) -> bool:
+    """Whether a claim of this type would say who acts for the subject, to careless readers too."""
+    return _plain(claim_type) in _ACTOR_TYPES
+
+
+def _plain(claim_type: str) -> str:
+    return claim_type.strip().lower()

@@ -2,10 +2,9 @@
 
 from collections.abc import Collection, Iterator, Sequence
 
-from sts.core.claims import JWT_NAMES, LOCAL_AUTHORITY, NAME_IDENTIFIER
+from sts.core.claims import LOCAL_AUTHORITY, LONG_NAMES, NAME_IDENTIFIER
 from sts.core.model import Claim, Rule
 
-_LONG_NAMES = {short: long for long, short in JWT_NAMES.items()}
 _CLIENT = "client_id"  # where access tokens of ours repeat the name (RFC 9068, 2.2), which nobody said there
 
 
@@ -48,4 +47,4 @@ def _made_types(rules: Sequence[Rule], issuers: Collection[str]) -> Iterator[str
 
 def _long(claim_type: str) -> str:
     """As a JSON web token's reader may take it: what is written under a short name is read as the well-known type."""
-    return _LONG_NAMES.get(claim_type, claim_type)
+    return LONG_NAMES.get(claim_type, claim_type)

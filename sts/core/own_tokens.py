@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
-from sts.core.claims import IDENTITY_PROVIDER, LOCAL_AUTHORITY, NAME_IDENTIFIER, RESERVED_TYPES
+from sts.core.claims import IDENTITY_PROVIDER, LOCAL_AUTHORITY, NAME_IDENTIFIER, is_reserved
 from sts.core.credentials import signing_members
 from sts.core.errors import BadRequest, InvalidToken, KeyUnreadable
 from sts.core.exchange import (
@@ -36,6 +36,7 @@ from sts.core.presented import SKEW
 from sts.core.realms import candidates
 from sts.core.trust import Call
 from sts.core.uris import AuthenticationMethod, authentication_method
+from sts.core.vouchers import vouching_name
 
 MOST_KEYS: Final = 8  # that are tried, those that the token names first
 _SECOND: Final = timedelta(seconds=1)
@@ -91,7 +92,7 @@ def read_own(proof: TokenProof, claimed: Claimed, call: Call) -> OwnToken:
     token = claimed.read(trusted, alive)
     if token.audience is None or token.expires_at is None:
         raise _refused("it names no audience or no end, as every token of ours does")
-    claims = tuple(claim for claim in token.claims if claim.type.lower() not in RESERVED_TYPES)
+    claims = tuple(claim for claim in token.claims if not is_reserved(claim.type))
     return OwnToken(token, view.format, token.audience, token.expires_at, claims)
 
 
@@ -136,14 +137,16 @@ def relying_party_of(audience: str | None, call: Call) -> RelyingParty | None:
 
 def _voucher(value: str, namespace: Namespace, parts: Parts) -> tuple[str | None, str]:
     """The identity provider that a claim means, and what rules call the issuer of its claims."""
-    if value == namespace.issuer:
-        return None, LOCAL_AUTHORITY
+    found: list[tuple[str | None, str]] = [(None, LOCAL_AUTHORITY)] if value == namespace.issuer else []
     for provider in parts.directory.identity_providers(namespace):
-        if provider.kind is ProviderKind.LOCAL and provider.name == value:
-            return provider.name, LOCAL_AUTHORITY
-        if provider.kind is not ProviderKind.LOCAL and provider.issuer == value:
-            return provider.name, provider.name
-    raise _refused(f"no identity provider is '{value}' any more")
+        if vouching_name(provider) == value:
+            is_local = provider.kind is ProviderKind.LOCAL
+            found.append((provider.name, LOCAL_AUTHORITY if is_local else provider.name))
+    if not found:
+        raise _refused(f"no identity provider is '{value}' any more")
+    if len(found) > 1:
+        raise _refused(f"'{value}' may be {len(found)} who vouch: give each identity provider an issuer of its own")
+    return found[0]
 
 
 def _require_enabled(namespace: Namespace, name: str, parts: Parts) -> None:

@@ -13,6 +13,7 @@ from sts.core.model import (
     PartnerRole,
     RelyingParty,
 )
+from sts.core.vouchers import confusion
 from sts.operations.configuration.addresses import check_realm
 from sts.operations.configuration.forms import (
     Form,
@@ -165,3 +166,8 @@ def _check_identifier(desk: Desk, side: Side[T], partner: T) -> None:
     for other in side.list(desk):
         if other.name != partner.name and side.identifier(other) == identifier:
             raise Conflict(f"'{identifier}' is the {side.role} '{other.name}' already")
+    if isinstance(partner, IdentityProvider):
+        known = identity_providers.list_all(desk.change.connection, desk.namespace)
+        sentence = confusion(partner, desk.namespace.issuer, known)
+        if sentence is not None:
+            raise Conflict(f"{sentence}; nothing is changed")

@@ -17,7 +17,7 @@ from typing import Final
 
 import jwt
 
-from sts.core.claims import JWT_NAMES, NAME_IDENTIFIER
+from sts.core.claims import JWT_NAMES, LITERAL_NAMES, LONG_NAMES, NAME_IDENTIFIER, names_actor
 from sts.core.errors import InvalidAudience, InvalidCertificate, InvalidJwtToken, InvalidSignature, UnwritableClaim
 from sts.core.exchange import Claimed, TokenDescriptor, TokenView, Trusted, VerificationKey, VerifiedToken
 from sts.core.model import Claim, Kind, SignatureAlgorithm, TokenFormat, Use
@@ -33,12 +33,11 @@ MAX_CANDIDATES: Final = 8
 KEY_BYTES: Final = 32
 
 _ACCESS_TOKEN = "at+jwt"
-_LONG_NAMES = {short: long for long, short in JWT_NAMES.items()}
 _QUOTED_NAMES = {long: _quote(short) for long, short in JWT_NAMES.items()}
 _PS256 = "PS256"  # RFC 7518, 3.5
 _ALGORITHMS = {algorithm.value: algorithm for algorithm in SignatureAlgorithm} | {_PS256: SignatureAlgorithm.RS256}
 _REGISTERED = frozenset({"iss", "sub", "aud", "exp", "nbf", "iat", "jti"})
-_NEVER_CLAIMS = _REGISTERED | jwt_bonds.MEMBERS  # when written
+_NEVER_CLAIMS = _REGISTERED | jwt_bonds.MEMBERS | {LITERAL_NAMES}  # when written
 
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _COMPACT = re.compile(rb"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]*)")
@@ -57,7 +56,8 @@ _JWS = jwt.PyJWS(algorithms=list(_ALGORITHMS), options={"enforce_minimum_key_len
 def write(descriptor: TokenDescriptor, signer: Signer) -> bytes:
     """Build and sign a token in the compact form; several claims of one type become an array.
 
-    Well-known claim types have ACS's short names, others their own. With the type `at+jwt` the one nameidentifier is
+    Well-known claim types have ACS's short names, others their own; where such a short name is a claim type itself,
+    `literal_names` has it. With the type `at+jwt` the one nameidentifier is
     also `sub` and `client_id` (RFC 9068, 2.2). Raises UnwritableClaim, naming the claim type, for a type that would
     take the place of a registered name, for two types that share a name, for characters that no token may carry, and
     for an `at+jwt` without exactly one nameidentifier.
@@ -149,6 +149,9 @@ def _payload(descriptor: TokenDescriptor) -> str:
     for claim_type, quoted in values.items():
         name = _QUOTED_NAMES.get(claim_type) or _own_name(claim_type, descriptor)
         members.append(f"{name}:{quoted[0]}" if len(quoted) == 1 else f"{name}:[{','.join(quoted)}]")
+    literal = [_quote(claim_type) for claim_type in values if claim_type in LONG_NAMES]
+    if literal:
+        members.append(f'"{LITERAL_NAMES}":[{",".join(literal)}]')
     if descriptor.confirmation is not None or descriptor.actors:
         members += jwt_bonds.write(descriptor)
     payload = "{" + ",".join(members) + "}"
@@ -161,7 +164,9 @@ def _own_name(claim_type: str, descriptor: TokenDescriptor) -> str:
     """The JSON name of a claim type that is none of the well-known ones."""
     if claim_type in _NEVER_CLAIMS or (claim_type == "client_id" and descriptor.jwt_type == _ACCESS_TOKEN):
         raise UnwritableClaim(f"The claim type {claim_type!a} is a registered name of JSON web tokens.")
-    long = _LONG_NAMES.get(claim_type)
+    if names_actor(claim_type):
+        raise UnwritableClaim(f"The claim type {claim_type!a} is the service's own: it says who acts for the subject.")
+    long = LONG_NAMES.get(claim_type)
     if long is not None and any(claim.type == long for claim in descriptor.claims):
         raise UnwritableClaim(f"The claim types {claim_type!a} and {long!a} share a name in JSON web tokens.")
     return _quote(claim_type)
@@ -310,13 +315,16 @@ def _content(members: Mapping[str, object]) -> _Content:
 
 def _claims(members: Mapping[str, object], issuer: str) -> Iterator[Claim]:
     subject = jwt_members.text(members, "sub")
-    names = members.get(JWT_NAMES[NAME_IDENTIFIER])
+    told = members.get(LITERAL_NAMES)
+    literal = told if isinstance(told, list) else []
+    name = JWT_NAMES[NAME_IDENTIFIER]
+    names = None if name in literal else members.get(name)
     if subject is not None and subject not in (names if isinstance(names, list) else [names]):
         yield Claim(NAME_IDENTIFIER, subject, issuer)
     for name, value in members.items():
-        if name not in _REGISTERED:
+        if name not in _REGISTERED and name != LITERAL_NAMES:
             values = value if isinstance(value, list) else [value]
-            claim_type = _LONG_NAMES.get(name, name)
+            claim_type = name if name in literal else LONG_NAMES.get(name, name)
             yield from (Claim(claim_type, _text(one), issuer) for one in values if one is not None)
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from lxml import etree
 
-from sts.core.claims import ACTOR, NAME_IDENTIFIER
+from sts.core.claims import NAME_IDENTIFIER, names_actor
 from sts.core.errors import (
     BadRequest,
     InvalidAudience,
@@ -114,8 +114,9 @@ def statements(claims: Sequence[Claim]) -> tuple[str | None, dict[str, list[str]
     for claim in claims:
         values.setdefault(claim.type, []).append(_escaped(claim))
     names = values.pop(NAME_IDENTIFIER, [])
-    if ACTOR in values:
-        raise UnwritableClaim(f"The claim type {ACTOR} is the service's own: it says who acts for the subject.")
+    acting = next(filter(names_actor, values), None)
+    if acting is not None:
+        raise UnwritableClaim(f"The claim type {acting!a} is the service's own: it says who acts for the subject.")
     if len(names) > 1:
         raise UnwritableClaim(f"A SAML token names one subject, but there are {len(names)} nameidentifier claims.")
     return (names[0] if names else None), values

@@ -11,6 +11,7 @@ from functools import lru_cache, partial
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
+from sts.core.claims import names_actor
 from sts.core.errors import (
     FormatNotOffered,
     InvalidAudience,
@@ -140,7 +141,7 @@ def _unsigned(descriptor: TokenDescriptor) -> str:
 
 @lru_cache(maxsize=1024)
 def _encode_type(claim_type: str) -> str:
-    if not claim_type or claim_type.lower() in _RESERVED:
+    if not claim_type or claim_type.lower() in _RESERVED or names_actor(claim_type):
         raise UnwritableClaim(f"A simple web token cannot carry a claim of the type {claim_type!a}.")
     return _encode(claim_type)
 

@@ -38,6 +38,7 @@ LONGEST_EMAIL: Final = 254  # characters (RFC 5321, 4.5.3.1.3)
 LONGEST_LINK: Final = 4096  # characters of an address that a form is turned into: any proxy takes it
 
 _REPEATED: Final = ("wa", "wtrealm", "wreply", "wctx", "wfresh", "wauth", "wct", "protocol")  # when a choice is made
+_LINKED: Final = (*_REPEATED, "whr", "redirect")  # all that a sign-in request has an effect by
 _BOTH: Final = ("GET", "POST")
 METHODS: Final = {addresses.WS_FEDERATION: _BOTH, addresses.LOCAL_SIGN_IN: ("POST",)}  # that are answered
 
@@ -97,7 +98,8 @@ def ws_federation(namespace: str) -> Response:
         call = call._replace(message=call.message._replace(query=call.jar.leaving))
     message = wsfed.parse(call.message)
     if isinstance(message, SignInRequest) and _may_withhold(call):
-        address = f"{call.here}?{urlencode(call.fields)}"
+        given = call.fields  # of which others may be secrets, which are better not in an address
+        address = f"{call.here}?{urlencode({name: given[name] for name in _LINKED if name in given})}"
         if len(address) <= LONGEST_LINK:
             return _redirect(address, 303)  # without a cookie: it would take the place of one that is withheld
     return call.jar.send(_ANSWERS[type(message)](call, message))
@@ -137,10 +139,9 @@ def identity_providers(namespace: str) -> Response:
 def _may_withhold(call: Call) -> bool:
     """Whether the browser may have a session that it withholds, as it does with Lax from forms of other sites.
 
-    With a link it brings it. Our own form, for an e-mail address, which is better not in an address, has a mark.
+    With a link it brings it. What has an e-mail address, as our own form, is better not in one.
     """
-    is_ours = bool(call.jar.mark) and "email" in call.fields
-    return call.message.method == "POST" and not call.jar.session and not is_ours
+    return call.message.method == "POST" and not call.jar.session and "email" not in call.fields
 
 
 def _begin(call: Call, message: SignInRequest) -> Response:

@@ -161,7 +161,8 @@ def test_each_claim_comes_once_and_a_subject_without_a_name_is_its_provider(door
     assert (principal.name, principal.claims) == ("adfs", (Claim(ROLE, "a", "adfs"),))
 
 
-RESERVED = ["Issuer", "Audience", "ExpiresOn", "HMACSHA256", "ISSUER", "iss", "sub", "aud", "exp", "nbf", "iat", "jti"]
+RESERVED = ["Issuer", "Audience", "ExpiresOn", "HMACSHA256", "ISSUER", "iss", "sub", "aud", "exp", "nbf", "iat", "jti",
+    "act", "cnf", "\tSub "]  # fmt: skip
 
 
 @pytest.mark.parametrize("claim_type", RESERVED)

@@ -47,6 +47,19 @@ def test_fields_of_the_address_and_of_the_form_go_on_together(people: World) -> 
     assert person.get(page.location).heading == person.sign_in("form").heading
 
 
+def test_nothing_but_a_sign_in_request_gets_into_the_address(people: World) -> None:
+    asked = {"wreply": REPLY.format("form"), "wctx": "x", "wfresh": "5", "whr": "local", "redirect": "false"}
+    asked |= {"wauth": "urn:a", "wct": "2026-06-01T12:00:00Z", "protocol": "wsfederation"}
+    page = posted(Person(people), password="s3cret", SAMLResponse="token", wreq="x", **asked)
+    assert page.status == 303
+    assert dict(parse_qsl(urlsplit(page.location).query)) == {**FORM, **asked}
+
+
+def test_e_mail_address_of_another_sites_form_comes_into_no_address(people: World) -> None:
+    page = posted(Person(people), email="alice@adfs.example")
+    assert (page.status, page.location) == (200, "")
+
+
 def test_link_is_answered_whatever_the_browser_withholds(still_people: World) -> None:
     assert Person(still_people).sign_in("form").status == 200
 

@@ -265,6 +265,41 @@ def test_an_issuer_belongs_to_one_identity_provider(bench: Workbench) -> None:
     assert set(changed) == {"deleted identity provider adfs", "created identity provider login"}
 
 
+TAKEN = {
+    "our issuer": ("issuer: urn:idp", "issuer: https://sts.example/contoso", "of this namespace"),
+    "local authority": ("issuer: urn:idp", "issuer: LOCAL AUTHORITY", "reads like LOCAL AUTHORITY"),
+    "our accounts": ("issuer: urn:idp", "issuer: accounts", "'accounts' reads like the name of identity provider"),
+    "our accounts by name": ("name: adfs", "name: Accounts", "'Accounts' reads like 'accounts', by which tokens name"),
+    "another issuer almost": ("issuer: urn:idp", "issuer: URN:PARTNER", "the issuer of identity provider 'partner'"),
+}
+
+
+@pytest.mark.parametrize(("old", "new", "sentence"), TAKEN.values(), ids=TAKEN)
+def test_an_identity_provider_that_would_be_taken_for_somebody_else_is_refused(
+    bench: Workbench, old: str, new: str, sentence: str
+) -> None:
+    write_certificate(bench.installation.home / "idp.cer", Purpose.VERIFICATION)
+    others = "  - {name: partner, issuer: 'urn:partner', certificates: [idp.cer]}\n  - {name: accounts, kind: local}\n"
+    bench.apply(f"namespace: contoso\nidentity_providers:\n{others}")
+    written = "namespace: contoso\n" + PROVIDER.replace(old, new)
+    for text in (written, written + others):
+        with pytest.raises(InvalidConfiguration, match=rf"identity_providers\[1\].issuer: .*{sentence}"):
+            bench.apply(text)
+    assert bench.changes("namespace: contoso\n" + PROVIDER + others) == ["created identity provider adfs"]
+
+
+def test_whoever_is_pruned_is_nobody_to_be_taken_for(bench: Workbench) -> None:
+    write_certificate(bench.installation.home / "idp.cer", Purpose.VERIFICATION)
+    bench.apply("namespace: contoso\n" + PROVIDER)
+    renamed = "namespace: contoso\n" + PROVIDER.replace("name: adfs, issuer: urn:idp", "name: new, issuer: 'URN:idp'")
+    with pytest.raises(InvalidConfiguration, match="'URN:idp' reads like 'urn:idp', the issuer of"):
+        bench.apply(renamed)
+    assert set(bench.changes(renamed, prunes=True)) == {
+        "deleted identity provider adfs",
+        "created identity provider new",
+    }
+
+
 def test_a_host_of_another_namespace_is_refused(bench: Workbench) -> None:
     bench.apply("namespace: contoso\nhosts: [a.example]\n")
     with pytest.raises(

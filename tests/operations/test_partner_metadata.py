@@ -105,6 +105,25 @@ def test_two_partners_do_not_share_an_entity_id_and_names_are_not_taken_over(par
         partners.bring(documents.adfs(), name="local")
 
 
+@pytest.mark.parametrize(
+    ("entity_id", "sentence"),
+    [
+        ("https://sts.example/contoso", "reads like the issuer of this namespace"),
+        ("Local Authority", "reads like LOCAL AUTHORITY"),
+        ("LOCAL", "reads like the name of identity provider 'local'"),
+        ("urn:Known", "reads like 'urn:known', the issuer of identity provider 'known'"),
+    ],
+)
+def test_a_document_of_whoever_would_be_taken_for_somebody_else_is_refused(
+    partners: Partnership, entity_id: str, sentence: str
+) -> None:
+    partners.bench.apply("{namespace: contoso, identity_providers: [{name: local, kind: local}]}")
+    partners.bring(documents.adfs(Shape("urn:known")), name="known")
+    with pytest.raises(Conflict, match=sentence):
+        partners.bring(documents.adfs(Shape(entity_id)), name="other")
+    assert "other" not in partners.bench.known().identity_providers
+
+
 def test_a_new_certificate_waits_until_a_person_accepts_it(partners: Partnership) -> None:
     partners.bring(documents.adfs())
     both = documents.adfs(Shape(signing=(FIRST, SECOND)))

@@ -9,16 +9,18 @@ from itertools import count
 import pytest
 from werkzeug.test import TestResponse
 
-from sts.core.exchange import Actor
+from sts.core.claims import ACTOR
+from sts.core.exchange import Actor, TokenDescriptor
 from sts.core.model import TokenFormat
 from sts.core.uris import JWT_TOKEN
 from tests.core.test_acceptance import MODULES, said
 from tests.crypto.identities import signer
+from tests.flows.tokens import content_of
 from tests.flows.world import SECRET, World, members
 from tests.protocols.wstrust.messages import binary_token, request, username_token
 from tests.threats.assertion_doors import encoded, issued_in
 from tests.threats.endpoints import seen_refused, send
-from tests.threats.identity_providers import ADFS, NAMESPACE, OTHER
+from tests.threats.identity_providers import ADFS, NAMESPACE, OTHER, Said, assertion, stage, values
 from tests.threats.jwts import by_worker
 from tests.threats.trust_door import deliver, furnished, good
 
@@ -35,10 +37,10 @@ def service(shared_world: World) -> World:
     return furnished(shared_world)
 
 
-def token(service: World, token_format: TokenFormat, *actors: Actor) -> bytes:
+def described(service: World, *actors: Actor) -> TokenDescriptor:
     """What the identity provider says of alice, for whom somebody acts."""
     now = service.now
-    told = said(
+    return said(
         id=f"{next(_numbers):032x}",
         audience=NAMESPACE,
         issued_at=now,
@@ -47,6 +49,11 @@ def token(service: World, token_format: TokenFormat, *actors: Actor) -> bytes:
         authenticated_at=now,
         actors=actors,
     )
+
+
+def token(service: World, token_format: TokenFormat, *actors: Actor) -> bytes:
+    """The same as a token."""
+    told = described(service, *actors)
     written: bytes = MODULES[token_format].write(told, signer("rsa2048", "idp"))
     return written
 
@@ -55,11 +62,11 @@ def element(presented: bytes) -> str:
     return presented.decode() if presented.startswith(b"<") else binary_token(presented, JWT_TOKEN)
 
 
-def by_oauth(service: World, presented: bytes) -> TestResponse:
+def by_oauth(service: World, presented: bytes, realm: str = REALM) -> TestResponse:
     """Exchange a token at oauth2/token."""
     grant = "saml2-bearer" if presented.startswith(b"<") else "jwt-bearer"
     assertion = encoded(presented) if presented.startswith(b"<") else presented.decode()
-    form = {"grant_type": f"urn:ietf:params:oauth:grant-type:{grant}", "assertion": assertion, "resource": REALM}
+    form = {"grant_type": f"urn:ietf:params:oauth:grant-type:{grant}", "assertion": assertion, "resource": realm}
     return send(service, "/contoso/oauth2/token", form)
 
 
@@ -135,6 +142,21 @@ def test_an_actor_for_whom_nobody_vouches_whom_we_ask_stays(
 ) -> None:
     answer = door(service, token(service, token_format, Actor("back", voucher), FRONT))
     assert acting(door, answer) == [("back", voucher), FRONT]
+
+
+@pytest.mark.parametrize("claim_type", ["actort", "ActorT", " actort", f"{ACTOR} ", ACTOR.upper()])
+@pytest.mark.parametrize("party", ["jwt", "saml20", "swt"])
+def test_a_claim_that_careless_readers_take_for_an_actor_is_left_out(
+    service: World, party: str, claim_type: str
+) -> None:
+    said_of_alice = Said(attributes=values({claim_type: "butler", "urn:color": "red"}))
+    presented = assertion(stage(service, recipient=f"{NAMESPACE}v2/wstrust/13/issuedtoken-bearer"), said_of_alice)
+    message = good(
+        service, request(f"https://{party}.example/"), endpoint="issuedtoken-bearer", token=presented.decode()
+    )
+    claims = content_of(service, party, issued_in(deliver(service, message))).claims
+    assert claims["urn:color"] == ["red"]
+    assert not [kind for kind in claims if "actor" in kind.lower()]
 
 
 @DOORS

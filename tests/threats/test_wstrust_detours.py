@@ -23,6 +23,8 @@ relying_parties:
   - {{name: open, realm: "https://open.example/", token_format: saml20, rule_groups: [passing], {PROVIDERS}}}
   - {{name: sandbox, realm: "https://sandbox.example/", token_format: saml20, rule_groups: [passing, bosses],
      {PROVIDERS}}}
+  - {{name: openjwt, realm: "https://openjwt.example/", token_format: jwt, rule_groups: [passing], {PROVIDERS}}}
+  - {{name: roles, realm: "https://roles.example/", token_format: saml20, rule_groups: [roles], {PROVIDERS}}}
   - {{name: masks, realm: "https://masks.example/", token_format: saml20, rule_groups: [masks], {PROVIDERS}}}
   - {{name: short, realm: "https://short.example/", token_format: jwt, rule_groups: [names, short], {PROVIDERS}}}
 rule_groups:
@@ -39,6 +41,7 @@ rule_groups:
         output: {{value: boss}}
       - input: {{issuer: LOCAL AUTHORITY}}
         output: {{type: "{NAME_IDENTIFIER}", value: boss}}
+  - {{name: roles, rules: [{{input: {{issuer: adfs, type: "{ROLE}"}}}}]}}
   - name: names
     rules: [{{input: {{issuer: adfs, type: "{NAME_IDENTIFIER}"}}}}]
   - name: short
@@ -89,6 +92,18 @@ def refused(service: World, token: str, way: str = "OnBehalfOf") -> Fault:
     return fault(service, good(service, delegated(way, token), token=username_token("butler", SECRET)))
 
 
+def validated(service: World, token: str) -> bytes:
+    """The token anew as a JWT."""
+    body = (
+        f'<t:RequestSecurityToken xmlns:t="{TRUST_13}"><t:RequestType>{TRUST_13}/Validate</t:RequestType>'
+        f"<t:TokenType>{TokenFormat.JWT.uri}</t:TokenType>"
+        f"<t:ValidateTarget>{token}</t:ValidateTarget></t:RequestSecurityToken>"
+    )
+    answer = deliver(service, good(service, body, action=f"{TRUST_13}/RST/Validate"))
+    (wrapped,) = etree.fromstring(answer.data).iter(f"{{{WSSE}}}BinarySecurityToken")
+    return b64decode(wrapped.text or "")
+
+
 @EITHER
 def test_what_rules_made_of_a_person_is_not_said_by_the_identity_provider(service: World, way: str) -> None:
     alice = {NAME_IDENTIFIER: [ALICE], IDENTITY_PROVIDER: [ADFS]}
@@ -105,6 +120,21 @@ def test_what_the_identity_provider_said_goes_on_along_the_chain(service: World,
     message = good(service, delegated(way, front), token=username_token("butler", SECRET))
     middle = element(issued_in(deliver(service, message)))
     assert on_behalf(service, middle, way) == clerk
+
+
+@EITHER
+@pytest.mark.parametrize("party", ["open", "openjwt"])
+def test_what_is_said_under_the_short_name_of_a_type_is_not_that_type_behind(
+    service: World, party: str, way: str
+) -> None:
+    short = Said(attributes=values({"role": "administrator"}))
+    front = person_at(service, party, short)
+    assert on_behalf(service, front, way) == {NAME_IDENTIFIER: [ALICE], IDENTITY_PROVIDER: [ADFS]}
+    body = delegated(way, front).replace("https://saml20.example/", "https://roles.example/")
+    found = fault(service, good(service, body, token=username_token("butler", SECRET)))
+    assert found.subcode == "RequestFailed"
+    again = element(validated(service, front))
+    assert on_behalf(service, again, way) == {NAME_IDENTIFIER: [ALICE], IDENTITY_PROVIDER: [ADFS]}
 
 
 @EITHER
@@ -126,14 +156,9 @@ def test_nothing_is_issued_for_whom_rules_named_alone(service: World, present: o
 
 
 def test_a_token_for_the_same_relying_party_is_validated_in_another_format_as_it_is(service: World) -> None:
-    body = (
-        f'<t:RequestSecurityToken xmlns:t="{TRUST_13}"><t:RequestType>{TRUST_13}/Validate</t:RequestType>'
-        f"<t:TokenType>{TokenFormat.JWT.uri}</t:TokenType>"
-        f"<t:ValidateTarget>{person_at(service, 'masks')}</t:ValidateTarget></t:RequestSecurityToken>"
-    )
-    answer = deliver(service, good(service, body, action=f"{TRUST_13}/RST/Validate"))
-    (wrapped,) = etree.fromstring(answer.data).iter(f"{{{WSSE}}}BinarySecurityToken")
-    assert content_of(service, "jwt", b64decode(wrapped.text or "")).claims[NAME_IDENTIFIER] == ["boss"]
+    assert content_of(service, "jwt", validated(service, person_at(service, "masks"))).claims[NAME_IDENTIFIER] == [
+        "boss"
+    ]
 
 
 def test_of_a_relying_party_that_is_no_more_nobody_knows_what_it_made(world: World) -> None:

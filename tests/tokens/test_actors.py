@@ -88,10 +88,21 @@ def test_a_chain_that_is_too_long_is_refused(module: ModuleType) -> None:
         written(module, DESCRIPTOR._replace(actors=(FRONT,) * 9))
 
 
+ACTING = pytest.mark.parametrize("claim_type", [ACTOR, f"{ACTOR} ", ACTOR.upper(), "actort", "\tActort"], ids=ascii)
+
+
 @VERSIONS
-def test_no_claim_makes_an_actor(module: ModuleType) -> None:
-    with pytest.raises(UnwritableClaim, match="actor"):
-        written(module, described((NAME_IDENTIFIER, "alice"), (ACTOR, "<Actor/>")))
+@ACTING
+def test_no_claim_makes_an_actor(module: ModuleType, claim_type: str) -> None:
+    with pytest.raises(UnwritableClaim, match=r"(?i)actor"):
+        written(module, described((NAME_IDENTIFIER, "alice"), (claim_type, "<Actor/>")))
+
+
+@pytest.mark.parametrize("module", [jwt, swt], ids=["jwt", "swt"])
+@ACTING
+def test_no_claim_makes_an_actor_without_xml(module: ModuleType, claim_type: str) -> None:
+    with pytest.raises(UnwritableClaim, match=r"(?i)actor"):
+        module.write(compact.descriptor(compact.claim(claim_type, "x")), compact.symmetric_signer())
 
 
 ATTRIBUTE = f'<Attribute xmlns="urn:oasis:names:tc:SAML:2.0:assertion" Name="{NAME_IDENTIFIER}"><AttributeValue>'

@@ -17,6 +17,7 @@ from sts.operations.configuration.references import (
     check_realms,
     check_references,
     check_unique,
+    check_vouchers,
     warn_of_shared_keys,
 )
 from sts.operations.configuration.relying_party_entries import read_relying_party
@@ -68,6 +69,7 @@ def _read(root: Entry, sources: Sources) -> Configuration:
     check_unique(root)
     check_documented(root, parties, providers)
     check_references(root, known)
+    check_vouchers(root, providers, sources)
     if sources.surroundings.prunes:
         check_left_out(root, known)
     else:

@@ -5,10 +5,13 @@ from typing import Final
 
 from sts.core.claims import LOCAL_AUTHORITY
 from sts.core.model import IdentityProvider, Kind, Use
+from sts.core.vouchers import confusion
 from sts.operations.configuration.entries import Entry
 from sts.operations.configuration.faults import Path, label
 from sts.operations.configuration.model import Known, RelyingPartyEntry
 from sts.operations.configuration.schema_faults import suggestion
+from sts.operations.configuration.sources import Sources
+from sts.store import namespaces
 
 _UNIQUE: Final = (
     ("relying_parties", "name"),
@@ -81,6 +84,20 @@ def check_issuers(root: Entry, providers: Sequence[IdentityProvider], known: Kno
             holder = staying[provider.issuer]
             sentence = f"'{provider.issuer}' is the issuer of identity provider '{holder}', which the file leaves out"
             entry.fault("name", f"{sentence}: write that one too, or delete it with --prune")
+
+
+def check_vouchers(root: Entry, providers: Sequence[IdentityProvider], sources: Sources) -> None:
+    """No identity provider is taken for this service or for another one, be it in the file or stay without."""
+    surroundings, known = sources.surroundings, sources.known
+    written = _names(root, "identity_providers")
+    staying = [held for name, held in known.identity_providers.items() if name not in written]
+    others = [*providers, *([] if surroundings.prunes else staying)]
+    issuer = namespaces.issuer(surroundings.base_url, root.text("namespace") or "")
+    for entry, provider in zip(root.entries("identity_providers"), providers, strict=True):
+        sentence = confusion(provider, issuer, others)
+        if sentence is not None:
+            key = next((key for key in ("issuer", "metadata") if entry.has(key)), "name")
+            entry.fault(key, f"{sentence}; it needs a name and an issuer of its own")
 
 
 def check_left_out(root: Entry, known: Known) -> None:
