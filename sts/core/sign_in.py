@@ -1,7 +1,7 @@
 """Signing in by browser: which step comes next, free of HTTP (WS-Federation 1.2, 13; threats.md, 2.4 and 2.5)."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import lru_cache
 from hmac import compare_digest
 from typing import Final, NamedTuple
@@ -162,12 +162,9 @@ def take(visit: Visit, returned: Returned, desk: Desk) -> Deliver:
             return _completed(visit, pending, proof, desk)
         except (InvalidState, StoreUnavailable, NamespaceNotFound):  # it is over already, or nothing can be on record
             raise
-        except ReplayedToken:
-            with suppress(InvalidState):  # which is on record with it
-                desk.states.use(visit.namespace, pending)
-            raise
-        except StsError:
-            desk.states.use(visit.namespace, pending)  # or it was over before
+        except StsError as refused:
+            if not isinstance(refused.__cause__ or refused, ReplayedToken):  # with which it is over
+                desk.states.use(visit.namespace, pending)  # or it was before: then nobody is told
             raise
 
 

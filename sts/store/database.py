@@ -47,6 +47,8 @@ class Database:
         is_sqlite = self._engine.dialect.name == "sqlite"
         self._readers = self._engine.execution_options(**{} if is_sqlite else {"isolation_level": "REPEATABLE READ"})
         self._writers = self._engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
+        is_file = is_sqlite and self._url.database not in (None, "", ":memory:")
+        self._looking = KeptConnection(self._engine) if is_file else None
         self._deferring: KeptConnection | None = None
         self._left: list[object] = []  # in use when this process was forked off another, which has them open
         tell_of_forks(self)
@@ -88,11 +90,11 @@ class Database:
     @contextmanager
     def looking(self) -> Iterator[Driven]:
         """Open a connection for prepared statements that read, of which each may see another state."""
-        if self._deferring is None:
+        if self._looking is None:
             with self.reading() as connection:
                 yield connection
         else:
-            with self._deferring.look() as looking:
+            with self._looking.look() as looking:
                 yield looking
 
     @contextmanager
@@ -133,8 +135,9 @@ class Database:
     def close(self) -> None:
         """Close the idle connections."""
         self._engine.dispose()
-        if self._deferring is not None:
-            self._deferring.close()
+        for kept in (self._looking, self._deferring):
+            if kept is not None:
+                kept.close()
 
     def before_fork(self) -> None:
         """Close the idle connections where they must not be open across a fork."""
