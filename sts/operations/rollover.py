@@ -8,7 +8,7 @@ from typing import Final
 
 from sts.core import rollover
 from sts.core.credentials import describe, instant, is_automatic, primary, promote
-from sts.core.errors import NotFound, StoreUnavailable, StsError
+from sts.core.errors import StoreUnavailable, StsError
 from sts.core.model import Credential, KeyType, Kind, Namespace, RingPolicy, Use
 from sts.core.ring_defaults import RingDefaults
 from sts.core.rollover import Handover, RingName, Step, StepKind
@@ -364,11 +364,3 @@ def _audit(change: Change, state: RingState, credential: Credential, step: Step)
     if credential.primary_from is not None and step.kind is StepKind.PROMOTE:
         details["primary_from"] = instant(credential.primary_from)
     change.audit(state.namespace.name, f"rollover.{step.kind}", f"credential:{credential.id}", details)
-
-
-def require_ring(text: str) -> RingName:
-    """The ring of this name; raises NotFound, which lists them."""
-    try:
-        return RingName(text)
-    except ValueError as error:
-        raise NotFound(f"there is no ring '{text}'; the rings are {', '.join(RingName)}") from error
